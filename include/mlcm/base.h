@@ -52,10 +52,10 @@ extern "C" {
 #define MLCM_VERSION_NUMBER (MLCM_VERSION_MAJOR * 10000 + MLCM_VERSION_MINOR * 100 + MLCM_VERSION_PATCH)
 
 /* Version of the loaded library as MAJOR*10000 + MINOR*100 + PATCH, to compare with MLCM_VERSION_NUMBER. Since 0.1. */
-MLCM_API int32_t mlcm_version_number(void);
+MLCM_API int32_t mlcm_library_version_number(void);
 
 /* Version of the loaded library as text, e.g. "0.1.0". Static storage. Since 0.1. */
-MLCM_API const char *mlcm_version_string(void);
+MLCM_API const char *mlcm_library_version(void);
 
 /* ---- Status and error ---------------------------------------------------------------------------------------------- */
 

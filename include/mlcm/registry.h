@@ -78,7 +78,7 @@ typedef struct mlcm_file {
 } mlcm_file;
 
 MLCM_API const char *mlcm_version_model(const mlcm_version *v);
-MLCM_API int64_t mlcm_version_number_of(const mlcm_version *v);
+MLCM_API int64_t mlcm_version_number(const mlcm_version *v);
 MLCM_API int32_t mlcm_version_state(const mlcm_version *v);
 MLCM_API int64_t mlcm_version_created_ns(const mlcm_version *v);
 MLCM_API const char *mlcm_version_actor(const mlcm_version *v);
