@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what it needs, builds and runs the tests.
+#   ./test.sh            everything: gcc and clang, release, ASan+UBSan, TSan
+#   ./test.sh --quick    one build, all its tests: what to run before a commit
+set -euo pipefail
+cd "$(dirname "$0")"
+
+mode=full
+case ${1:-} in
+  "") ;;
+  --quick) mode=quick ;;
+  *) sed -n '3,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+
+started=$SECONDS
+note() { printf '\n== %s (%d s)\n' "$*" "$((SECONDS - started))"; }
+
+note "set-up"
+scripts/setup.sh test
+venv=$PWD/build/venv
+if ! cmp -s tests/requirements.txt "$venv/installed.txt"; then
+  rm -rf "$venv"
+  mkdir -p build
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install -q --disable-pip-version-check -r tests/requirements.txt
+  cp tests/requirements.txt "$venv/installed.txt"
+fi
+
+jobs=$(nproc)
+# check PRESET BUILD_FOLDER CTEST_ARGS... -- CMAKE_ARGS...: configures, builds and tests one variant.
+check() {
+  local preset=$1 dir=build/$2; shift 2
+  local ctest_args=()
+  while [[ $# -gt 0 && $1 != -- ]]; do ctest_args+=("$1"); shift; done
+  shift || true
+  note "$preset in $dir"
+  cmake --preset "$preset" -B "$dir" -DMLCM_WERROR=ON -DMLCM_VENV_PYTHON="$venv/bin/python" "$@" >"$dir.log" 2>&1 || { cat "$dir.log"; return 1; }
+  cmake --build "$dir" -j "$jobs" >"$dir.log" 2>&1 || { tail -n 60 "$dir.log"; return 1; }
+  ctest --preset "$preset" --test-dir "$dir" -j "$jobs" "${ctest_args[@]}"
+}
+
+if [[ $mode == full ]]; then
+  # Sanitized builds leave out what starts servers or measures: the release build runs that.
+  check asan asan -LE 'slow|server|build' -- -DMLCM_BENCH=OFF
+  check tsan tsan -L threads -- -DMLCM_BENCH=OFF
+  check dev clang -LE 'slow|server|build' -- -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DMLCM_BENCH=OFF
+fi
+check release release
