@@ -540,6 +540,49 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_feed_to_json(const mlcm_feed *feed, size
 /* The seq of the newest change, 0 when there is none: to wait for something new cheaply. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_changes_head(mlcm_registry *reg, int64_t *out_seq, mlcm_error *err);
 
+/* ---- Garbage collection -------------------------------------------------------------------------------------------- */
+
+/* How to collect. All zero is right for most. */
+typedef struct mlcm_gc_options {
+  size_t struct_size;
+  int32_t dry_run; /* 1: count, change nothing */
+  int32_t reserved0;
+  int64_t grace_ns; /* spares what is younger than this, in the store and again in the trash; 0: 24 h; at least 1 ns */
+  mlcm_progress progress; /* objects looked at, of all */
+  uint64_t reserved[4];
+} mlcm_gc_options;
+
+/* clang-format off */
+#define MLCM_GC_OPTIONS_INIT {sizeof(mlcm_gc_options), 0, 0, 0, {NULL, NULL}, {0, 0, 0, 0}}
+/* clang-format on */
+
+/* Sets all members of *options to zero and struct_size to `size_bytes`. Since 0.1. */
+MLCM_API void mlcm_gc_options_init(mlcm_gc_options *options, size_t size_bytes);
+
+/* What a collection did, or with dry_run would do. */
+typedef struct mlcm_gc_result {
+  int64_t kept;            /* objects that something refers to, or that are too young */
+  int64_t kept_bytes;
+  int64_t trashed;         /* objects moved to the trash: nothing refers to them any more */
+  int64_t trashed_bytes;
+  int64_t unlinked;        /* objects removed for good, after a second grace time in the trash */
+  int64_t unlinked_bytes;
+  int64_t restored;        /* objects taken back from the trash because something refers to them */
+  int64_t tmp_files;       /* left-overs of dead writers that were removed */
+  int64_t tmp_bytes;
+  int64_t reserved[4];
+} mlcm_gc_result;
+
+/* Frees the bytes of artifacts that no version refers to: those whose registration never finished. Versions that are deleted keep their
+ * bytes, because they can be restored. An object must have been without reference for a grace time before it goes to the trash, and be
+ * there for another before it is removed, so one run does not do both; a run that is cut off anywhere loses nothing and the next goes on.
+ * Uploads of living processes are never touched, however long they take. `options` NULL means all defaults, `by` NULL the registry's
+ * actor and no reason; `out` may be NULL. Runs beside readers and writers; the writer lock is held for short stretches. Writes one audit
+ * entry when something was trashed or removed. O(objects).
+ * Changes. MLCM_CANCELLED: the progress callback said so; what was done stays done. Since 0.1. */
+MLCM_API MLCM_MUST_USE mlcm_status mlcm_gc(mlcm_registry *reg, const mlcm_gc_options *options, const mlcm_attribution *by,
+                                           mlcm_gc_result *out, mlcm_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -15,7 +15,7 @@
   "CREATE TABLE audit_text (seq INTEGER PRIMARY KEY REFERENCES audit_entry (seq), salt BLOB NOT NULL,"              \
   "  text TEXT NOT NULL) STRICT;"                                                                                   \
   "CREATE TABLE audit_tile (level INTEGER NOT NULL, idx INTEGER NOT NULL, hashes BLOB NOT NULL"                     \
-  "  CHECK (length(hashes) = 8192), PRIMARY KEY (level, idx)) STRICT, WITHOUT ROWID;"                               \
+  "  CHECK (length(hashes) = 8192), PRIMARY KEY (level, idx)) STRICT;"                                              \
   "CREATE TABLE audit_head (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, root BLOB NOT NULL,"      \
   "  frontier BLOB NOT NULL) STRICT;"                                                                               \
   "INSERT INTO audit_head (id, size, root, frontier) VALUES"                                                        \
