@@ -108,6 +108,9 @@ MLCM_API int64_t mlcm_plan_step_for_ns(const mlcm_plan *plan, int32_t i);
 /* Handle on one rollout. */
 typedef struct mlcm_rollout mlcm_rollout;
 
+/* Immutable record of one decision. */
+typedef struct mlcm_decision mlcm_decision;
+
 /* Starts a rollout: parses the plan, makes the endpoint when it is missing and named like its model, resolves stable (the
  * endpoint's alias) and candidate, and records plan, salt, first decision and first routing in one transaction.
  * `by` NULL: the registry handle's actor. *out is closed with mlcm_rollout_close.
@@ -184,9 +187,6 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_rollout_undo(mlcm_registry *reg, const c
                                                      const mlcm_attribution *by, int64_t *out_version, mlcm_error *err);
 
 /* ---- Decisions ------------------------------------------------------------------------------------------------------ */
-
-/* Immutable record of one decision. */
-typedef struct mlcm_decision mlcm_decision;
 
 /* Reads decision `seq` (from 1; 0: the last). *out is freed with mlcm_decision_free.
  * MLCM_NOT_FOUND: there is none with that number. MLCM_CORRUPT, MLCM_IO, MLCM_NO_MEMORY, MLCM_INVALID_ARGUMENT. Since 0.1. */
