@@ -21,4 +21,7 @@ mlcm_status mlcm__fail_memory(mlcm_error *err, size_t size_bytes);
 /* Puts a formatted prefix before the message already in err (keeps code, kind, sys_code). No effect when err is NULL. */
 void mlcm__error_prefix(mlcm_error *err, const char *format, ...) MLCM_PRINTF(2, 3);
 
+/* Largest length <= max at which text[len] can be cut without splitting a UTF-8 character. */
+size_t mlcm__utf8_cut(const char *text, size_t len, size_t max);
+
 #endif
