@@ -17,7 +17,7 @@
 #include "registry/registry.h"
 
 enum {
-  MLCM__SALT_BYTES = 16,
+  MLCM__ROUTING_SALT_BYTES = 16,
   MLCM__HOLDER_MAX = 192,      /* of a lease holder's name, with the NUL */
   MLCM__OVERRIDE_MAX = 65536   /* bytes of a routing row's override rules */
 };
@@ -52,9 +52,9 @@ typedef struct mlcm__routing {
   int64_t stable;
   int64_t candidate;  /* 0: none */
   int64_t weight_ppm; /* of the candidate */
-  uint8_t salt[MLCM__SALT_BYTES]; /* of the rollout, so that keys are spread anew by each; constant within one */
-  char *override_json; /* rules of the plan, "" for none; freed by mlcm__routing_reset. See docs/formats-rollout.md:
-                        * {"attribute":"x-canary","rules":[{"to":"candidate","value":"always"},...]} */
+  uint8_t salt[MLCM__ROUTING_SALT_BYTES]; /* of the rollout, so that keys are spread anew by each; constant within one */
+  char *override_json; /* the plan's rules in order, "[]" for none; freed by mlcm__routing_reset. A rule without value meets any:
+                        * [{"attribute":"x-canary","to":"candidate","value":"always"},{"attribute":"x-old","to":"stable"}] */
 } mlcm__routing;
 
 /* The newest routing of an endpoint. Fill *out with zeros before the first use; it is overwritten, an old override_json freed. */
@@ -86,7 +86,7 @@ typedef struct mlcm__rollout_head {
   int64_t n_lines;
   int64_t evidence_bytes;
   uint8_t chain[MLCM__SHA256_BYTES]; /* digest of the last chunk; of the empty text before the first */
-  uint8_t salt[MLCM__SALT_BYTES];
+  uint8_t salt[MLCM__ROUTING_SALT_BYTES];
   char policy_digest[MLCM__SHA256_HEX + 1];
   int64_t lease_epoch;
   int64_t lease_expires_ns; /* monotonic clock of the holder's boot */
@@ -101,7 +101,7 @@ typedef struct mlcm__rollout_new {
   const char *plan;
   size_t plan_len;
   const char *policy_digest;
-  const uint8_t *salt; /* [MLCM__SALT_BYTES] */
+  const uint8_t *salt; /* [MLCM__ROUTING_SALT_BYTES] */
   const char *actor;
   int64_t now_wall_ns;
 } mlcm__rollout_new;

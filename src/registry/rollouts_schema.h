@@ -28,7 +28,7 @@
   "CREATE TABLE routing (endpoint_id INTEGER NOT NULL REFERENCES endpoint (id), epoch INTEGER NOT NULL,"                        \
   "  rollout_id INTEGER NOT NULL DEFAULT 0, stable INTEGER NOT NULL, candidate INTEGER NOT NULL DEFAULT 0,"                     \
   "  weight_ppm INTEGER NOT NULL DEFAULT 0 CHECK (weight_ppm BETWEEN 0 AND 1000000),"                                           \
-  "  salt BLOB NOT NULL CHECK (length(salt) = 16), override TEXT NOT NULL DEFAULT '', created_ns INTEGER NOT NULL,"             \
+  "  salt BLOB NOT NULL CHECK (length(salt) = 16), override TEXT NOT NULL DEFAULT '[]', created_ns INTEGER NOT NULL,"             \
   "  PRIMARY KEY (endpoint_id, epoch)) STRICT, WITHOUT ROWID;"                                                                  \
   "CREATE TABLE decision (rollout_id INTEGER NOT NULL REFERENCES rollout (id), seq INTEGER NOT NULL, at_ns INTEGER NOT NULL,"   \
   "  action INTEGER NOT NULL, record TEXT NOT NULL, PRIMARY KEY (rollout_id, seq)) STRICT, WITHOUT ROWID;"                      \
