@@ -62,8 +62,7 @@ size_t mlcm__utf8_cut(const char *text, size_t len, size_t max) {
   return cut;
 }
 
-/* Copies what fits of a formatted message of `wanted` bytes, of which `message` holds at most MESSAGE_BYTES - 1 and one more to
- * see whether the cut falls inside a character. */
+/* Copies what fits and clears the rest: the bytes of an error never hold what stood on the stack before. */
 static void set_message(mlcm_error *err, const char *message, size_t len) {
   const size_t cut = mlcm__utf8_cut(message, len, MESSAGE_BYTES - 1);
   memcpy(err->message, message, cut);
@@ -81,6 +80,7 @@ static void fill(mlcm_error *err, mlcm_status code, int32_t sys_code, const char
 
 enum { ROOM = 2 * MESSAGE_BYTES }; /* enough to format past the cut and join two messages */
 
+MLCM_PRINTF(2, 0)
 static size_t format_into(char text[ROOM], const char *format, va_list args) {
   const int n = vsnprintf(text, ROOM, format, args);
   if (n < 0) {

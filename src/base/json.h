@@ -10,8 +10,8 @@
 #include "buffer.h"
 
 /* Writes into a buffer without white space, escaping as RFC 8785 says. With `canonical` it asserts that keys of an object
- * come in ascending order of their UTF-16 code units. Keys are written by the _key forms below; pass NULL inside arrays and at
- * the top. Errors stick to the buffer. */
+ * come in ascending order of their UTF-16 code units. `key` is NULL inside arrays and at the top. Errors (too large, too deep, text
+ * that is not UTF-8) stick to the buffer. */
 enum { MLCM__JSON_DEPTH = 32 };
 
 typedef struct mlcm__json {
@@ -19,6 +19,7 @@ typedef struct mlcm__json {
   bool canonical;
   int depth;
   bool has_item[MLCM__JSON_DEPTH];
+  bool is_array[MLCM__JSON_DEPTH];
   char last_key[MLCM__JSON_DEPTH][64]; /* canonical only: to assert the order */
 } mlcm__json;
 
@@ -35,6 +36,9 @@ void mlcm__json_bool(mlcm__json *j, const char *key, bool value);
 void mlcm__json_null(mlcm__json *j, const char *key);
 void mlcm__json_raw(mlcm__json *j, const char *key, const char *json, size_t len); /* already valid JSON */
 
+/* Orders two keys as RFC 8785 wants them (by UTF-16 code units): negative, 0 or positive. For sorting before writing. */
+int mlcm__json_key_order(const char *a, const char *b);
+
 /* Limits for text from outside. */
 typedef struct mlcm__json_limits {
   size_t max_bytes;
@@ -46,7 +50,7 @@ typedef struct mlcm__json_limits {
 mlcm_status mlcm__json_parse(mlcm_context *ctx, const char *name, const char *text, size_t len, mlcm__json_limits limits,
                              cJSON **out, mlcm_error *err);
 
-/* Typed member reads; `what` names the object. Missing or wrong type: MLCM_PARSE naming the key. */
+/* Typed member reads; `what` names the object. Missing or wrong type: MLCM_PARSE naming the key. Text lives as long as the object. */
 mlcm_status mlcm__json_get_string(const cJSON *object, const char *key, const char *what, const char **out, mlcm_error *err);
 mlcm_status mlcm__json_get_i64(const cJSON *object, const char *key, const char *what, int64_t *out, mlcm_error *err); /* number in +-2^53 or decimal string */
 mlcm_status mlcm__json_get_hexf64(const cJSON *object, const char *key, const char *what, double *out, mlcm_error *err);
