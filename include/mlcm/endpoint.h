@@ -207,13 +207,14 @@ typedef struct mlcm_endpoint_info {
   int64_t stable;         /* version */
   int64_t candidate;      /* version; 0: none is routed to */
   uint64_t epoch;         /* routing epoch */
-  uint32_t weight_ppm;    /* the candidate's share, in parts per million of the keys */
-  uint32_t flags;         /* of the options */
+  int64_t weight_ppm;     /* the candidate's share, in parts per million of the keys */
   uint64_t requests;      /* routed by this handle */
   uint64_t overdue;       /* of these, counted as errors since they passed the deadline */
   uint64_t swaps;         /* routing tables published by this handle */
   uint64_t load_failures; /* versions that could not be loaded */
   uint64_t tick_failures; /* rounds that ended with an error */
+  uint32_t flags;         /* of the options */
+  uint32_t reserved0;
   uint64_t reserved[4];
 } mlcm_endpoint_info;
 

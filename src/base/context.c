@@ -227,6 +227,10 @@ int64_t mlcm__wall_ns(const mlcm_context *ctx) { return ctx->clock.wall_ns(ctx->
 
 int64_t mlcm__mono_ns(const mlcm_context *ctx) { return ctx->clock.mono_ns(ctx->clock.user); }
 
+int64_t mlcm__wall_coarse_ns(const mlcm_context *ctx) {
+  return ctx->clock.wall_ns == default_wall ? read_clock(CLOCK_REALTIME_COARSE) : mlcm__wall_ns(ctx);
+}
+
 mlcm_time mlcm_context_now(const mlcm_context *ctx) {
   if (!ctx) return (mlcm_time){0, 0};
   return (mlcm_time){mlcm__wall_ns(ctx), mlcm__mono_ns(ctx)};

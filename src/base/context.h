@@ -38,6 +38,8 @@ mlcm_status mlcm__reserve(mlcm_context *ctx, void *array_ptr, size_t *cap, size_
 
 int64_t mlcm__wall_ns(const mlcm_context *ctx);
 int64_t mlcm__mono_ns(const mlcm_context *ctx);
+/* The wall clock as cheaply as it comes: the system's is a few milliseconds behind. For marks on a request path. */
+int64_t mlcm__wall_coarse_ns(const mlcm_context *ctx);
 mlcm_status mlcm__random_bytes(mlcm_context *ctx, void *out, size_t size_bytes, mlcm_error *err);
 void mlcm__log(mlcm_context *ctx, int32_t level, const char *format, ...) MLCM_PRINTF(3, 4);
 
