@@ -162,7 +162,9 @@ MLCM_API const char *mlcm_model_name(const mlcm_model *model);
 MLCM_API const char *mlcm_model_description(const mlcm_model *model); /* "" when none */
 MLCM_API mlcm_state mlcm_model_state(const mlcm_model *model);
 MLCM_API int64_t mlcm_model_created_ns(const mlcm_model *model);
-MLCM_API int64_t mlcm_model_updated_ns(const mlcm_model *model); /* last change of the model, its versions, tags or aliases */
+/* Last time the model was made, described, deleted or restored, or a version was registered, deleted or restored; tags and aliases do not
+ * count (as in MLflow). Since 0.1. */
+MLCM_API int64_t mlcm_model_updated_ns(const mlcm_model *model);
 MLCM_API const char *mlcm_model_actor(const mlcm_model *model);  /* who made it */
 MLCM_API int64_t mlcm_model_newest_version(const mlcm_model *model); /* newest that is not deleted, 0 when there is none */
 MLCM_API int64_t mlcm_model_n_versions(const mlcm_model *model);     /* without deleted ones */
@@ -191,7 +193,8 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_model_tag_delete(mlcm_registry *reg, con
 
 /* Marks the model deleted: its aliases are removed (their history stays), it is left out of lists and searches, registering into it is
  * refused. Versions, tags and bytes stay. `flags`: 0 or MLCM_FORCE.
- * Changes. MLCM_NOT_FOUND: none, or deleted already. MLCM_CONFLICT: a rollout is active and MLCM_FORCE not given. Since 0.1. */
+ * Changes. MLCM_NOT_FOUND: none, or deleted already. MLCM_CONFLICT: it has aliases or an active rollout, and MLCM_FORCE not given; with
+ * it an active rollout is paused and told who did it. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_model_delete(mlcm_registry *reg, const char *name, uint32_t flags, const mlcm_attribution *by,
                                                      mlcm_error *err);
 
@@ -272,7 +275,7 @@ MLCM_API int64_t mlcm_version_number(const mlcm_version *v);
 MLCM_API mlcm_state mlcm_version_state(const mlcm_version *v);
 MLCM_API const char *mlcm_version_description(const mlcm_version *v); /* "" when none */
 MLCM_API int64_t mlcm_version_created_ns(const mlcm_version *v);
-MLCM_API int64_t mlcm_version_updated_ns(const mlcm_version *v);
+MLCM_API int64_t mlcm_version_updated_ns(const mlcm_version *v); /* registered, described, deleted or restored; tags do not count */
 MLCM_API const char *mlcm_version_actor(const mlcm_version *v);           /* who registered it */
 MLCM_API const char *mlcm_version_reason(const mlcm_version *v);          /* why, "" when not said */
 MLCM_API const char *mlcm_version_manifest_digest(const mlcm_version *v); /* 64 hex digits: SHA-256 of the canonical manifest */
@@ -389,7 +392,8 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_alias_delete(mlcm_registry *reg, const c
                                                      uint32_t flags, const mlcm_attribution *by, mlcm_error *err);
 
 /* The last good version behind an alias: the newest version other than the one it stands on that it was moved to (by hand or by a
- * promotion) and that was neither rolled back from nor deleted since. MLCM_NOT_FOUND: no such model or alias, or there is none.
+ * promotion) and that was neither rolled back from nor deleted since. For an alias that was removed that may be where it stood last.
+ * MLCM_NOT_FOUND: no such model, the alias never existed, or there is none.
  * O(moves of the alias) at worst. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_alias_last_good(mlcm_registry *reg, const char *model, const char *alias, int64_t *out_version,
                                                         mlcm_error *err);
@@ -418,7 +422,7 @@ typedef struct mlcm_alias_move {
   int64_t to;      /* version, 0: it was removed */
   mlcm_cause cause;
   int32_t reserved;
-  const char *rollout_id; /* "" unless a rollout moved it */
+  int64_t rollout_id; /* 0 unless a rollout moved it */
   const char *actor;
   const char *reason; /* "" when not said */
 } mlcm_alias_move;

@@ -109,11 +109,11 @@ mlcm_status mlcm__alias_target(mlcm__db_conn *conn, int64_t model_id, const char
 
 /* ---- aliases, inside a caller's write transaction ---- */
 
-/* Moves (to_version > 0) or removes (0) an alias with history, event and audit leaf; `expect` as in mlcm_alias_set. rollout_id may be NULL
- * or "". Does not ask mlcm__rollouts_on_alias_change: that is for moves from outside. The target must exist and not be deleted.
+/* Moves (to_version > 0) or removes (0) an alias with history, event and audit leaf; `expect` as in mlcm_alias_set. rollout_id: 0 when
+ * no rollout makes the move. Does not ask mlcm__rollouts_on_alias_change: that is for moves from outside. The target must exist and not be deleted.
  * No change and no record when it stands there already. */
 mlcm_status mlcm__alias_move_in(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias, int64_t to_version,
-                                int64_t expect, mlcm_cause cause, const char *rollout_id, const mlcm_attribution *by, mlcm_error *err);
+                                int64_t expect, mlcm_cause cause, int64_t rollout_id, const mlcm_attribution *by, mlcm_error *err);
 
 /* The last good version of mlcm_alias_last_good; MLCM_NOT_FOUND when there is none. */
 mlcm_status mlcm__alias_last_good_in(mlcm__db_conn *conn, int64_t model_id, const char *model, const char *alias, int64_t *out_version,
