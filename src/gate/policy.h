@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include <mlcm/gate.h>
+#include "base/arena.h"
 #include "base/yaml.h"
 
 /* Top level keys of a policy, without `mlcm`. */
@@ -25,7 +26,8 @@ struct mlcm_policy {
   mlcm_policy_settings settings;
   size_t n_checks;
   size_t n_comparing;
-  mlcm_check *checks; /* [n_checks]; texts are owned */
+  mlcm_check *checks; /* [n_checks]; they and their texts lie in the arena */
+  mlcm__arena arena;
   char *json;
   char digest[65];
 };
@@ -34,16 +36,19 @@ struct mlcm_policy {
 mlcm_status mlcm__policy_from_node(mlcm_context *ctx, const mlcm__yaml *doc, const mlcm__node *map, mlcm_policy **out,
                                    mlcm_error *err);
 
-/* Reads a list of checks; *out has *out_n of them, each freed with mlcm__check_reset, the array with mlcm__free. */
-mlcm_status mlcm__policy_parse_checks(mlcm_context *ctx, const mlcm__yaml *doc, const mlcm__node *list, mlcm_check **out,
+/* Reads a list of checks into the arena. */
+mlcm_status mlcm__policy_parse_checks(mlcm__arena *arena, const mlcm__yaml *doc, const mlcm__node *list, mlcm_check **out,
                                       size_t *out_n, mlcm_error *err);
-void mlcm__check_reset(mlcm_context *ctx, mlcm_check *check);
+
+/* Writes policy->json and policy->digest (policy_json.c). */
+mlcm_status mlcm__policy_seal(mlcm_policy *policy, mlcm_error *err);
 
 mlcm_policy *mlcm__policy_retain(const mlcm_policy *policy);
 
 /* Words of the enums, as in YAML and JSON; "unknown" for other numbers. */
 const char *mlcm__verdict_name(mlcm_verdict_kind verdict);
 const char *mlcm__on_fail_name(mlcm_on_fail on_fail);
+const char *mlcm__source_name(mlcm_source_kind source);
 
 /* "error", "latency.p99", "outcome.wrong", "error_ratio", "requests_per_second": the meter of a check as written. */
 void mlcm__check_meter_name(const mlcm_check *check, char out[96]);
