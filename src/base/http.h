@@ -39,7 +39,8 @@ typedef struct mlcm__http_answer {
   char detail[128];        /* for people: "connection refused" */
 } mlcm__http_answer;
 
-/* A pool of connections that runs many exchanges side by side. One thread at a time, except _wake. */
+/* A pool of connections that runs many exchanges side by side. One thread at a time, except _cancel. Proxies of the environment
+ * and .netrc are not used. SIGPIPE does not reach the host. */
 typedef struct mlcm__http mlcm__http;
 mlcm_status mlcm__http_new(mlcm_context *ctx, mlcm__http **out, mlcm_error *err);
 void mlcm__http_free(mlcm__http *http);
@@ -48,7 +49,8 @@ void mlcm__http_free(mlcm__http *http);
  * initialised here and reset by mlcm__http_answer_reset. Non-OK only for lack of memory or a request that is itself wrong. */
 mlcm_status mlcm__http_run(mlcm__http *http, const mlcm__http_request *requests, mlcm__http_answer *answers, size_t n, mlcm_error *err);
 void mlcm__http_answer_reset(mlcm__http_answer *answer);
-/* From any thread: makes a running mlcm__http_run end soon, with MLCM__HTTP_CANCELLED for what is unfinished. */
+/* From any thread: makes a running mlcm__http_run end soon, with MLCM__HTTP_CANCELLED for what is unfinished. When none is running,
+ * or the running one is just ending, the next run is cancelled: a stop is never lost between two runs. */
 void mlcm__http_cancel(mlcm__http *http);
 
 #endif
