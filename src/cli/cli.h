@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli.h - what every command of the mlcm program works with. The program sees only the public API.
+ */
+#ifndef MLCM_CLI_CLI_H
+#define MLCM_CLI_CLI_H
+
+#include <cjson/cJSON.h>
+#include <mlcm/mlcm.h>
+
+#include "args.h"
+#include "term.h"
+
+/* Exit codes: documented and stable. */
+enum {
+  EXIT_OK = 0,
+  EXIT_ERROR = 1,
+  EXIT_USAGE = 2,
+  EXIT_GATE_FAILED = 3,
+  EXIT_INCONCLUSIVE = 4,
+  EXIT_ROLLED_BACK = 5,
+  EXIT_NOT_FOUND = 6,
+  EXIT_CONFLICT = 7,
+  EXIT_TIMEOUT = 124,
+  EXIT_INTERRUPTED = 130
+};
+
+typedef struct cli {
+  cli_args args;
+  cli_term out; /* stdout */
+  cli_term msg; /* stderr */
+  bool json;
+  bool quiet;
+  mlcm_context *ctx;
+  mlcm_registry *reg; /* opened on demand */
+  mlcm_error err;     /* of the last failing call */
+  mlcm_attribution by;
+} cli;
+
+/* Opens the registry named by --registry, MLCM_REGISTRY or ./.mlcm. `flags` as MLCM_OPEN_*. Answers 0, or the exit code after
+ * having told the error. */
+int cli_open(cli *c, uint32_t flags);
+const char *cli_registry_dir(const cli *c);
+
+/* Tells c->err: one line for people on stderr, or {"error":{...}} on stdout with --json. Answers the exit code of its status. */
+int cli_fail(cli *c);
+/* A usage error found by a command itself. Answers EXIT_USAGE. */
+int cli_usage(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
+
+/* Prints one JSON object on a line of its own and deletes it (with --json only); answers EXIT_OK. */
+int cli_json(cli *c, cJSON *object);
+/* The same for text that the library gave out as JSON; frees it. */
+int cli_json_text(cli *c, char *json);
+/* A copy of library JSON as a tree, to put into a larger object; frees the text. */
+cJSON *cli_json_tree(cli *c, char *json);
+
+/* A message for people on stderr; nothing with --quiet or --json. */
+void cli_say(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
+/* "next: mlcm ..." on stderr in grey, only where somebody sees it. */
+void cli_next(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
+
+/* Reads a whole file, or standard input for "-". *out is malloc'ed and NUL-terminated. Answers 0 or the exit code, told. */
+int cli_read_file(const char *path, char **out, size_t *out_len);
+bool cli_number(const char *text, int64_t *out);
+
+/* A progress bar on stderr for long work; does nothing off a terminal. */
+typedef struct cli_progress {
+  cli *cli;
+  const char *what;
+  int64_t started_ns;
+  bool shown;
+} cli_progress;
+mlcm_progress cli_progress_start(cli *c, cli_progress *p, const char *what);
+void cli_progress_end(cli_progress *p);
+
+/* Set by Ctrl-C. */
+bool cli_interrupted(void);
+
+/* The commands, by file. */
+int cmd_init(cli *c);
+int cmd_register(cli *c);
+int cmd_show(cli *c);
+int cmd_list(cli *c);
+int cmd_search(cli *c);
+int cmd_tag(cli *c);
+int cmd_alias_set(cli *c);
+int cmd_alias_delete(cli *c);
+int cmd_alias_history(cli *c);
+int cmd_delete(cli *c);
+int cmd_restore(cli *c);
+int cmd_evaluate(cli *c);
+int cmd_run(cli *c);
+int cmd_verify(cli *c);
+int cmd_gate_lint(cli *c);
+int cmd_gate_run(cli *c);
+int cmd_gate_replay(cli *c);
+int cmd_rollout_start(cli *c);
+int cmd_rollout_status(cli *c);
+int cmd_rollout_list(cli *c);
+int cmd_rollout_watch(cli *c);
+int cmd_rollout_pause(cli *c);
+int cmd_rollout_resume(cli *c);
+int cmd_rollout_promote(cli *c);
+int cmd_rollout_abort(cli *c);
+int cmd_rollout_undo(cli *c);
+int cmd_rollout_explain(cli *c);
+int cmd_rollout_replay(cli *c);
+int cmd_report(cli *c);
+int cmd_log(cli *c);
+int cmd_audit_verify(cli *c);
+int cmd_audit_prove(cli *c);
+int cmd_gc(cli *c);
+int cmd_completion(cli *c);
+int cmd_man(cli *c);
+int cmd_version(cli *c);
+
+#endif

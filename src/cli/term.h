@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * term.h - what a stream can show: colours, width, Unicode; and tables that line up.
+ */
+#ifndef MLCM_CLI_TERM_H
+#define MLCM_CLI_TERM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+typedef struct cli_term {
+  FILE *file;
+  bool tty;
+  bool color;
+  bool unicode; /* the locale is UTF-8 */
+  int columns;  /* width; 0 off a terminal */
+} cli_term;
+
+/* Colours by meaning. */
+typedef enum cli_style { STYLE_PLAIN, STYLE_BOLD, STYLE_GREY, STYLE_GOOD, STYLE_BAD, STYLE_WARN, STYLE_NAME } cli_style;
+
+void cli_term_init(cli_term *t, FILE *file, bool no_color);
+void cli_term_resize(cli_term *t); /* asks for the width again */
+/* Escape codes, "" where there are no colours. */
+const char *cli_on(const cli_term *t, cli_style style);
+const char *cli_off(const cli_term *t);
+/* One of two spellings of a sign: the Unicode one where it can be shown. */
+const char *cli_sign(const cli_term *t, const char *unicode, const char *ascii);
+/* Columns that UTF-8 text takes, without escape codes. */
+int cli_width(const char *text);
+
+/* A table: aligned columns with a header on a terminal, tab-separated without header elsewhere. Cells are copied. */
+typedef struct cli_table cli_table;
+cli_table *cli_table_new(size_t n_columns, const char *const *headers);
+void cli_table_right(cli_table *t, size_t column); /* align right */
+void cli_table_row(cli_table *t, const char *const *cells);
+void cli_table_print(cli_table *t, const cli_term *term); /* and frees it */
+
+#endif
