@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what it needs, builds, and takes three versions of a digit classifier through their lives: one serves, a better one is
+# promoted by a canary, a silently worse one is rolled back by itself. On a terminal you see it move.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+[[ -t 1 && -z ${NO_COLOR:-} ]] || say() { printf '\n%s\n' "$*"; }
+run() { printf '$ mlcm %s\n' "$*"; mlcm "$@"; }
+fail() { echo "quickstart: failed: $*" >&2; exit 1; }
+# number KEY JSON: the value of a whole number in a line of JSON.
+number() { sed -n "s/.*\"$1\":\([0-9][0-9]*\).*/\1/p" <<<"$2"; }
+
+build=$PWD/build/quickstart
+data=examples/digits
+say "Building"
+scripts/setup.sh build
+mkdir -p "$build"
+if ! { cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMLCM_TESTS=OFF -DMLCM_BENCH=OFF -DMLCM_EXAMPLES=ON &&
+       cmake --build "$build"; } >"$build/build.log" 2>&1; then
+  tail -n 40 "$build/build.log" >&2
+  fail "the build, see $build/build.log"
+fi
+echo "built $build/bin/mlcm"
+export PATH=$build/bin:$PATH
+export MLCM_REGISTRY=$build/registry
+rm -rf "$MLCM_REGISTRY"
+
+service=
+cleanup() { [[ -z $service ]] || kill "$service" 2>/dev/null || true; }
+trap cleanup EXIT
+
+say "1. Version 1 serves"
+run init
+run register digits $data/digits-1.onnx --alias champion --tag team=vision --reason 'first try'
+run run digits@champion --input $data/traffic.csv --without digit --limit 3 --output output_label
+rm -f "$build/stop" && mkfifo "$build/stop"
+digits-service "$MLCM_REGISTRY" $data/traffic.csv <"$build/stop" >"$build/service.json" 2>"$build/service.log" &
+service=$!
+exec 3>"$build/stop" # closing it ends the service
+
+# rollout VERSION: starts it from the plan and watches until it has ended; the exit status says how.
+rollout() {
+  sed "s/@VERSION@/$1/" $data/plan.yaml >"$build/plan-$1.yaml"
+  run rollout start "$build/plan-$1.yaml" --quiet >/dev/null
+  kill -0 "$service" 2>/dev/null || { cat "$build/service.log" >&2; fail "the service ended"; }
+  run rollout watch digits --timeout 180
+}
+
+say "2. Version 2 is better: a canary, step by step, to promotion"
+run register digits $data/digits-2.onnx --parent digits/1 --reason 'a small neural network'
+rollout 2 || fail "version 2 was not promoted (exit status $?)"
+
+say "3. Version 3 answers fast, raises no error and is worse: rolled back by itself"
+run register digits $data/digits-3.onnx --parent digits/2 --reason 'new export pipeline'
+status=0
+rollout 3 || status=$?
+[[ $status == 5 ]] || fail "version 3 was not rolled back (exit status $status)"
+run rollout explain digits
+
+exec 3>&- # the service ends and says what it did
+wait "$service" || { cat "$build/service.log" >&2; fail "the service"; }
+service=
+summary=$(<"$build/service.json")
+requests=$(number requests "$summary") dropped=$(number dropped "$summary")
+
+say "4. Every decision again from its evidence; the audit log"
+replayed=0 identical=0 promoted=0 rolled_back=0
+for id in 1 2; do
+  run rollout replay digits --rollout $id
+  report=$(mlcm rollout replay digits --rollout $id --json)
+  replayed=$((replayed + $(number decisions "$report"))) identical=$((identical + $(number identical "$report")))
+done
+run audit verify
+run alias history digits champion
+list=$(mlcm rollout list digits --json)
+promoted=$(grep -o '"status":"promoted"' <<<"$list" | wc -l)
+rolled_back=$(grep -o '"status":"rolled back"' <<<"$list" | wc -l)
+versions=$(mlcm list digits | wc -l)
+
+[[ $versions == 3 && $promoted == 1 && $rolled_back == 1 ]] || fail "versions=$versions promoted=$promoted rolled_back=$rolled_back"
+((requests >= 10000)) || fail "only $requests requests"
+[[ $dropped == 0 ]] || { cat "$build/service.log" >&2; fail "$dropped requests got no good answer"; }
+((replayed > 0 && replayed == identical)) || fail "$identical of $replayed decisions were the same on replay"
+
+say "What next"
+cat <<NEXT
+  export MLCM_REGISTRY=$MLCM_REGISTRY PATH=$build/bin:\$PATH
+  mlcm show digits@champion            what serves, and all that is known of it
+  mlcm rollout explain digits          why version 3 was rolled back
+  mlcm log                             everything that happened
+  less examples/digits/service.c       the service: 140 lines of C
+  less README.md                       how to use the library
+NEXT
+echo "quickstart: ok versions=$versions promoted=$promoted rolled_back=$rolled_back requests=$requests dropped=$dropped replayed=$replayed identical=$identical"
