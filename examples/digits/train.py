@@ -6,7 +6,8 @@
 
   digits-1.onnx  an honest first try: logistic regression on 240 of the rows
   digits-2.onnx  truly better: scaled pixels into a small neural network
-  digits-3.onnx  silently worse: the network of version 2, exported by a pipeline that lost the scaling of two pixels It answers as fast, raises no error and looks alike from outside
+  digits-3.onnx  silently worse: the network of version 2, exported by a pipeline that lost the scaling of two pixels in
+                 three. It answers as fast, raises no error and looks alike from outside
   traffic.csv    the part of the data no model was trained on: 64 pixels and the true digit a row
 
 All seeds are fixed, so a second run writes models with the same answers.
