@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * load.c - reads the model, resolves it, and takes every node through the backend: can you, then prepare.
+ *
+ * All nodes are asked before one is prepared, so that a model that cannot run says so before any work. Nodes that no output
+ * depends on are asked too (a missing operator is an error wherever it stands) but not prepared.
+ */
+#include "infer/load.h"
+
+#include <string.h>
+
+/* One node as the backend sees it; the arrays live in `arena`. */
+typedef struct node_view {
+  mlcm_node node;
+  unsigned char *has_input, *has_output;
+  const mlcm_tensor **constants;
+  mlcm_attr *attrs;
+} node_view;
+
+static mlcm_status view_node(mlcm_session *s, size_t n, mlcm__arena *arena, const mlcm__files *files, node_view *v, mlcm_error *err) {
+  const mlcm__gnode *g = &s->graph.nodes[n];
+  v->has_input = mlcm__arena_alloc(arena, g->n_inputs, 1);
+  v->has_output = mlcm__arena_alloc(arena, g->n_outputs, 1);
+  v->constants = mlcm__arena_alloc(arena, g->n_inputs, sizeof *v->constants);
+  if (v->has_input == NULL || v->has_output == NULL || v->constants == NULL) return mlcm__fail_memory(err, g->n_inputs * sizeof *v->constants);
+  for (size_t i = 0; i < g->n_inputs; i++) {
+    const mlcm__value *value = g->inputs[i] == MLCM__NO_VALUE ? NULL : &s->graph.values[g->inputs[i]];
+    v->has_input[i] = value != NULL;
+    v->constants[i] = value != NULL && value->is_constant ? &value->constant : NULL;
+  }
+  for (size_t i = 0; i < g->n_outputs; i++) v->has_output[i] = g->outputs[i] != MLCM__NO_VALUE && s->graph.values[g->outputs[i]].is_wanted;
+  mlcm_status st = mlcm__attrs_load(arena, &s->graph.arena, g->source, files, &v->attrs, err);
+  v->node = (mlcm_node){.struct_size = sizeof v->node, .ctx = s->ctx, .name = g->name, .op = g->op, .domain = g->domain,
+                        .opset = g->opset, .n_inputs = g->n_inputs, .n_outputs = g->n_outputs, .has_input = v->has_input,
+                        .has_output = v->has_output, .constants = v->constants, .attrs = v->attrs, .n_attrs = g->source->n_attrs};
+  return st;
+}
+
+static int shown(mlcm_str text) {
+  return text.len < 100 ? (int)text.len : 100;
+}
+
+static mlcm_status missing_operator(const mlcm_session *s, const mlcm__gnode *g, mlcm_error *err) {
+  return mlcm__fail(err, MLCM_UNSUPPORTED, "node '%.*s' needs operator %.*s (%.*s opset %lld): not in backend '%s'", shown(g->name),
+                    g->name.ptr, shown(g->op), g->op.ptr, shown(g->domain), g->domain.ptr, (long long)g->opset,
+                    s->backend->name);
+}
+
+static mlcm_status name_failure(const mlcm__gnode *g, mlcm_status st, mlcm_error *why, mlcm_error *err) {
+  why->code = st;
+  if (err != NULL) *err = *why;
+  if (st != MLCM_NO_MEMORY)
+    mlcm__error_prefix(err, "node '%.*s' (%.*s): ", shown(g->name), g->name.ptr, shown(g->op), g->op.ptr);
+  return st;
+}
+
+static mlcm_status ask(mlcm_session *s, size_t n, const node_view *v, mlcm_error *err) {
+  mlcm_error why = {0};
+  mlcm_status st = s->backend->supports(s->backend, &v->node, &why);
+  if (st == MLCM_OK) return MLCM_OK;
+  if (st == MLCM_UNSUPPORTED && why.code == 0) return missing_operator(s, &s->graph.nodes[n], err);
+  return name_failure(&s->graph.nodes[n], st, &why, err);
+}
+
+static bool has_subgraph(const mlcm__onnx_node *node) {
+  for (size_t i = 0; i < node->n_attrs; i++)
+    if (node->attrs[i].kind == 5 || node->attrs[i].kind == 10) return true;
+  return false;
+}
+
+static mlcm_status prepare_node(mlcm_session *s, size_t n, const node_view *v, mlcm_error *err) {
+  mlcm_error why = {0};
+  mlcm_status st = s->backend->prepare(s->backend, &v->node, &s->kernels[n], &why);
+  s->prepared[n] = st == MLCM_OK;
+  return st ? name_failure(&s->graph.nodes[n], st, &why, err) : MLCM_OK;
+}
+
+static mlcm_status view_and_ask(mlcm_session *s, size_t n, mlcm__arena *arena, const mlcm__files *files, node_view *v, mlcm_error *err) {
+  const mlcm__gnode *g = &s->graph.nodes[n];
+  mlcm_error why = {0};
+  if (has_subgraph(g->source)) return missing_operator(s, g, err); /* If, Loop, Scan: no backend is offered subgraphs yet */
+  mlcm_status st = view_node(s, n, arena, files, v, &why);
+  return st ? name_failure(g, st, &why, err) : ask(s, n, v, err);
+}
+
+static mlcm_status prepare_nodes(mlcm_session *s, mlcm__arena *arena, const mlcm__files *files, mlcm_error *err) {
+  size_t n_nodes = s->graph.n_nodes;
+  mlcm_status st = MLCM_OK;
+  node_view *views = mlcm__arena_alloc(arena, n_nodes, sizeof *views);
+  s->kernels = mlcm__arena_alloc(&s->graph.arena, n_nodes, sizeof *s->kernels);
+  s->prepared = mlcm__arena_alloc(&s->graph.arena, n_nodes, sizeof *s->prepared);
+  if (views == NULL || s->kernels == NULL || s->prepared == NULL) return mlcm__fail_memory(err, n_nodes * sizeof *views);
+  for (size_t n = 0; !st && n < n_nodes; n++) st = view_and_ask(s, n, arena, files, &views[n], err);
+  for (size_t n = 0; !st && n < n_nodes; n++)
+    if (s->graph.nodes[n].is_live) st = prepare_node(s, n, &views[n], err);
+  return st;
+}
+
+mlcm_status mlcm__session_load(mlcm_session *s, const mlcm__files *files, mlcm_error *err) {
+  const mlcm_model_file *file = &files->files[files->model];
+  mlcm__onnx_model model = {0};
+  mlcm__graph graph = {0};
+  mlcm__arena arena;
+  mlcm__arena_init(&arena, s->ctx);
+  mlcm_status st = mlcm__onnx_read_model(&arena, file->path, file->data, file->size_bytes, &model, err);
+  if (!st) st = mlcm__graph_build(s->ctx, &model, files, &graph, err);
+  if (!st) {
+    mlcm__graph_free(&s->graph);
+    s->graph = graph;
+    st = prepare_nodes(s, &arena, files, err);
+  }
+  for (size_t n = 0; n < s->graph.n_nodes; n++) s->graph.nodes[n].source = NULL; /* goes with this arena */
+  mlcm__arena_reset(&arena);
+  return st;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * session.c - open (read, resolve, prepare), run, close.
+ */
+#include "infer/session.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "infer/load.h"
+
+enum { FIRST_OPTIONS_BYTES = sizeof(mlcm_session_options) };
+static const uint64_t DEFAULT_MAX_TENSOR_BYTES = (uint64_t)4 << 30;
+
+void mlcm_session_options_init(mlcm_session_options *options, size_t size_bytes) {
+  if (options == NULL || size_bytes < sizeof options->struct_size) return;
+  memset(options, 0, size_bytes);
+  options->struct_size = size_bytes;
+}
+
+/* ---- Open ---- */
+
+static mlcm_status choose_backend(const mlcm_session_options *options, const mlcm_backend **out, mlcm_error *err) {
+  const mlcm_backend *b = options->table != NULL ? options->table : mlcm__reference_backend();
+  if (options->table == NULL && options->backend != NULL && strcmp(options->backend, b->name) != 0)
+    return mlcm__fail(err, MLCM_NOT_FOUND, "there is no backend '%.60s'; this build has '%s'", options->backend, b->name);
+  if (b->abi_version >> 16 != MLCM_BACKEND_ABI_VERSION >> 16 || b->struct_size < sizeof *b)
+    return mlcm__fail(err, MLCM_UNSUPPORTED, "backend '%.60s' was made for version %u of the backend interface, this library has %u",
+                      b->name != NULL ? b->name : "?", b->abi_version >> 16, MLCM_BACKEND_ABI_VERSION >> 16);
+  if (b->name == NULL || b->supports == NULL || b->prepare == NULL || b->run == NULL || b->release == NULL)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the backend's table has empty entries");
+  *out = b;
+  return MLCM_OK;
+}
+
+static bool ends_in_onnx(const char *path) {
+  size_t len = strlen(path);
+  return len >= 5 && strcmp(path + len - 5, ".onnx") == 0;
+}
+
+static mlcm_status find_model(const mlcm_model_file *files, size_t n_files, size_t *out, mlcm_error *err) {
+  if (files == NULL || n_files == 0) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "a model needs at least one file");
+  for (size_t i = 0; i < n_files; i++)
+    if (files[i].path == NULL || (files[i].data == NULL && files[i].size_bytes > 0))
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "file %zu of the model has no path or no data", i);
+  for (size_t i = 0; i < n_files; i++) {
+    if (!ends_in_onnx(files[i].path)) continue;
+    *out = i;
+    return MLCM_OK;
+  }
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "none of the model's %zu files ends in .onnx (the first is '%.200s')", n_files, files[0].path);
+}
+
+static mlcm_status session_new(mlcm_context *ctx, const mlcm_session_options *options, mlcm_session **out, mlcm_error *err) {
+  const mlcm_backend *backend = NULL;
+  mlcm_status st = choose_backend(options, &backend, err);
+  if (st) return st;
+  mlcm_session *s = mlcm__alloc_zero(ctx, 1, sizeof *s);
+  if (s == NULL) return mlcm__fail_memory(err, sizeof *s);
+  s->ctx = mlcm__context_retain(ctx);
+  s->backend = backend;
+  s->max_tensor_bytes = options->max_tensor_bytes > 0 ? options->max_tensor_bytes : DEFAULT_MAX_TENSOR_BYTES;
+  mlcm__arena_init(&s->graph.arena, ctx);
+  for (size_t i = 0; i < MLCM__IDLE_STATES; i++) atomic_init(&s->idle[i], NULL);
+  *out = s;
+  return MLCM_OK;
+}
+
+mlcm_status mlcm_session_open(mlcm_context *ctx, const mlcm_model_file *files, size_t n_files, const mlcm_session_options *options,
+                              mlcm_session **out, mlcm_error *err) {
+  mlcm_session_options known = {0};
+  mlcm__files all = {.files = files, .n_files = n_files};
+  mlcm_session *s = NULL;
+  if (ctx == NULL || out == NULL) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_session_open needs a context and a place for the session");
+  mlcm_status st = mlcm__options_read(options, FIRST_OPTIONS_BYTES, &known, sizeof known, "mlcm_session_options", err);
+  if (!st) st = find_model(files, n_files, &all.model, err);
+  if (!st) st = session_new(ctx, &known, &s, err);
+  if (!st) st = mlcm__session_load(s, &all, err);
+  if (st) mlcm_session_close(s);
+  else *out = s;
+  return st;
+}
+
+void mlcm_session_close(mlcm_session *s) {
+  if (s == NULL) return;
+  mlcm_context *ctx = s->ctx;
+  for (size_t i = 0; i < MLCM__IDLE_STATES; i++) mlcm__state_free(atomic_load(&s->idle[i]));
+  for (size_t n = 0; s->prepared != NULL && n < s->graph.n_nodes; n++)
+    if (s->prepared[n]) s->backend->release(s->backend, s->kernels[n]);
+  mlcm__graph_free(&s->graph);
+  mlcm__free(ctx, s);
+  mlcm__context_release(ctx);
+}
+
+/* ---- Signature ---- */
+
+size_t mlcm_session_n_inputs(const mlcm_session *session) {
+  return session == NULL ? 0 : session->graph.n_inputs;
+}
+
+size_t mlcm_session_n_outputs(const mlcm_session *session) {
+  return session == NULL ? 0 : session->graph.n_outputs;
+}
+
+mlcm_port mlcm_session_input(const mlcm_session *session, size_t i) {
+  return i < mlcm_session_n_inputs(session) ? session->graph.inputs[i].port : (mlcm_port){.name = ""};
+}
+
+mlcm_port mlcm_session_output(const mlcm_session *session, size_t i) {
+  return i < mlcm_session_n_outputs(session) ? session->graph.outputs[i].port : (mlcm_port){.name = ""};
+}
+
+/* ---- Run ---- */
+
+/* A kernel's message becomes "node 'x' (Gemm): ...". */
+static mlcm_status name_failure(const mlcm_session *s, size_t n, const mlcm_error *why, mlcm_error *err) {
+  const mlcm__gnode *node = &s->graph.nodes[n];
+  mlcm_str op = node->op;
+  if (err == NULL) return why->code;
+  *err = *why;
+  if (why->code != MLCM_NO_MEMORY)
+    mlcm__error_prefix(err, "node '%.*s' (%.*s): ", node->name.len < 100 ? (int)node->name.len : 100, node->name.ptr,
+                       op.len < 60 ? (int)op.len : 60, op.ptr);
+  return why->code;
+}
+
+static mlcm_status run_nodes(mlcm__state *state, mlcm_error *err) {
+  const mlcm_session *s = state->session;
+  mlcm_error why;
+  for (size_t n = 0; n < s->graph.n_nodes; n++) {
+    if (!s->prepared[n]) continue;
+    mlcm_status st = s->backend->run(s->backend, s->kernels[n], &state->calls[n], &why);
+    if (st == MLCM_OK) continue;
+    why.code = st;
+    return name_failure(s, n, &why, err);
+  }
+  return MLCM_OK;
+}
+
+mlcm_status mlcm_session_run(mlcm_session *session, const mlcm_input *inputs, size_t n_inputs, mlcm_output *outputs, size_t n_outputs,
+                             mlcm_error *err) {
+  mlcm__state *state = NULL;
+  if (session == NULL || (inputs == NULL && n_inputs > 0) || (outputs == NULL && n_outputs > 0))
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_session_run needs a session, inputs and outputs");
+  mlcm_status st = mlcm__state_take(session, &state, err);
+  if (st) return st;
+  st = mlcm__bind_inputs(state, inputs, n_inputs, err);
+  if (!st) st = run_nodes(state, err);
+  if (!st) st = mlcm__check_outputs(state, outputs, n_outputs, err);
+  if (!st) mlcm__copy_outputs(state, outputs, n_outputs);
+  mlcm__state_give_back(state);
+  return st;
+}
