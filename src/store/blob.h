@@ -5,7 +5,7 @@
  *   DIR/objects/ab/cdef...   an object; mode 0444; the name is its digest in hex, split after two digits
  *   DIR/tmp/up-RANDOM        an upload in progress, locked by its writer while that lives
  *   DIR/tmp/lease-RANDOM     a lease, locked by its holder while that lives
- *   DIR/trash/HEX            swept by garbage collection, waiting to be unlinked
+ *   DIR/trash/HEX-NS         swept by garbage collection at that time, waiting to be unlinked
  *
  * Write: temporary file, hash while writing, sync it, rename to its name, sync the folder. An object that is there already is
  * replaced by the same bytes, which renews its time and heals a damaged one. When finish answers MLCM_OK the bytes are durable.
@@ -46,7 +46,8 @@ void mlcm__blob_lease_close(mlcm__blob_lease *lease); /* NULL-safe */
 /* size_hint_bytes: the expected size, or -1. From 8 MiB on a helper thread writes and syncs while the caller hashes. */
 mlcm_status mlcm__blob_begin(mlcm__blobs *blobs, int64_t size_hint_bytes, mlcm__blob_writer **out, mlcm_error *err);
 mlcm_status mlcm__blob_write(mlcm__blob_writer *writer, const void *data, size_t len, mlcm_error *err);
-/* Publishes. The writer is gone whatever the answer; on failure nothing was published. out_size may be NULL. */
+/* Publishes. The writer is gone whatever the answer; after a failure the object may be there without being durable, which is garbage
+ * until it is written again. out_size may be NULL. */
 mlcm_status mlcm__blob_finish(mlcm__blob_writer *writer, uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err);
 void mlcm__blob_abort(mlcm__blob_writer *writer); /* NULL-safe */
 
@@ -92,17 +93,20 @@ enum { MLCM__BLOB_OBJECTS = 1, MLCM__BLOB_TRASH = 2 };
 typedef struct mlcm__blob_info {
   uint8_t sha256[MLCM__SHA256_BYTES];
   int64_t size_bytes;
-  int64_t mtime_ns;
+  int64_t time_ns; /* of an object: when it was written; in the trash: when it came there */
 } mlcm__blob_info;
 
 typedef mlcm_status mlcm__blob_visit(void *user, const mlcm__blob_info *info, mlcm_error *err);
 /* Visits every object of an area in order of digest. Files that are not objects by name are passed over. */
 mlcm_status mlcm__blob_each(mlcm__blobs *blobs, int32_t area, mlcm__blob_visit *visit, void *user, mlcm_error *err);
 
-/* Moves an object to the trash, back from it, or removes it from the trash for good. MLCM_NOT_FOUND when it is not there. */
-mlcm_status mlcm__blob_trash(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], mlcm_error *err);
-mlcm_status mlcm__blob_restore(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], mlcm_error *err);
-mlcm_status mlcm__blob_unlink(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], mlcm_error *err);
+/* Moves an object to the trash, noting the time; moves what each(TRASH) has shown back; removes that for good. MLCM_NOT_FOUND when it
+ * is not there. Only inside a write transaction in which nothing refers to it (trash, unlink). */
+mlcm_status mlcm__blob_trash(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], int64_t now_ns, mlcm_error *err);
+mlcm_status mlcm__blob_restore(mlcm__blobs *blobs, const mlcm__blob_info *trashed, mlcm_error *err);
+mlcm_status mlcm__blob_unlink(mlcm__blobs *blobs, const mlcm__blob_info *trashed, mlcm_error *err);
+/* Size and time of an object as they are now. MLCM_NOT_FOUND. */
+mlcm_status mlcm__blob_stat(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], mlcm__blob_info *out, mlcm_error *err);
 
 /* Looks through tmp/: *out_oldest_ns is the time of the oldest living lease or upload (INT64_MAX: none). Files of dead writers last
  * changed before `before_ns` are removed unless `dry_run`; their number and bytes are added to *out_files and *out_bytes. */
