@@ -199,18 +199,21 @@ typedef struct mlcm_observation {
   const mlcm_measurement *measurement; /* threshold checks */
 } mlcm_observation;
 
-/* The traffic of one tick, or of one stratum of it, for the checks on the evidence itself. */
+/* The traffic of one routing epoch in one tick, for the checks on the evidence itself. The sample-ratio check asks whether the
+ * candidate's share of reports is its share of what was routed in the epoch; both count the same units. */
 typedef struct mlcm_traffic {
-  int64_t candidate_routed;   /* units routed (keys counted once where the unit is the key) */
+  int64_t candidate_routed;   /* units routed in this routing epoch so far, all its ticks together */
   int64_t stable_routed;
-  int64_t candidate_reported; /* of those, or of earlier ones of the same routing epoch, reported in this tick */
+  int64_t candidate_reported; /* units of this epoch reported since the last tick, however late */
   int64_t stable_reported;
-  mlcm_counts requests;       /* every request and whether it failed, whatever the unit: for warm-up and harm budget */
+  mlcm_counts requests;       /* every request completed since the last tick and whether it failed, whatever the unit */
 } mlcm_traffic;
 
-/* Tells the gate of a tick's traffic, before that tick's mlcm_gate_observe; needed for warm_up.requests, harm_budget and the
- * sample-ratio check, which do nothing without it. MLCM_INVALID_ARGUMENT: NULL, a negative number, more bad than trials; the gate
- * is unchanged. Since 0.1. */
+/* Tells the gate of a tick's traffic, before that tick's mlcm_gate_observe, once for each routing epoch. Feeds the sample-ratio
+ * check, the harm budget and warm_up.requests (which counts the checks' candidate trials when no traffic was ever told). The
+ * harm budget is charged with extra = candidate_bad - candidate_n * stable_bad / stable_n of each call that has stable trials, as
+ * harm = max(0, harm + extra): the candidate's failures beyond stable's rate since it was last no worse.
+ * MLCM_INVALID_ARGUMENT: NULL, a negative or too large number, more bad than trials; the gate is unchanged. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_gate_observe_traffic(mlcm_gate *gate, int64_t now_ns, const mlcm_traffic *traffic,
                                                              mlcm_error *err);
 
