@@ -293,6 +293,18 @@ MLCM_API const mlcm_decision *mlcm_rollout_state_decision(const mlcm_rollout_sta
  * MLCM_INVALID_ARGUMENT. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_rollout_state_to_json(const mlcm_rollout_state *state, char **out, mlcm_error *err);
 
+/* ---- A policy asked once -------------------------------------------------------------------------------------------- */
+
+/* Asks every threshold check of a policy once, side by side, outside any rollout: Prometheus queries and HTTP probes, the metrics
+ * recorded with version `ref` and what the endpoint's meters have counted for it. One answer decides: a value outside its limits
+ * counts as often as its check wants bad values in a row. Comparing checks stay inconclusive: they need a rollout. `reg` and `ref`
+ * may be NULL: checks that look at a version then have no data. *out has the verdict (mlcm_gate_explain) and the answers
+ * (mlcm_gate_check); freed with mlcm_gate_free.
+ * A source without an answer is a measurement, not an error. MLCM_NOT_FOUND: no version `ref`. MLCM_INVALID_ARGUMENT,
+ * MLCM_CORRUPT, MLCM_IO, MLCM_NO_MEMORY. Takes as long as the slowest source. Since 0.1. */
+MLCM_API MLCM_MUST_USE mlcm_status mlcm_gate_run(mlcm_context *ctx, const mlcm_policy *policy, mlcm_registry *reg, const char *ref,
+                                                 mlcm_gate **out, mlcm_error *err);
+
 #ifdef __cplusplus
 }
 #endif
