@@ -113,15 +113,17 @@ typedef struct mlcm_ticket {
   uint64_t key_hash;    /* of the request's key; random without one */
   int64_t routed_ns;    /* wall time */
   uint32_t flags;       /* MLCM_TICKET_* */
-  uint32_t slot;        /* where `source` counts it as outstanding */
+  uint32_t slot;        /* hint: the meter cell in the process that routed it */
   uint64_t source;      /* the endpoint handle that routed it; that one takes its completion */
-  uint64_t reserved;    /* 0 */
+  uint32_t period;      /* in which that handle counts it as outstanding */
+  uint32_t reserved;    /* 0 */
 } mlcm_ticket;
 
 enum {
   MLCM_TICKET_KEYED = 1,    /* the request had a key: the routing is sticky. Without: random */
   MLCM_TICKET_OVERRIDE = 2, /* a rule on an attribute chose the version: counted, never compared */
-  MLCM_TICKET_CANDIDATE = 4 /* the candidate answers */
+  MLCM_TICKET_CANDIDATE = 4, /* the candidate answers */
+  MLCM_TICKET_UNIT = 8       /* the first of its key in this rollout, or without a key: its completion enters comparisons */
 };
 
 enum { MLCM_TICKET_TEXT_SIZE = 128 }; /* bytes of the text form, the NUL included, at most */
@@ -175,7 +177,7 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_endpoint_complete(mlcm_endpoint *ep, con
 
 #define MLCM_OUTCOME_WRONG "wrong"
 
-/* Says what became of an answer: the outcome `outcome` (1 to 63 bytes of letters, digits, '_', '-' and '.') of the ticket's request has `value`,
+/* Says what became of an answer: the outcome `outcome` (1 to 47 letters, digits, '_', '-' and '.') of the ticket's request has `value`,
  * 1 or 0 for a label (the answer was wrong or not), any finite number for a score. Counts for the version that answered and the
  * epoch it was routed in, whenever it comes, from any process that has the endpoint open. Of a request with a key only the key's
  * first value of an outcome enters a rollout's comparison. MLCM_INVALID_ARGUMENT: not a ticket of this endpoint, a bad name, a
