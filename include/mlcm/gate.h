@@ -40,6 +40,9 @@ extern "C" {
 /* The name of the sequential test, part of every policy digest. */
 #define MLCM_GATE_METHOD "hypergeometric-e/1"
 
+/* Most trials of one side in one stratum. */
+#define MLCM_GATE_MAX_COUNT (INT64_C(1) << 50)
+
 /* What a check or a gate says. */
 typedef int32_t mlcm_verdict_kind;
 enum { MLCM_PASS = 1, MLCM_FAIL = 2, MLCM_INCONCLUSIVE = 3 };
@@ -81,7 +84,7 @@ enum {
 typedef int32_t mlcm_expire_action;
 enum { MLCM_EXPIRE_ROLLBACK = 1, MLCM_EXPIRE_HOLD = 2 };
 
-/* Counts of one stratum (one routing epoch within one tick): bad events among trials on both sides. 0 <= bad <= n <= 2^50. */
+/* Counts of one stratum (one routing epoch within one tick): bad events among trials on both sides. 0 <= bad <= n <= MLCM_GATE_MAX_COUNT. */
 typedef struct mlcm_counts {
   int64_t candidate_n;
   int64_t candidate_bad;

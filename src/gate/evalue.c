@@ -11,13 +11,13 @@
 
 /* log of alternative j of n, log-spaced from `first` to `last`, both included. */
 static double log_spaced(double first, double last, int j, int n) {
-  double a = mlcm__log(first);
-  double b = mlcm__log(last);
+  double a = mlcm__math_log(first);
+  double b = mlcm__math_log(last);
   return j == n - 1 ? b : a + (b - a) * j / (n - 1);
 }
 
 static void refresh(mlcm__evalue *e) {
-  e->log_e = mlcm__logsumexp(e->log_l, MLCM__EVALUE_GRID) - mlcm__log(MLCM__EVALUE_GRID);
+  e->log_e = mlcm__math_logsumexp(e->log_l, MLCM__EVALUE_GRID) - mlcm__math_log(MLCM__EVALUE_GRID);
 }
 
 void mlcm__evalue_restart(mlcm__evalue *e) {
@@ -31,7 +31,7 @@ void mlcm__evalue_init(mlcm__evalue *e, mlcm__side side, double margin) {
   double last = side == MLCM__SIDE_FAIL ? 20.0 : 0.2;
   e->odds[0] = margin;
   for (int j = 0; j < MLCM__EVALUE_GRID; j++)
-    e->odds[1 + j] = margin * mlcm__exp(log_spaced(first, last, j, MLCM__EVALUE_GRID));
+    e->odds[1 + j] = margin * mlcm__math_exp(log_spaced(first, last, j, MLCM__EVALUE_GRID));
   mlcm__evalue_restart(e);
 }
 
@@ -50,8 +50,8 @@ void mlcm__evalue_init_ratio(mlcm__evalue *e) {
   e->odds[0] = 1;
   for (int j = 0; j < HALF; j++) {
     double log_odds = log_spaced(1.05, 2.0, j, HALF);
-    e->odds[1 + j] = mlcm__exp(log_odds);
-    e->odds[1 + HALF + j] = mlcm__exp(-log_odds);
+    e->odds[1 + j] = mlcm__math_exp(log_odds);
+    e->odds[1 + HALF + j] = mlcm__math_exp(-log_odds);
   }
   mlcm__evalue_restart(e);
 }
@@ -60,7 +60,7 @@ void mlcm__evalue_add_ratio(mlcm__evalue *e, int64_t candidate, int64_t reported
   assert(candidate >= 0 && candidate <= reported && share > 0 && share < 1);
   for (int j = 0; j < MLCM__EVALUE_GRID; j++) {
     double odds = e->odds[1 + j];
-    e->log_l[j] += (double)candidate * mlcm__log(odds) - (double)reported * mlcm__log1p(share * (odds - 1.0));
+    e->log_l[j] += (double)candidate * mlcm__math_log(odds) - (double)reported * mlcm__math_log1p(share * (odds - 1.0));
   }
   refresh(e);
 }

@@ -54,7 +54,7 @@ static inline void add_term(partial *p, double t, bool is_observed) {
 
 static inline bool is_done(const partial *p, double t) { return t < NEGLIGIBLE * (p->others + p->observed); }
 
-static double log_share(const partial *p) { return -mlcm__log1p(p->others / p->observed); }
+static double log_share(const partial *p) { return -mlcm__math_log1p(p->others / p->observed); }
 
 /* ---- Short supports ------------------------------------------------------------------------------------------------ */
 
@@ -86,11 +86,11 @@ static double log_far_term(const ratios *r, size_t mode, size_t k, double rho) {
   for (size_t i = mode; i != k; i = i < k ? i + 1 : i - 1) {
     t *= i < k ? r->up[i] * rho : r->down[i - 1] / rho;
     if (t < 0x1p-500) { /* a ratio is above 2^-210: it cannot fall through the range of a double */
-      log_sum += mlcm__log(t);
+      log_sum += mlcm__math_log(t);
       t = 1;
     }
   }
-  return log_sum + mlcm__log(t);
+  return log_sum + mlcm__math_log(t);
 }
 
 static double short_log_pmf(const ratios *r, size_t mode, size_t k, double rho) {
@@ -108,7 +108,7 @@ static double short_log_pmf(const ratios *r, size_t mode, size_t k, double rho) 
     add_term(&p, t, i - 1 == k);
   }
   if (p.observed > 0) return log_share(&p);
-  return log_far_term(r, mode, k, rho) - mlcm__log(p.others);
+  return log_far_term(r, mode, k, rho) - mlcm__math_log(p.others);
 }
 
 static void short_log_pmfs(const law *l, const double *rho, size_t n, double *out) {
@@ -127,7 +127,7 @@ static void short_log_pmfs(const law *l, const double *rho, size_t n, double *ou
 static double deviance(double x, double y) {
   if (x == 0) return y;
   double v = (x - y) / (x + y);
-  if (v > 0.1 || v < -0.1) return x * mlcm__log(x / y) + y - x;
+  if (v > 0.1 || v < -0.1) return x * mlcm__math_log(x / y) + y - x;
   double z = v * v;
   double series = 1.0 / 17;
   for (int odd = 15; odd >= 3; odd -= 2) series = series * z + 1.0 / odd;
@@ -169,7 +169,7 @@ static anchor anchor_at(const law *l, int64_t at, double rho) {
   anchor a = {.at = at};
   cells_of(l, at, a.cell);
   for (int c = 0; c < 4; c++) a.error[c] = stirling_error(a.cell[c]);
-  a.slope = mlcm__log(rho * ((a.cell[1] / a.cell[0]) * (a.cell[2] / a.cell[3])));
+  a.slope = mlcm__math_log(rho * ((a.cell[1] / a.cell[0]) * (a.cell[2] / a.cell[3])));
   return a;
 }
 
@@ -183,7 +183,7 @@ static double log_term(const law *l, const anchor *a, int64_t at) {
     sum += deviance(cell[c], a->cell[c]) + (stirling_error(cell[c]) - a->error[c]);
     factor *= half_log_factor(cell[c]) / a->cell[c];
   }
-  return (double)(at - a->at) * a->slope - sum - 0.5 * mlcm__log(factor);
+  return (double)(at - a->at) * a->slope - sum - 0.5 * mlcm__math_log(factor);
 }
 
 /* First point whose next term is smaller: 50 halvings at most. */
@@ -225,13 +225,13 @@ static double wide_sum(const law *l, const anchor *a, double variance) {
   double t = 1;
   for (int64_t i = a->at; l->high - i >= h && t >= NEGLIGIBLE * sum;) {
     i += h;
-    t = mlcm__exp(log_term(l, a, i));
+    t = mlcm__math_exp(log_term(l, a, i));
     sum += t;
   }
   t = 1;
   for (int64_t i = a->at; i - l->low >= h && t >= NEGLIGIBLE * sum;) {
     i -= h;
-    t = mlcm__exp(log_term(l, a, i));
+    t = mlcm__math_exp(log_term(l, a, i));
     sum += t;
   }
   return sum * (double)h;
@@ -242,11 +242,11 @@ static double long_log_pmf(const law *l, double rho) {
   int64_t inner = mode == l->low ? mode + 1 : mode == l->high ? mode - 1 : mode;
   anchor a = anchor_at(l, inner, rho);
   double variance = 1.0 / (1.0 / a.cell[0] + 1.0 / a.cell[1] + 1.0 / a.cell[2] + 1.0 / a.cell[3]);
-  if (variance >= 128.0 * 128.0) return log_term(l, &a, l->k) - mlcm__log(wide_sum(l, &a, variance));
+  if (variance >= 128.0 * 128.0) return log_term(l, &a, l->k) - mlcm__math_log(wide_sum(l, &a, variance));
   partial p = narrow_sum(l, mode, rho);
   if (p.observed > 0) return log_share(&p);
-  double shift = inner == mode ? 0 : inner > mode ? mlcm__log(step_up(l, mode) * rho) : mlcm__log(step_down(l, inner) / rho);
-  return log_term(l, &a, l->k) + shift - mlcm__log(p.others);
+  double shift = inner == mode ? 0 : inner > mode ? mlcm__math_log(step_up(l, mode) * rho) : mlcm__math_log(step_down(l, inner) / rho);
+  return log_term(l, &a, l->k) + shift - mlcm__math_log(p.others);
 }
 
 /* -------------------------------------------------------------------------------------------------------------------- */

@@ -10,13 +10,13 @@
 
 int32_t mlcm__latency_shift(double r) {
   assert(r > 0);
-  double exact = mlcm__log(r) / mlcm__log(2.0) * MLCM__LATENCY_PER_OCTAVE;
+  double exact = mlcm__math_log(r) / mlcm__math_log(2.0) * MLCM__LATENCY_PER_OCTAVE;
   if (exact >= MLCM__LATENCY_MAX_SHIFT) return MLCM__LATENCY_MAX_SHIFT;
   if (exact <= -MLCM__LATENCY_MAX_SHIFT) return -MLCM__LATENCY_MAX_SHIFT;
   return (int32_t)(exact < 0 ? exact - 0.5 : exact + 0.5);
 }
 
-double mlcm__latency_rounded(int32_t shift) { return mlcm__exp(mlcm__log(2.0) * shift / MLCM__LATENCY_PER_OCTAVE); }
+double mlcm__latency_rounded(int32_t shift) { return mlcm__math_exp(mlcm__math_log(2.0) * shift / MLCM__LATENCY_PER_OCTAVE); }
 
 static uint64_t total(const mlcm__latency_view *view) {
   uint64_t sum = view->below + view->above;

@@ -46,7 +46,7 @@ static double exp_reduced(double r, double c) {
   return 1.0 + (r + (r * r * p + c));
 }
 
-double mlcm__exp(double x) {
+double mlcm__math_exp(double x) {
   if (x != x) return x;
   if (x > 709.79) return positive_infinity();
   if (x < -745.2) return 0.0;
@@ -91,7 +91,7 @@ static double split(double x, int *out_e) {
   return m;
 }
 
-double mlcm__log(double x) {
+double mlcm__math_log(double x) {
   if (x != x || x < 0) return not_a_number();
   if (x == 0) return -positive_infinity();
   if (x == positive_infinity()) return x;
@@ -100,22 +100,22 @@ double mlcm__log(double x) {
   return log_core(m - 1.0, e);
 }
 
-double mlcm__log1p(double x) {
+double mlcm__math_log1p(double x) {
   if (x != x || x < -1) return not_a_number();
   if (x == -1) return -positive_infinity();
   if (x == positive_infinity()) return x;
   if (x > -0.29 && x < 0.41) return log_core(x, 0);
   double y = 1.0 + x;
   double lost = x < 1 ? x - (y - 1.0) : 1.0 - (y - x); /* what rounding 1 + x left out */
-  return mlcm__log(y) + lost / y;
+  return mlcm__math_log(y) + lost / y;
 }
 
-double mlcm__logsumexp(const double *x, size_t n) {
+double mlcm__math_logsumexp(const double *x, size_t n) {
   double max = -positive_infinity();
   for (size_t i = 0; i < n; i++)
     if (x[i] > max) max = x[i];
   if (max == -positive_infinity()) return max;
   double sum = 0;
-  for (size_t i = 0; i < n; i++) sum += mlcm__exp(x[i] - max);
-  return max + mlcm__log(sum);
+  for (size_t i = 0; i < n; i++) sum += mlcm__math_exp(x[i] - max);
+  return max + mlcm__math_log(sum);
 }

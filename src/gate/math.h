@@ -12,15 +12,15 @@
 #include <stddef.h>
 
 /* e^x; 0 below about -745.13, infinity above about 709.78; NaN for NaN. */
-double mlcm__exp(double x);
+double mlcm__math_exp(double x);
 
 /* Natural logarithm; -infinity at 0, NaN below 0 and for NaN, infinity at infinity. */
-double mlcm__log(double x);
+double mlcm__math_log(double x);
 
 /* log(1 + x), accurate near 0; -infinity at -1, NaN below. */
-double mlcm__log1p(double x);
+double mlcm__math_log1p(double x);
 
 /* log of the sum of e^x[i], i = 0 .. n-1, added in that order; -infinity for n = 0. */
-double mlcm__logsumexp(const double *x, size_t n);
+double mlcm__math_logsumexp(const double *x, size_t n);
 
 #endif

@@ -159,7 +159,8 @@ mlcm_status mlcm_policy_parse(mlcm_context *ctx, const char *name, mlcm_str yaml
 
 /* ---- Life and reading ---------------------------------------------------------------------------------------------- */
 
-mlcm_policy *mlcm__policy_retain(mlcm_policy *policy) {
+mlcm_policy *mlcm__policy_retain(const mlcm_policy *shared) {
+  mlcm_policy *policy = (mlcm_policy *)(uintptr_t)shared;
   atomic_fetch_add_explicit(&policy->refs, 1, memory_order_relaxed);
   return policy;
 }

@@ -43,7 +43,8 @@ mlcm_status mlcm__policy_parse_checks(mlcm__arena *arena, const mlcm__yaml *doc,
 /* Writes policy->json and policy->digest (policy_json.c). */
 mlcm_status mlcm__policy_seal(mlcm_policy *policy, mlcm_error *err);
 
-mlcm_policy *mlcm__policy_retain(mlcm_policy *policy);
+/* A counted hold, given up with mlcm_policy_free. The count is the one part of a policy that changes. */
+mlcm_policy *mlcm__policy_retain(const mlcm_policy *policy);
 
 /* Words of the enums, as in YAML and JSON; "unknown" for other numbers. */
 const char *mlcm__verdict_name(mlcm_verdict_kind verdict);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gate_words.c - a check's state in one line for people: numbers and limits, no codes. Never longer than the room it is given.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "gate/math.h"
+#include "gate/state.h"
+
+const char *mlcm__verdict_name(mlcm_verdict_kind verdict) {
+  if (verdict == MLCM_PASS) return "pass";
+  if (verdict == MLCM_FAIL) return "fail";
+  return verdict == MLCM_INCONCLUSIVE ? "inconclusive" : "unknown";
+}
+
+static const char *kind_name(mlcm_measurement_kind kind) {
+  static const char *const names[] = {"not measured yet", "value", "no data", "partial", "stale", "error"};
+  return kind >= 0 && kind <= MLCM_MEASURED_ERROR ? names[kind] : "unknown";
+}
+
+static void say(char *out, size_t size, const char *format, ...) MLCM_PRINTF(3, 4);
+
+/* snprintf that cuts at a character's boundary. */
+static void say(char *out, size_t size, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(out, size, format, args);
+  va_end(args);
+  size_t len = strlen(out);
+  while (len > 0 && !mlcm__utf8_valid(out, len)) out[--len] = '\0';
+}
+
+/* E as people read it: "0.07", "355", "1e+300 or more". */
+static void evidence(double log_e, char out[24]) {
+  if (log_e > 690)
+    strcpy(out, "over 1e+300");
+  else
+    snprintf(out, 24, "%.3g", mlcm__math_exp(log_e));
+}
+
+static double percent(int64_t bad, int64_t n) { return n == 0 ? 0 : 100.0 * (double)bad / (double)n; }
+
+static const char *bad_word(const mlcm_check *check) { return check->meter == MLCM_METER_LATENCY ? " too slow" : ""; }
+
+static void compare_reason(const mlcm_gate *gate, size_t i, char *out, size_t size) {
+  const mlcm__check_progress *p = &gate->checks[i];
+  const mlcm_check *check = &gate->policy->checks[i];
+  char fail[24], pass[24], need_fail[24], need_pass[24];
+  int64_t missing = gate->policy->settings.min_samples - p->step.candidate_n;
+  evidence(p->fail.log_e, fail);
+  evidence(p->pass.log_e, pass);
+  evidence(gate->log_threshold_fail, need_fail);
+  evidence(gate->log_threshold_pass, need_pass);
+  if (p->has_failed)
+    say(out, size, "%.3g %% against %.3g %%%s, proven after %lld answers (evidence %s, needed %s)",
+        percent(p->total.candidate_bad, p->total.candidate_n), percent(p->total.stable_bad, p->total.stable_n), bad_word(check),
+        (long long)p->total.candidate_n, fail, need_fail);
+  else if (p->has_passed)
+    say(out, size, "%.3g %% against %.3g %%%s, proven fine (evidence %s, needed %s)",
+        percent(p->step.candidate_bad, p->step.candidate_n), percent(p->step.stable_bad, p->step.stable_n), bad_word(check), pass,
+        need_pass);
+  else if (gate->is_warming_up)
+    say(out, size, "warming up");
+  else if (p->step.candidate_n == 0)
+    say(out, size, "no answers of the candidate yet");
+  else if (missing > 0)
+    say(out, size, "%lld answers more needed (min_samples)", (long long)missing);
+  else
+    say(out, size, "no proof yet, fail %s/%s pass %s/%s", fail, need_fail, pass, need_pass);
+}
+
+/* "at least 40", "at most 0.25", "between 1 and 2", "status 200", "any 2xx". */
+static void limits(const mlcm_check *check, char out[80]) {
+  char least[32], most[32];
+  mlcm__format_f64(check->at_least, least);
+  mlcm__format_f64(check->at_most, most);
+  if (check->source == MLCM_SOURCE_HTTP && check->http_status == 0)
+    strcpy(out, "any 2xx status");
+  else if (check->source == MLCM_SOURCE_HTTP)
+    snprintf(out, 80, "status %d", (int)check->http_status);
+  else if (check->has_at_least && check->has_at_most)
+    snprintf(out, 80, "between %s and %s", least, most);
+  else
+    snprintf(out, 80, "%s %s", check->has_at_least ? "at least" : "at most", check->has_at_least ? least : most);
+}
+
+/* What was measured: a number, or what a probe saw. */
+static void measured(const mlcm_check *check, const mlcm_measurement *m, char out[64]) {
+  if (check->source != MLCM_SOURCE_HTTP)
+    snprintf(out, 64, "%.6g", m->value);
+  else if (m->http_status != 0)
+    snprintf(out, 64, "status %d", (int)m->http_status);
+  else
+    snprintf(out, 64, "%.60s", m->value != 0 ? "up" : m->detail[0] ? m->detail : "down");
+}
+
+static void threshold_reason(const mlcm_gate *gate, size_t i, char *out, size_t size) {
+  const mlcm__check_progress *p = &gate->checks[i];
+  const mlcm_check *check = &gate->policy->checks[i];
+  char value[64], wanted[80];
+  limits(check, wanted);
+  measured(check, &p->last, value);
+  if (p->last.kind != MLCM_MEASURED_VALUE && p->has_failed)
+    say(out, size, "%s wanted, %d bad values in a row, then %s", wanted, (int)p->failures_in_a_row, kind_name(p->last.kind));
+  else if (p->last.kind != MLCM_MEASURED_VALUE)
+    say(out, size, "%s%s%s", kind_name(p->last.kind), p->last.detail[0] ? ": " : "", p->last.detail);
+  else if (p->has_failed)
+    say(out, size, "%s, %s wanted: %d bad values in a row", value, wanted, (int)p->failures_in_a_row);
+  else if (!mlcm__check_is_good(check, &p->last))
+    say(out, size, "%s, %s wanted: bad value %d of %d", value, wanted, (int)p->failures_in_a_row, (int)check->failures);
+  else if (p->has_passed)
+    say(out, size, "%s, %s wanted", value, wanted);
+  else
+    say(out, size, "%s, before this step", value);
+}
+
+void mlcm__gate_reason(const mlcm_gate *gate, size_t i, char *out, size_t size) {
+  if (gate->policy->checks[i].kind == MLCM_CHECK_COMPARE)
+    compare_reason(gate, i, out, size);
+  else
+    threshold_reason(gate, i, out, size);
+}
