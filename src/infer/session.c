@@ -88,8 +88,15 @@ void mlcm_session_close(mlcm_session *s) {
   for (size_t n = 0; s->prepared != NULL && n < s->graph.n_nodes; n++)
     if (s->prepared[n]) s->backend->release(s->backend, s->kernels[n]);
   mlcm__graph_free(&s->graph);
+  if (s->free_owned != NULL) s->free_owned(s->owned);
   mlcm__free(ctx, s);
   mlcm__context_release(ctx);
+}
+
+void mlcm__session_own(mlcm_session *session, void (*free_fn)(void *owned), void *owned) {
+  assert(session->free_owned == NULL);
+  session->free_owned = free_fn;
+  session->owned = owned;
 }
 
 /* ---- Signature ---- */

@@ -24,7 +24,13 @@ struct mlcm_session {
   void **kernels;  /* [graph.n_nodes]; NULL where the node is not live */
   bool *prepared;  /* [graph.n_nodes] */
   _Atomic(mlcm__state *) idle[MLCM__IDLE_STATES];
+  void (*free_owned)(void *owned); /* see mlcm__session_own */
+  void *owned;
 };
+
+/* Makes the session the owner of what its bytes live in: close calls free_fn(owned) as its last step. At most once a session,
+ * before another thread sees it. */
+void mlcm__session_own(mlcm_session *session, void (*free_fn)(void *owned), void *owned);
 
 typedef struct mlcm__slot {
   void *memory; /* as allocated */

@@ -93,7 +93,7 @@ static bool slot_is(const mlcm__meter_slot *slot, int64_t version, uint64_t epoc
 }
 
 /* Slots are claimed in order, so the first free one ends the search. */
-static bool find_cell(const mlcm__meter *meter, int64_t version, uint64_t epoch, uint32_t *out_cell) {
+bool mlcm__meter_find_cell(const mlcm__meter *meter, int64_t version, uint64_t epoch, uint32_t *out_cell) {
   const uint32_t n_files = atomic_load_explicit(&meter->n_files, memory_order_acquire);
   for (uint32_t f = n_files; f-- > 0;) {
     const mlcm__meter_slot *slots = mlcm__meter_slots(&meter->files[f]);
@@ -169,10 +169,10 @@ static mlcm_status claim(mlcm__meter *meter, int64_t version, uint64_t epoch, ui
 }
 
 mlcm_status mlcm__meter_cell(mlcm__meter *meter, int64_t version, uint64_t epoch, uint32_t *out_cell, mlcm_error *err) {
-  if (find_cell(meter, version, epoch, out_cell)) return MLCM_OK;
+  if (mlcm__meter_find_cell(meter, version, epoch, out_cell)) return MLCM_OK;
   mlcm_status st = MLCM_OK;
   pthread_mutex_lock(&meter->mutex);
-  if (!find_cell(meter, version, epoch, out_cell)) st = claim(meter, version, epoch, out_cell, err);
+  if (!mlcm__meter_find_cell(meter, version, epoch, out_cell)) st = claim(meter, version, epoch, out_cell, err);
   pthread_mutex_unlock(&meter->mutex);
   return st;
 }

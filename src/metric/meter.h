@@ -53,6 +53,9 @@ void mlcm__meter_close(mlcm__meter *meter);
  * files are full. A cell index stays valid until close, in this process only. */
 mlcm_status mlcm__meter_cell(mlcm__meter *meter, int64_t version, uint64_t epoch, uint32_t *out_cell, mlcm_error *err);
 
+/* The cell of (version, epoch) when it was claimed before; claims nothing. No lock. */
+bool mlcm__meter_find_cell(const mlcm__meter *meter, int64_t version, uint64_t epoch, uint32_t *out_cell);
+
 /* Whether `cell` (any number, e.g. a ticket's hint from another process) is this meter's cell of (version, epoch). No lock. */
 bool mlcm__meter_cell_is(const mlcm__meter *meter, uint32_t cell, int64_t version, uint64_t epoch);
 
