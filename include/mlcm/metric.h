@@ -23,6 +23,7 @@
  *               not JSON, refused, timed out, TLS failure, answer too large          ERROR
  *   HTTP probe  the expected status (any 2xx by default)                             VALUE 1
  *               any other status, refused, timed out, TLS failure, not HTTP          VALUE 0, detail says which
+ *               more than 16 MiB of answer                                           ERROR
  */
 #ifndef MLCM_METRIC_H
 #define MLCM_METRIC_H

@@ -16,7 +16,8 @@ typedef struct mlcm__sampler mlcm__sampler; /* any thread at the same time, exce
 /* Starts asking. The sources are copied, their strings too. n may be 0. The errors of mlcm_measure, and
  * MLCM_INVALID_ARGUMENT for an interval that is not shorter than the max age (every measurement would be stale). */
 mlcm_status mlcm__sampler_new(mlcm_context *ctx, const mlcm_source *sources, size_t n, mlcm__sampler **out, mlcm_error *err);
-/* Stops asking, cancels what is under way, joins the threads. NULL is allowed. */
+/* Stops asking, cancels what is under way, joins the threads. NULL is allowed. In a forked child, which has none of the threads, it
+ * touches nothing. */
 void mlcm__sampler_free(mlcm__sampler *sampler);
 
 /* The newest measurement of source i, judged at `now`: NO_DATA ("not measured yet") before the first answer, STALE when older

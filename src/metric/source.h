@@ -38,8 +38,4 @@ void mlcm__probe_read(const mlcm__http_answer *answer, int32_t expect_status, in
 mlcm_status mlcm__source_read(mlcm_context *ctx, const mlcm_source *source, const mlcm__http_answer *answer, int64_t now_wall_ns,
                               mlcm_measurement *out, mlcm_error *err);
 
-/* *m as seen later: turns into STALE when its value is then older than max_age_ns. `waited_ns` is the time since it was taken, by
- * the monotonic clock; `age_ns` how old its sample was when it was taken. */
-void mlcm__measurement_age(mlcm_measurement *m, int64_t age_ns, int64_t waited_ns, int64_t max_age_ns);
-
 #endif
