@@ -18,8 +18,7 @@
 
 enum {
   MLCM__ROUTING_SALT_BYTES = 16,
-  MLCM__HOLDER_MAX = 192,      /* of a lease holder's name, with the NUL */
-  MLCM__OVERRIDE_MAX = 65536   /* bytes of a routing row's override rules */
+  MLCM__HOLDER_MAX = 192 /* of a lease holder's name, with the NUL */
 };
 
 /* ---- endpoints ---- */
@@ -63,6 +62,9 @@ mlcm_status mlcm__routing_read(mlcm__db_conn *conn, int64_t endpoint_id, mlcm__r
 mlcm_status mlcm__routing_current(mlcm_registry *reg, int64_t endpoint_id, mlcm__routing *out, mlcm_error *err);
 void mlcm__routing_reset(mlcm_context *ctx, mlcm__routing *routing);
 
+/* The first epoch of a rollout; 0 when it has none. */
+mlcm_status mlcm__routing_first_epoch(mlcm__db_conn *conn, int64_t endpoint_id, int64_t rollout_id, int64_t *out, mlcm_error *err);
+
 /* Appends `routing` as the endpoint's next epoch; routing->epoch is set to it. */
 mlcm_status mlcm__routing_append(mlcm__db_conn *conn, mlcm__routing *routing, int64_t now_wall_ns, mlcm_error *err);
 
@@ -99,7 +101,6 @@ typedef struct mlcm__rollout_new {
   int64_t candidate;
   const char *plan_name;
   const char *plan;
-  size_t plan_len;
   const char *policy_digest;
   const uint8_t *salt; /* [MLCM__ROUTING_SALT_BYTES] */
   const char *actor;

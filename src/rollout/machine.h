@@ -5,14 +5,14 @@
  * The same plan and the same inputs in the same order give the same decisions, bit for bit, on every machine; replay, a new lease
  * holder and a watcher in another process all rely on that. What is not in mlcm__tick is not known here: no clock, no store.
  *
- * Rules, in the order in which a tick looks at them (loop.md section 2):
+ * Rules, in the order in which a tick looks at them:
  *   1. time     durations add up differences of the monotonic clock, each between 0 and the plan's gap; none while paused.
  *   2. evidence goes to the gate, paused or not.
  *   3. harm     a failed check, a spent harm budget or a broken candidate: roll back, whatever else is asked.
  *   4. displaced: somebody moved the alias or deleted a version: weight 0 and paused, with no way back but abort.
  *   5. commands of people.
- *   6. expiry   not failed, not proven, time over.
- *   7. progress the step's time is over, its checks have passed in this very step, and their evidence is fresh.
+ *   6. progress the step's time is over, its checks have passed in this very step, and their evidence is fresh.
+ *   7. expiry   not failed, not proven, time over.
  */
 #ifndef MLCM_ROLLOUT_MACHINE_H
 #define MLCM_ROLLOUT_MACHINE_H
@@ -71,11 +71,11 @@ typedef struct mlcm__machine {
   int64_t n_ticks;
   int64_t last_wall_ns;
   int64_t last_mono_ns;
-  int64_t started_ns;
-  int64_t ended_ns;
+  int64_t started_ns; /* wall */
+  int64_t ended_ns;   /* wall; 0: active */
+  int64_t counted_ns; /* time that passed, pauses included, each tick capped: the gate's clock is started_ns + counted_ns */
   int64_t step_elapsed_ns;
   int64_t elapsed_ns;
-  int64_t paused_ns;
   int64_t next_expiry_ns;     /* elapsed_ns at which it expires; INT64_MAX: never */
   int64_t *last_data_ns;      /* [n checks] step_elapsed_ns when a comparing check last got candidate data, -1: not in this step */
   mlcm_counts requests;       /* all requests so far */

@@ -11,10 +11,12 @@
 #include <mlcm/rollout.h>
 
 #include "base/context.h"
+#include "base/text.h"
 
 enum {
   MLCM__PLAN_MAX_STEPS = 100,
   MLCM__PLAN_MAX_OVERRIDES = 100,
+  MLCM__PLAN_OVERRIDE_BYTES = 65536,
   MLCM__PLAN_GAP_TICKS = 5 /* default of `gap`, in ticks */
 };
 
@@ -30,8 +32,8 @@ typedef struct mlcm__plan_step {
 } mlcm__plan_step;
 
 typedef struct mlcm__override {
-  const char *attribute;
-  const char *value; /* NULL: any */
+  char *attribute;
+  char *value; /* NULL: any */
   bool to_candidate;
 } mlcm__override;
 

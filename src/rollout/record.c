@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * record.c - writes the canonical record of a decision and reads it back. docs/formats-rollout.md has every member.
+ */
+#include "rollout/record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "gate/policy.h"
+#include "rollout/words.h"
+
+enum { RECORD_MAX = 1 << 20 };
+
+/* 64-bit numbers that may pass 2^53 are strings where hashed. */
+static void write_i64(mlcm__json *j, const char *key, int64_t value) {
+  char text[24];
+  snprintf(text, sizeof(text), "%lld", (long long)value);
+  mlcm__json_string(j, key, text);
+}
+
+static void write_counts(mlcm__json *j, const char *key, const mlcm_counts *counts) {
+  mlcm__json_object(j, key);
+  mlcm__json_i64(j, "candidate_bad", counts->candidate_bad);
+  mlcm__json_i64(j, "candidate_n", counts->candidate_n);
+  mlcm__json_i64(j, "stable_bad", counts->stable_bad);
+  mlcm__json_i64(j, "stable_n", counts->stable_n);
+  mlcm__json_end(j);
+}
+
+static void write_last(mlcm__json *j, const mlcm_measurement *last) {
+  mlcm__json_object(j, "last");
+  write_i64(j, "at_ns", last->at_ns);
+  mlcm__json_string(j, "detail", last->detail);
+  mlcm__json_string(j, "kind", mlcm_measurement_kind_name(last->kind));
+  mlcm__json_hexf64(j, "value", last->value);
+  mlcm__json_end(j);
+}
+
+static void write_check(mlcm__json *j, const mlcm_check *check, const mlcm_check_state *state) {
+  bool compare = check->kind == MLCM_CHECK_COMPARE;
+  mlcm__json_object(j, NULL);
+  if (!compare) mlcm__json_i64(j, "failures_in_a_row", state->failures_in_a_row);
+  mlcm__json_string(j, "kind", compare ? "compare" : "threshold");
+  if (!compare && state->last.kind) write_last(j, &state->last);
+  if (compare) {
+    mlcm__json_hexf64(j, "log_e_fail", state->log_e_fail);
+    mlcm__json_hexf64(j, "log_e_pass", state->log_e_pass);
+    mlcm__json_hexf64(j, "log_threshold_fail", state->log_threshold_fail);
+    mlcm__json_hexf64(j, "log_threshold_pass", state->log_threshold_pass);
+  }
+  mlcm__json_string(j, "name", check->name);
+  mlcm__json_string(j, "on_fail", mlcm__on_fail_name(check->on_fail));
+  mlcm__json_string(j, "reason", state->reason);
+  if (compare) {
+    write_counts(j, "step", &state->step);
+    write_counts(j, "total", &state->total);
+  }
+  mlcm__json_string(j, "verdict", mlcm__verdict_name(state->verdict));
+  mlcm__json_end(j);
+}
+
+static void write_place(mlcm__json *j, const char *key, int32_t step, int64_t weight_ppm) {
+  mlcm__json_object(j, key);
+  mlcm__json_i64(j, "step", step + 1);
+  mlcm__json_i64(j, "weight_ppm", weight_ppm);
+  mlcm__json_end(j);
+}
+
+static void write_record(mlcm__json *j, const mlcm__machine *m, const mlcm__outcome *out, int64_t rollout_id, const char *evidence) {
+  const mlcm_policy *policy = m->plan->policy;
+  mlcm__json_object(j, NULL);
+  mlcm__json_string(j, "action", mlcm__action_word(out->action));
+  mlcm__json_string(j, "actor", out->actor);
+  write_i64(j, "at_ns", out->at_ns);
+  mlcm__json_i64(j, "candidate", m->candidate);
+  mlcm__json_string(j, "check", out->check >= 0 ? mlcm_policy_check(policy, (size_t)out->check)->name : NULL);
+  mlcm__json_array(j, "checks");
+  for (size_t i = 0; i < mlcm_policy_n_checks(policy); i++) {
+    mlcm_check_state state = mlcm_gate_check(m->gate, i);
+    write_check(j, mlcm_policy_check(policy, i), &state);
+  }
+  mlcm__json_end(j);
+  write_i64(j, "elapsed_ns", m->elapsed_ns);
+  mlcm__json_string(j, "evidence", evidence);
+  write_place(j, "from", out->from_step, out->from_weight_ppm);
+  mlcm__json_hexf64(j, "harm", mlcm_gate_explain(m->gate).harm);
+  mlcm__json_string(j, "method", MLCM_GATE_METHOD);
+  mlcm__json_string(j, "note", out->note);
+  mlcm__json_string(j, "policy", m->plan->digest);
+  mlcm__json_string(j, "reason", out->reason);
+  write_counts(j, "requests", &m->requests);
+  mlcm__json_i64(j, "rollout", rollout_id);
+  mlcm__json_i64(j, "seq", out->seq);
+  mlcm__json_i64(j, "stable", m->stable);
+  mlcm__json_string(j, "status", mlcm__status_word(out->status));
+  mlcm__json_i64(j, "ticks", m->n_ticks);
+  write_place(j, "to", out->to_step, out->to_weight_ppm);
+  mlcm__json_i64(j, "v", 1);
+  mlcm__json_string(j, "verdict", mlcm__verdict_name(out->verdict));
+  mlcm__json_end(j);
+}
+
+mlcm_status mlcm__record_write(const mlcm__machine *machine, const mlcm__outcome *outcome, int64_t rollout_id,
+                               const uint8_t evidence[MLCM__SHA256_BYTES], char **out, mlcm_error *err) {
+  mlcm__buffer buffer;
+  mlcm__json j;
+  char hex[MLCM__SHA256_HEX + 1];
+  mlcm__hex(evidence, MLCM__SHA256_BYTES, hex);
+  mlcm__buffer_init(&buffer, machine->ctx, RECORD_MAX);
+  mlcm__json_init(&j, &buffer, true);
+  write_record(&j, machine, outcome, rollout_id, hex);
+  mlcm_status st = mlcm__buffer_take(&buffer, "the record of a decision", out, err);
+  mlcm__buffer_reset(&buffer);
+  return st;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
+
+static mlcm_verdict_kind verdict_of(const char *word) {
+  for (mlcm_verdict_kind v = MLCM_PASS; v <= MLCM_INCONCLUSIVE; v++)
+    if (strcmp(mlcm__verdict_name(v), word) == 0) return v;
+  return 0;
+}
+
+static mlcm_status read_words(const cJSON *root, mlcm_decision *d, mlcm_error *err) {
+  static const char what[] = "a decision record";
+  const char *action = "", *status = "", *verdict = "", *actor = NULL, *reason = NULL;
+  mlcm_status st = mlcm__json_get_string(root, "action", what, &action, err);
+  if (!st) st = mlcm__json_get_string(root, "status", what, &status, err);
+  if (!st) st = mlcm__json_get_string(root, "verdict", what, &verdict, err);
+  if (!st) st = mlcm__json_get_string(root, "actor", what, &actor, err);
+  if (!st) st = mlcm__json_get_string(root, "reason", what, &reason, err);
+  if (st) return st;
+  d->action = mlcm__action_of(action);
+  d->status = mlcm__status_of(status);
+  d->verdict = verdict_of(verdict);
+  if (!d->action || !d->status || !d->verdict)
+    return mlcm__fail(err, MLCM_PARSE, "a decision record has an unknown action '%s', status '%s' or verdict '%s'", action, status, verdict);
+  d->actor = mlcm__strdup(d->ctx, actor);
+  d->reason = mlcm__strdup(d->ctx, reason);
+  return d->actor && d->reason ? MLCM_OK : mlcm__fail_memory(err, strlen(actor) + strlen(reason));
+}
+
+static mlcm_status read_numbers(const cJSON *root, mlcm_decision *d, mlcm_error *err) {
+  static const char what[] = "a decision record";
+  const cJSON *to = cJSON_GetObjectItemCaseSensitive(root, "to");
+  int64_t step = 0;
+  mlcm_status st = mlcm__json_get_i64(root, "rollout", what, &d->rollout, err);
+  if (!st) st = mlcm__json_get_i64(root, "seq", what, &d->seq, err);
+  if (!st) st = mlcm__json_get_i64(root, "at_ns", what, &d->at_ns, err);
+  if (!st) st = mlcm__json_get_i64(root, "stable", what, &d->stable, err);
+  if (!st) st = mlcm__json_get_i64(root, "candidate", what, &d->candidate, err);
+  if (!st) st = mlcm__json_get_i64(to, "step", what, &step, err);
+  if (!st) st = mlcm__json_get_i64(to, "weight_ppm", what, &d->weight_ppm, err);
+  d->step = (int32_t)step;
+  return st;
+}
+
+mlcm_status mlcm__decision_of(mlcm_context *ctx, const char *record, mlcm_decision **out, mlcm_error *err) {
+  cJSON *root = NULL;
+  mlcm_decision *d = mlcm__alloc_zero(ctx, 1, sizeof(*d));
+  if (!d) return mlcm__fail_memory(err, sizeof(*d));
+  d->ctx = mlcm__context_retain(ctx);
+  d->json = mlcm__strdup(ctx, record);
+  mlcm_status st = d->json ? MLCM_OK : mlcm__fail_memory(err, strlen(record));
+  if (!st) st = mlcm__json_parse(ctx, "decision record", record, strlen(record), (mlcm__json_limits){RECORD_MAX, 16}, &root, err);
+  if (!st) st = read_words(root, d, err);
+  if (!st) st = read_numbers(root, d, err);
+  if (st == MLCM_PARSE && err) err->code = MLCM_CORRUPT;
+  if (st == MLCM_PARSE) st = MLCM_CORRUPT;
+  if (!st) {
+    *out = d;
+    d = NULL;
+  }
+  cJSON_Delete(root);
+  mlcm_decision_free(d);
+  return st;
+}
+
+void mlcm_decision_free(mlcm_decision *d) {
+  if (!d) return;
+  mlcm_context *ctx = d->ctx;
+  mlcm__free(ctx, d->json);
+  mlcm__free(ctx, d->actor);
+  mlcm__free(ctx, d->reason);
+  mlcm__free(ctx, d);
+  mlcm__context_release(ctx);
+}
+
+int64_t mlcm_decision_rollout(const mlcm_decision *d) {
+  return d->rollout;
+}
+
+int64_t mlcm_decision_seq(const mlcm_decision *d) {
+  return d->seq;
+}
+
+int64_t mlcm_decision_at_ns(const mlcm_decision *d) {
+  return d->at_ns;
+}
+
+mlcm_action mlcm_decision_action(const mlcm_decision *d) {
+  return d->action;
+}
+
+mlcm_rollout_status mlcm_decision_status(const mlcm_decision *d) {
+  return d->status;
+}
+
+mlcm_verdict_kind mlcm_decision_verdict(const mlcm_decision *d) {
+  return d->verdict;
+}
+
+int32_t mlcm_decision_step(const mlcm_decision *d) {
+  return d->step;
+}
+
+int64_t mlcm_decision_weight_ppm(const mlcm_decision *d) {
+  return d->weight_ppm;
+}
+
+int64_t mlcm_decision_stable(const mlcm_decision *d) {
+  return d->stable;
+}
+
+int64_t mlcm_decision_candidate(const mlcm_decision *d) {
+  return d->candidate;
+}
+
+const char *mlcm_decision_actor(const mlcm_decision *d) {
+  return d->actor;
+}
+
+const char *mlcm_decision_reason(const mlcm_decision *d) {
+  return d->reason;
+}
+
+const char *mlcm_decision_json(const mlcm_decision *d) {
+  return d->json;
+}
