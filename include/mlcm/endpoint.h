@@ -78,7 +78,7 @@ typedef struct mlcm_endpoint_options {
   uint32_t flags;       /* MLCM_ENDPOINT_* */
   uint32_t reserved0;   /* 0 */
   const char *alias;    /* that names the stable version; NULL: "champion" */
-  int64_t deadline_ns;  /* a request that did not complete for this long counts as an error; 0: 30 s; at most a day */
+  int64_t deadline_ns;  /* a request that did not complete for this long counts as an error; 0: 30 s; 1 ms to 1 h */
   int64_t poll_ns;      /* how often the background thread looks at the registry; 0: 100 ms; 1 ms to 60 s */
   const mlcm_session_options *session; /* for every version loaded; NULL: defaults */
   mlcm_endpoint_host host;
@@ -98,8 +98,8 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_endpoint_open(mlcm_registry *reg, const 
                                                       mlcm_endpoint **out, mlcm_error *err);
 
 /* Joins the background thread (at most one tick and the source time limits of a poll in flight, which is cancelled) and frees
- * everything. No other call on the endpoint may be running or come later. NULL is allowed. In a forked child it frees memory only.
- * Since 0.1. */
+ * everything. No other call on the endpoint may be running or come later. NULL is allowed. In a forked child it frees the
+ * handle and touches nothing that the parent uses. Since 0.1. */
 MLCM_API void mlcm_endpoint_close(mlcm_endpoint *ep);
 
 /* ---- Tickets ------------------------------------------------------------------------------------------------------- */
@@ -200,7 +200,8 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_endpoint_report_id(mlcm_endpoint *ep, co
  * and frees what nobody uses. `now` NULL: the context's clocks. *out (nullable) is the decision taken or NULL, to be freed with
  * mlcm_decision_free. A decision also goes to on_decision.
  * MLCM_INVALID_STATE: without MLCM_ENDPOINT_MANUAL, or forked. MLCM_BUSY: another thread is in a tick. Any failure of loading or
- * of the tick itself is returned after everything else of the round was done; what served goes on serving. Since 0.1. */
+ * of the tick itself is returned after everything else of the round was done, unless there is a decision to hand out; it is in
+ * mlcm_endpoint_to_json too. What served goes on serving. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_endpoint_tick(mlcm_endpoint *ep, const mlcm_time *now, mlcm_decision **out,
                                                       mlcm_error *err);
 

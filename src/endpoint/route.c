@@ -19,7 +19,7 @@ uint64_t mlcm__route_arm_hash(int64_t version) { return mlcm__mix64((uint64_t)ve
 /* -ln of the arm's draw: exponentially distributed, 0 at the least. */
 static double draw(uint64_t key_hash, uint64_t arm_hash) {
   uint64_t bits = mlcm__mix64(key_hash ^ arm_hash) >> 11;
-  return -mlcm__log((double)(bits + 1) * 0x1p-53);
+  return -mlcm__math_log((double)(bits + 1) * 0x1p-53);
 }
 
 bool mlcm__route_is_candidate(uint64_t key_hash, uint64_t stable_arm, uint64_t candidate_arm, int64_t candidate_ppm) {
