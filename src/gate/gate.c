@@ -21,6 +21,7 @@ mlcm_status mlcm_gate_new(const mlcm_policy *policy, mlcm_gate **out, mlcm_error
   if (!gate) return mlcm__fail_memory(err, size_of(policy->n_checks));
   gate->policy = mlcm__policy_retain(policy);
   gate->n_checks = policy->n_checks;
+  gate->warm_up_ns = s->warm_up_ns;
   gate->is_warming_up = s->warm_up_requests > 0 || s->warm_up_ns > 0;
   if (policy->n_comparing > 0) gate->log_threshold_fail = mlcm__math_log((double)policy->n_comparing / s->alpha);
   gate->log_threshold_pass = mlcm__math_log(1.0 / s->pass_alpha);
@@ -199,8 +200,8 @@ static mlcm_status check_observation(const mlcm_gate *gate, const mlcm_observati
 }
 
 static void update_warm_up(mlcm_gate *gate, int64_t now_ns) {
-  const mlcm_policy_settings *s = &gate->policy->settings;
-  gate->is_warming_up = gate->warm_requests < s->warm_up_requests || now_ns - gate->started_ns < s->warm_up_ns;
+  bool few_requests = gate->warm_requests < gate->policy->settings.warm_up_requests;
+  gate->is_warming_up = few_requests || now_ns - gate->started_ns < gate->warm_up_ns;
 }
 
 /* Candidate trials of the check that has most in this tick. */

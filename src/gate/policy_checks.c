@@ -178,6 +178,7 @@ static mlcm_status read_headers(const reader *r, const mlcm__node *map, mlcm_che
 
 static mlcm_status read_prometheus(const reader *r, const mlcm__node *map, mlcm_check *c) {
   static const char *const keys[] = {"url", "query", "timeout", "max_age", "headers"};
+  if (map->kind != MLCM__YAML_MAP) return mlcm__yaml_fail(r->doc, map, r->err, "'prometheus' must be a map with a url and a query");
   mlcm_status st = mlcm__yaml_known_keys(r->doc, map, keys, COUNT(keys), r->err);
   if (st) return st;
   const mlcm__node *url = mlcm__yaml_get(map, "url");
@@ -185,7 +186,7 @@ static mlcm_status read_prometheus(const reader *r, const mlcm__node *map, mlcm_
   const mlcm__node *timeout = mlcm__yaml_get(map, "timeout");
   const mlcm__node *max_age = mlcm__yaml_get(map, "max_age");
   const mlcm__node *headers = mlcm__yaml_get(map, "headers");
-  if (!url || !query) return mlcm__yaml_fail(r->doc, map, r->err, "'prometheus' needs %s", url ? "a query" : "an url");
+  if (!url || !query) return mlcm__yaml_fail(r->doc, map, r->err, "'prometheus' needs %s", url ? "a query" : "a url");
   c->timeout_ns = 10 * SECOND_NS;
   c->max_age_ns = 60 * SECOND_NS;
   st = read_url(r, url, &c->url);
@@ -198,11 +199,12 @@ static mlcm_status read_prometheus(const reader *r, const mlcm__node *map, mlcm_
 
 static mlcm_status read_http(const reader *r, const mlcm__node *map, mlcm_check *c) {
   static const char *const keys[] = {"url", "timeout"};
+  if (map->kind != MLCM__YAML_MAP) return mlcm__yaml_fail(r->doc, map, r->err, "'http' must be a map with a url");
   mlcm_status st = mlcm__yaml_known_keys(r->doc, map, keys, COUNT(keys), r->err);
   if (st) return st;
   const mlcm__node *url = mlcm__yaml_get(map, "url");
   const mlcm__node *timeout = mlcm__yaml_get(map, "timeout");
-  if (!url) return mlcm__yaml_fail(r->doc, map, r->err, "'http' needs an url");
+  if (!url) return mlcm__yaml_fail(r->doc, map, r->err, "'http' needs a url");
   c->timeout_ns = 10 * SECOND_NS;
   c->max_age_ns = 60 * SECOND_NS;
   st = read_url(r, url, &c->url);

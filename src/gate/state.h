@@ -32,6 +32,7 @@ struct mlcm_gate {
   bool has_ratio_alarm;
   bool is_harm_spent;
   int64_t started_ns;
+  int64_t warm_up_ns; /* the policy's; 0 in a replay of a file, which has no time */
   int64_t warm_requests; /* candidate's requests before this tick */
   int64_t traffic_requests;
   int64_t counted_requests; /* the same from the checks, where no traffic is told */
