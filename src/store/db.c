@@ -116,28 +116,29 @@ static mlcm_status try_reader(mlcm__db *db, const mlcm__db_options *options, mlc
   return MLCM_OK;
 }
 
-/* A log needs its index file (-shm). Where that is missing and cannot be made (folder without write permission), nobody is writing, and
- * with an empty log the database file alone is the whole truth: it is then opened as immutable. A log with content but without an index
- * cannot be read there. */
+/* A log needs its index file (-shm). Closing leaves both in place, so that reading works in a folder without write permission. Where they
+ * are missing and cannot be made, nobody is writing, and with an empty log the database file alone is the whole truth: it is then
+ * opened as immutable. A log with content but without an index cannot be read there. */
 static mlcm_status open_read_only(mlcm__db *db, const mlcm__db_options *options, mlcm_error *err) {
   mlcm_error first = {0};
   int64_t wal_bytes = 0;
   db->open_flags |= SQLITE_OPEN_READONLY;
   mlcm_status status = try_reader(db, options, &first);
-  if (status != MLCM_IO && status != MLCM_REFUSED) {
-    if (status != MLCM_OK && err) *err = first;
-    return status;
+  if (status == MLCM_IO || status == MLCM_REFUSED) {
+    mlcm_status looked = file_size(db->ctx, db->path, "-wal", &wal_bytes, err);
+    if (looked != MLCM_OK) return looked;
+    if (wal_bytes <= 0) {
+      mlcm__free(db->ctx, db->uri);
+      db->uri = NULL;
+      status = make_uri(db->ctx, db->path, "?immutable=1", &db->uri, &first);
+      if (status == MLCM_OK) status = try_reader(db, options, &first);
+    } else if (status == MLCM_IO) {
+      mlcm__error_prefix(&first, "its log ('-wal') has %lld bytes that may need write permission to read; open it once for writing: ",
+                         (long long)wal_bytes);
+    }
   }
-  mlcm_status wal_status = file_size(db->ctx, db->path, "-wal", &wal_bytes, err);
-  if (wal_status != MLCM_OK) return wal_status;
-  if (wal_bytes > 0 || status == MLCM_REFUSED) {
-    if (err) *err = first;
-    return status;
-  }
-  mlcm__free(db->ctx, db->uri);
-  db->uri = NULL;
-  status = make_uri(db->ctx, db->path, "?immutable=1", &db->uri, err);
-  return status == MLCM_OK ? try_reader(db, options, err) : status;
+  if (status != MLCM_OK && err) *err = first;
+  return status;
 }
 
 mlcm_status mlcm__db_open(mlcm_context *ctx, const char *path, const mlcm__db_options *options, mlcm__db **out, mlcm_error *err) {
