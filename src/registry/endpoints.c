@@ -181,6 +181,15 @@ mlcm_status mlcm__routing_first_epoch(mlcm__db_conn *conn, int64_t endpoint_id, 
   return st;
 }
 
+mlcm_status mlcm__routing_weight(mlcm__db_conn *conn, int64_t endpoint_id, int64_t epoch, int64_t *out_ppm, mlcm_error *err) {
+  bool row = false;
+  int64_t weight = 0;
+  mlcm_status st = mlcm__sql_i64(conn, "SELECT weight_ppm FROM routing WHERE endpoint_id = ?1 AND epoch = ?2",
+                                 MLCM__BIND(mlcm__i64(endpoint_id), mlcm__i64(epoch)), &row, &weight, err);
+  if (!st) *out_ppm = weight;
+  return st;
+}
+
 mlcm_status mlcm__routing_append(mlcm__db_conn *conn, mlcm__routing *r, int64_t now_wall_ns, mlcm_error *err) {
   bool row = false;
   int64_t last = 0;

@@ -126,6 +126,12 @@ mlcm_status mlcm__check_text(const char *text, size_t max_bytes, const char *wha
   return MLCM_OK;
 }
 
+mlcm_status mlcm__check_plain_text(const char *text, size_t max_bytes, const char *what, mlcm_error *err) {
+  mlcm_status st = mlcm__check_text(text, max_bytes, what, err);
+  if (st || !text || mlcm__text_is_plain(text, strlen(text))) return st;
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the %s holds control characters", what);
+}
+
 mlcm_status mlcm__check_tag(const char *key, const char *value, mlcm_error *err) {
   mlcm_status st = mlcm__check_key(key, "tag", err);
   if (st) return st;

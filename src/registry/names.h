@@ -16,6 +16,7 @@ mlcm_status mlcm__check_alias_name_free(const char *alias, mlcm_error *err);   /
 mlcm_status mlcm__check_tag(const char *key, const char *value, mlcm_error *err);
 mlcm_status mlcm__check_key(const char *key, const char *what, mlcm_error *err); /* rule of tag keys; what: "tag", "metric" ... */
 mlcm_status mlcm__check_text(const char *text, size_t max_bytes, const char *what, mlcm_error *err); /* NULL is fine */
+mlcm_status mlcm__check_plain_text(const char *text, size_t max_bytes, const char *what, mlcm_error *err); /* also no control characters */
 mlcm_status mlcm__check_digest(const char *digest, const char *what, mlcm_error *err); /* "sha256:" and 64 hex; NULL or "" is fine */
 mlcm_status mlcm__check_sha256(const char *sha256, const char *what, mlcm_error *err); /* 64 lower-case hex */
 mlcm_status mlcm__check_version_number(int64_t number, mlcm_error *err);

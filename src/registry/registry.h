@@ -97,6 +97,10 @@ mlcm_status mlcm__model_find_ready(mlcm__db_conn *conn, const char *name, mlcm__
 /* Name of a model by its id; freed with mlcm__free. */
 mlcm_status mlcm__model_name_of(mlcm__db_conn *conn, int64_t model_id, char **out, mlcm_error *err);
 
+/* Makes a model's row with its event; the caller checked name and absence (MLCM_ALREADY_EXISTS otherwise). */
+mlcm_status mlcm__model_create_in(mlcm__db_conn *conn, mlcm_registry *reg, const char *name, const char *description, int64_t now_ns,
+                                  const mlcm_attribution *by, mlcm_error *err);
+
 /* A version's row id by model and number. *out_state may be NULL. MLCM_NOT_FOUND says which versions there are. */
 mlcm_status mlcm__version_find(mlcm__db_conn *conn, const mlcm__model_row *model, const char *name, int64_t number, int64_t *out_id,
                                int32_t *out_state, mlcm_error *err);
@@ -106,6 +110,9 @@ mlcm_status mlcm__ref_resolve(mlcm__db_conn *conn, const mlcm_ref *ref, mlcm__mo
 
 /* Target of an alias by model id: *out 0 when the alias does not exist. */
 mlcm_status mlcm__alias_target(mlcm__db_conn *conn, int64_t model_id, const char *alias, int64_t *out, mlcm_error *err);
+
+/* The MLCM_NOT_FOUND of an alias, with the nearest spelling. */
+mlcm_status mlcm__alias_missing(mlcm__db_conn *conn, int64_t model_id, const char *model, const char *alias, mlcm_error *err);
 
 /* ---- aliases, inside a caller's write transaction ---- */
 
@@ -118,6 +125,10 @@ mlcm_status mlcm__alias_move_in(mlcm__db_conn *conn, mlcm_registry *reg, int64_t
 /* The last good version of mlcm_alias_last_good; MLCM_NOT_FOUND when there is none. */
 mlcm_status mlcm__alias_last_good_in(mlcm__db_conn *conn, int64_t model_id, const char *model, const char *alias, int64_t *out_version,
                                      mlcm_error *err);
+
+/* mlcm_policy_put inside a caller's write transaction; the text was checked. */
+mlcm_status mlcm__policy_put_in(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_str text, const mlcm_attribution *by, char out_sha256[65],
+                                mlcm_error *err);
 
 /* ---- the hook of rollouts.c ---- */
 

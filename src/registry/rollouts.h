@@ -65,6 +65,9 @@ void mlcm__routing_reset(mlcm_context *ctx, mlcm__routing *routing);
 /* The first epoch of a rollout; 0 when it has none. */
 mlcm_status mlcm__routing_first_epoch(mlcm__db_conn *conn, int64_t endpoint_id, int64_t rollout_id, int64_t *out, mlcm_error *err);
 
+/* The candidate's weight in an epoch, 0 when there is no such epoch. */
+mlcm_status mlcm__routing_weight(mlcm__db_conn *conn, int64_t endpoint_id, int64_t epoch, int64_t *out_ppm, mlcm_error *err);
+
 /* Appends `routing` as the endpoint's next epoch; routing->epoch is set to it. */
 mlcm_status mlcm__routing_append(mlcm__db_conn *conn, mlcm__routing *routing, int64_t now_wall_ns, mlcm_error *err);
 

@@ -148,7 +148,8 @@
   "CREATE TRIGGER event_no_delete BEFORE DELETE ON event"                                                                              \
   "  BEGIN SELECT RAISE(ABORT, 'the change feed is append-only'); END;"
 
+/* The first release takes an empty file from version 0 to 8 in one go: a step a subject (C compilers only promise literals of 4,095 bytes). */
 const char *const mlcm__registry_migrations[] = {
-    /* 0 to 1 */ MLCM__AUDIT_SCHEMA_SQL EVENT_SQL MODEL_SQL VERSION_SQL ALIAS_SQL EVALUATION_SQL POLICY_SQL MLCM__ROLLOUTS_SCHEMA_SQL,
+    MLCM__AUDIT_SCHEMA_SQL, EVENT_SQL, MODEL_SQL, VERSION_SQL, ALIAS_SQL, EVALUATION_SQL, POLICY_SQL, MLCM__ROLLOUTS_SCHEMA_SQL,
 };
 const size_t mlcm__registry_n_migrations = sizeof mlcm__registry_migrations / sizeof mlcm__registry_migrations[0];
