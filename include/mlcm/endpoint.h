@@ -78,7 +78,7 @@ typedef struct mlcm_endpoint_options {
   uint32_t flags;       /* MLCM_ENDPOINT_* */
   uint32_t reserved0;   /* 0 */
   const char *alias;    /* that names the stable version; NULL: "champion" */
-  int64_t deadline_ns;  /* a request that did not complete for this long counts as an error; 0: 30 s; 1 ms to 1 h */
+  int64_t deadline_ns;  /* a request that did not complete for this long counts as an error; 0: 30 s; 1 ms to 10 min */
   int64_t poll_ns;      /* how often the background thread looks at the registry; 0: 100 ms; 1 ms to 60 s */
   const mlcm_session_options *session; /* for every version loaded; NULL: defaults */
   mlcm_endpoint_host host;

@@ -23,7 +23,7 @@ static mlcm_status outstanding_for(mlcm_endpoint *ep, int64_t version, uint64_t 
   uint32_t cell = 0;
   mlcm__outstanding *o = NULL;
   mlcm_status st = mlcm__meter_cell(ep->meter, version, epoch, &cell, err);
-  if (!st) st = mlcm__outstanding_new(ep->ctx, ep->guard.n_slots, &o, err);
+  if (!st) st = mlcm__outstanding_new(&ep->overdue, ep->ctx, ep->guard.n_slots, &o, err);
   if (st) return st;
   o->version = version;
   o->epoch = epoch;

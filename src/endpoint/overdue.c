@@ -7,9 +7,16 @@
 #include <assert.h>
 #include <string.h>
 
+/* A word: closed (1 bit), lap of the ring (7), completed (28), routed (28). */
 #define CLOSED (UINT64_C(1) << 63)
+#define LAP_SHIFT 56
+#define COMPLETED_SHIFT 28
+#define COUNT_MASK ((UINT64_C(1) << COMPLETED_SHIFT) - 1)
 #define ONE_ROUTED UINT64_C(1)
-#define ONE_COMPLETED (UINT64_C(1) << 32)
+#define ONE_COMPLETED (UINT64_C(1) << COMPLETED_SHIFT)
+
+/* How often the ring went round before the period, as a word holds it. */
+static uint64_t lap_of(uint32_t period) { return (uint64_t)(period / MLCM__PERIODS & 127) << LAP_SHIFT; }
 
 void mlcm__overdue_init(mlcm__overdue *overdue, int64_t deadline_ns, int64_t now_mono_ns) {
   memset(overdue, 0, sizeof *overdue);
@@ -19,7 +26,22 @@ void mlcm__overdue_init(mlcm__overdue *overdue, int64_t deadline_ns, int64_t now
   atomic_init(&overdue->oldest, 1);
 }
 
-mlcm_status mlcm__outstanding_new(mlcm_context *ctx, unsigned n_shards, mlcm__outstanding **out, mlcm_error *err) {
+static _Atomic uint64_t *word_of(mlcm__outstanding *o, unsigned shard, uint32_t period, int scope) {
+  assert(scope >= 0 && scope < MLCM__PERIOD_SCOPES);
+  return &o->shards[shard & (o->n_shards - 1)].word[period % MLCM__PERIODS][scope];
+}
+
+/* Opens the words of a period, in which nothing is counted yet. */
+static void open_words(mlcm__outstanding *o, uint32_t period) {
+  for (unsigned shard = 0; shard < o->n_shards; ++shard) {
+    for (int scope = 0; scope < MLCM__PERIOD_SCOPES; ++scope) {
+      atomic_store_explicit(word_of(o, shard, period, scope), lap_of(period), memory_order_relaxed);
+    }
+  }
+}
+
+mlcm_status mlcm__outstanding_new(const mlcm__overdue *overdue, mlcm_context *ctx, unsigned n_shards, mlcm__outstanding **out,
+                                  mlcm_error *err) {
   mlcm__outstanding *o = mlcm__alloc_zero(ctx, 1, sizeof *o);
   if (o == NULL) return mlcm__fail_memory(err, sizeof *o);
   size_t size = (size_t)n_shards * sizeof(mlcm__outstanding_shard) + MLCM__CACHE_LINES;
@@ -32,6 +54,8 @@ mlcm_status mlcm__outstanding_new(mlcm_context *ctx, unsigned n_shards, mlcm__ou
   }
   uintptr_t start = ((uintptr_t)o->memory + MLCM__CACHE_LINES - 1) & ~(uintptr_t)(MLCM__CACHE_LINES - 1);
   o->shards = (mlcm__outstanding_shard *)start;
+  uint32_t newest = atomic_load_explicit(&overdue->period, memory_order_relaxed);
+  for (uint32_t p = atomic_load_explicit(&overdue->oldest, memory_order_relaxed); p != newest + 1; ++p) open_words(o, p);
   *out = o;
   return MLCM_OK;
 }
@@ -42,17 +66,19 @@ void mlcm__outstanding_free(mlcm__outstanding *o) {
   mlcm__free(o->ctx, o);
 }
 
-static _Atomic uint64_t *word_of(mlcm__outstanding *o, unsigned shard, uint32_t period, int scope) {
-  assert(scope >= 0 && scope < MLCM__PERIOD_SCOPES);
-  return &o->shards[shard & (o->n_shards - 1)].word[period % MLCM__PERIODS][scope];
+/* Adds to the word if it is still the period's and open, however long the calling thread may have slept before. */
+static bool add_if_open(_Atomic uint64_t *word, uint32_t period, uint64_t amount) {
+  uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+  do {
+    if ((seen >> LAP_SHIFT << LAP_SHIFT) != lap_of(period)) return false; /* closed, or of a later lap */
+  } while (!atomic_compare_exchange_weak_explicit(word, &seen, seen + amount, memory_order_acq_rel, memory_order_relaxed));
+  return true;
 }
 
 uint32_t mlcm__outstanding_begin(mlcm__overdue *overdue, mlcm__outstanding *o, unsigned shard, int scope) {
   for (;;) {
     uint32_t period = atomic_load_explicit(&overdue->period, memory_order_acquire);
-    uint64_t before = atomic_fetch_add_explicit(word_of(o, shard, period, scope), ONE_ROUTED, memory_order_acq_rel);
-    if (!(before & CLOSED)) return period;
-    /* This thread slept for a whole deadline between the two lines; the closed word is not read again, so it does no harm. */
+    if (add_if_open(word_of(o, shard, period, scope), period, ONE_ROUTED)) return period;
   }
 }
 
@@ -60,8 +86,7 @@ bool mlcm__outstanding_end(mlcm__overdue *overdue, mlcm__outstanding *o, unsigne
   uint32_t oldest = atomic_load_explicit(&overdue->oldest, memory_order_acquire);
   uint32_t newest = atomic_load_explicit(&overdue->period, memory_order_acquire);
   if (newest - period > newest - oldest) return false; /* numbers wrap around: this reads oldest <= period <= newest */
-  uint64_t before = atomic_fetch_add_explicit(word_of(o, shard, period, scope), ONE_COMPLETED, memory_order_acq_rel);
-  return !(before & CLOSED);
+  return add_if_open(word_of(o, shard, period, scope), period, ONE_COMPLETED);
 }
 
 void mlcm__overdue_turn(mlcm__overdue *overdue, mlcm__outstanding *list, int64_t now_mono_ns) {
@@ -70,13 +95,7 @@ void mlcm__overdue_turn(mlcm__overdue *overdue, mlcm__outstanding *list, int64_t
   uint32_t oldest = atomic_load_explicit(&overdue->oldest, memory_order_relaxed);
   /* A period is at least a sixteenth of the deadline long and closed a deadline after its end, so about 18 are open. */
   if (period + 1 - oldest >= MLCM__PERIODS) return;
-  for (mlcm__outstanding *o = list; o != NULL; o = o->next) {
-    for (unsigned shard = 0; shard < o->n_shards; ++shard) {
-      for (int scope = 0; scope < MLCM__PERIOD_SCOPES; ++scope) {
-        atomic_store_explicit(word_of(o, shard, period + 1, scope), 0, memory_order_relaxed);
-      }
-    }
-  }
+  for (mlcm__outstanding *o = list; o != NULL; o = o->next) open_words(o, period + 1);
   overdue->ended_ns[period % MLCM__PERIODS] = now_mono_ns;
   overdue->begun_ns = now_mono_ns;
   atomic_store_explicit(&overdue->period, period + 1, memory_order_release);
@@ -95,8 +114,8 @@ void mlcm__outstanding_close(const mlcm__overdue *overdue, mlcm__outstanding *o,
     uint64_t completed = 0;
     for (unsigned shard = 0; shard < o->n_shards; ++shard) {
       uint64_t word = atomic_fetch_or_explicit(word_of(o, shard, oldest, scope), CLOSED, memory_order_acq_rel);
-      routed += word & UINT32_MAX;
-      completed += (word & ~CLOSED) >> 32;
+      routed += word & COUNT_MASK;
+      completed += word >> COMPLETED_SHIFT & COUNT_MASK;
     }
     /* More completions than requests: somebody completed two copies of a ticket. */
     out_overdue[scope] = routed > completed ? routed - completed : 0;

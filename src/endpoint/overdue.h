@@ -6,9 +6,10 @@
  * in the same one (the ticket says which). When a period has been over for a whole deadline it is closed: what is routed and not
  * completed is overdue, once and for ever; a completion that comes later finds the period closed and is not counted.
  *
- * A period's counts are words, one a CPU and scope: completed << 32 | routed, and a top bit that closes the word. Adding and
- * looking whether the word was closed is one atomic operation, so that each request is either completed or overdue, never
- * both and never neither. A completion may be counted on another CPU than its request: only the sum over the words means something.
+ * A period's counts are words, one a CPU and scope: how many were routed and completed, whether the word is closed, and which lap of
+ * the ring it belongs to. Adding and looking at the rest is one atomic operation, so that each request is either completed or
+ * overdue, never both and never neither. A completion may be counted on another CPU than its request: only the sum over the
+ * words means something. A word counts to 2^28: seven million requests a second, CPU and version with the longest deadline.
  *
  * Periods are told by an mlcm__overdue, one an endpoint, which only the ticking thread moves on. Requests and completions come
  * from any thread. Nothing here survives the process: what was outstanding when it died is not known to have failed.
@@ -55,7 +56,8 @@ typedef struct mlcm__outstanding {
 
 void mlcm__overdue_init(mlcm__overdue *overdue, int64_t deadline_ns, int64_t now_mono_ns);
 
-mlcm_status mlcm__outstanding_new(mlcm_context *ctx, unsigned n_shards, mlcm__outstanding **out, mlcm_error *err);
+mlcm_status mlcm__outstanding_new(const mlcm__overdue *overdue, mlcm_context *ctx, unsigned n_shards, mlcm__outstanding **out,
+                                  mlcm_error *err);
 void mlcm__outstanding_free(mlcm__outstanding *o);
 
 /* Counts a request in the present period, which it answers. `shard` is any number, best the CPU's. */
