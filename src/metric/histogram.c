@@ -19,8 +19,8 @@ enum { UPPER_OFFSET = MLCM__HISTOGRAM_ZERO_INDEX - 1, EXPONENT_BIAS = 1023, MAX_
 #define LOWEST 0x1p-20
 #define HIGHEST 0x1p10
 
-/* Mantissa bits of 2^(j/32), j = 0 .. 31, rounded to nearest, and an end that no mantissa reaches. Prometheus' own table differs
- * from these in the last two bits; no whole number of nanoseconds falls between (checked by make_buckets.py's table). */
+/* Mantissa bits of 2^(j/32), j = 0 .. 31, rounded to nearest, and an end that no mantissa reaches. Prometheus' constants
+ * lie up to three units in the last place below these; no whole number of nanoseconds falls between (tests/metric). */
 static const uint64_t boundary[PER_OCTAVE + 1] = {
     0x0000000000000, 0x059b0d3158574, 0x0b5586cf9890f, 0x11301d0125b51,
     0x172b83c7d517b, 0x1d4873168b9aa, 0x2387a6e756238, 0x29e9df51fdee1,

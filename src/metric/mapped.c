@@ -70,7 +70,9 @@ static mlcm_status unfinished_path(mlcm_context *ctx, const mlcm__mapped_spec *s
   mlcm__buffer path;
   mlcm__buffer_init(&path, ctx, 4096);
   mlcm__buffer_format(&path, "%s/%s" MLCM__MAPPED_UNFINISHED "%016" PRIx64, spec->run_dir, spec->name, salt);
-  return mlcm__buffer_take(&path, "path of a shared file", out, err);
+  st = mlcm__buffer_take(&path, "path of a shared file", out, err);
+  mlcm__buffer_reset(&path);
+  return st;
 }
 
 mlcm_status mlcm__mapped_make(mlcm_context *ctx, const mlcm__mapped_spec *spec, mlcm__mapped *out, mlcm_error *err) {

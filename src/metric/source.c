@@ -89,7 +89,9 @@ mlcm_status mlcm__source_url(mlcm_context *ctx, const mlcm_source *source, char 
     mlcm__buffer_format(&b, "&timeout=%" PRId64 "ms", whole_ms(mlcm__source_timeout_ns(source)));
     if (source->max_age_ns) mlcm__buffer_format(&b, "&lookback_delta=%" PRId64 "ms", whole_ms(source->max_age_ns));
   }
-  return mlcm__buffer_take(&b, "address of a source", out, err);
+  mlcm_status st = mlcm__buffer_take(&b, "address of a source", out, err);
+  mlcm__buffer_reset(&b);
+  return st;
 }
 
 /* ---- Answers ------------------------------------------------------------------------------------------------------- */
