@@ -125,6 +125,10 @@ static bool read_request(const connection *c, test_request *q) {
     if (n <= 0) return false;
     len += (size_t)n;
     head[len] = 0;
+    if (head[0] < 'A' || head[0] > 'Z') { /* TLS, say: a real server does not wait for more of it */
+      send_all(c, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
+      return false;
+    }
     const char *end = strstr(head, "\r\n\r\n");
     if (end) body = (size_t)(end - head) + 4;
   }
