@@ -26,12 +26,13 @@
   "  created_ns INTEGER NOT NULL,"                                                                                                     \
   "  updated_ns INTEGER NOT NULL,"                                                                                                     \
   "  actor TEXT NOT NULL) STRICT;"                                                                                                     \
+  "CREATE INDEX model_by_update ON model (updated_ns);"                                                                                \
   "CREATE TABLE model_tag ("                                                                                                           \
   "  model_id INTEGER NOT NULL REFERENCES model (id),"                                                                                 \
   "  key TEXT NOT NULL,"                                                                                                               \
   "  value TEXT NOT NULL,"                                                                                                             \
   "  PRIMARY KEY (model_id, key)) STRICT, WITHOUT ROWID;"                                                                              \
-  "CREATE INDEX model_tag_by_value ON model_tag (key, value) WHERE length(value) <= 200;"
+  "CREATE INDEX model_tag_by_value ON model_tag (key, value);"
 
 /* The manifest's text stands in a table of its own: versions with the same files share it, and rows of version stay short. */
 #define VERSION_SQL                                                                                                                    \
@@ -59,6 +60,7 @@
   "  size_bytes INTEGER NOT NULL,"                                                                                                     \
   "  UNIQUE (model_id, number)) STRICT;"                                                                                               \
   "CREATE INDEX version_by_update ON version (updated_ns);"                                                                            \
+  "CREATE INDEX version_by_model_update ON version (model_id, updated_ns);"                                                            \
   "CREATE INDEX version_newest ON version (model_id, state, number);"                                                                  \
   "CREATE INDEX version_by_manifest ON version (manifest_id);"                                                                         \
   /* Bytes, lineage and numbers of a version are what was evaluated, signed and promoted: nothing may change them. */                  \
@@ -72,7 +74,7 @@
   "  key TEXT NOT NULL,"                                                                                                               \
   "  value TEXT NOT NULL,"                                                                                                             \
   "  PRIMARY KEY (version_id, key)) STRICT, WITHOUT ROWID;"                                                                            \
-  "CREATE INDEX version_tag_by_value ON version_tag (key, value) WHERE length(value) <= 200;"
+  "CREATE INDEX version_tag_by_value ON version_tag (key, value);"
 
 #define ALIAS_SQL                                                                                                                      \
   "CREATE TABLE alias ("                                                                                                               \
