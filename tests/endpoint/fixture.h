@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fixture.h - a registry in a scratch folder with a clock in the test's hands, a model with a few versions, and shorthands.
+ */
+#ifndef MLCM_TESTS_ENDPOINT_FIXTURE_H
+#define MLCM_TESTS_ENDPOINT_FIXTURE_H
+
+#include "support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <mlcm/mlcm.h>
+
+#include "endpoint/endpoint.h"
+#include "support/fake_clock.h"
+#include "support/fault.h"
+#include "support/temp_dir.h"
+
+#define UNUSED __attribute__((unused))
+
+enum { HOST_RUNS = MLCM_ENDPOINT_MANUAL | MLCM_ENDPOINT_NO_ENGINE };
+
+typedef struct fixture {
+  char *dir;
+  test_clock clock;
+  mlcm_context *ctx;
+  mlcm_registry *reg;
+} fixture;
+
+#define CHECK_OK(call)                                                           \
+  do {                                                                           \
+    mlcm_error check_err = {0};                                                  \
+    mlcm_error *err = &check_err;                                                \
+    mlcm_status check_st = (call);                                               \
+    ck_assert_msg(check_st == MLCM_OK, "%s: %s", mlcm_status_name(check_st), check_err.message); \
+  } while (0)
+
+#define CHECK_FAILS(status, part, call)                                                                               \
+  do {                                                                                                                \
+    mlcm_error check_err = {0};                                                                                       \
+    mlcm_error *err = &check_err;                                                                                     \
+    mlcm_status check_st = (call);                                                                                    \
+    ck_assert_msg(check_st == (status), "%s instead of %s: %s", mlcm_status_name(check_st), mlcm_status_name(status), \
+                  check_err.message);                                                                                 \
+    ck_assert_msg(strstr(check_err.message, part) != NULL, "no '%s' in: %s", part, check_err.message);               \
+  } while (0)
+
+static UNUSED mlcm_registry *open_registry(mlcm_context *ctx, const char *dir) {
+  mlcm_registry_options options;
+  mlcm_registry *reg = NULL;
+  mlcm_registry_options_init(&options, sizeof options);
+  options.flags = MLCM_OPEN_CREATE;
+  options.actor = "test";
+  CHECK_OK(mlcm_registry_open(ctx, dir, &options, &reg, err));
+  return reg;
+}
+
+static UNUSED void set_up(fixture *f) {
+  memset(f, 0, sizeof *f);
+  f->dir = test_temp_dir();
+  test_clock_init(&f->clock, TEST_EPOCH_NS);
+  mlcm_clock clock = test_clock_table(&f->clock);
+  f->ctx = test_context(NULL, NULL, &clock);
+  f->reg = open_registry(f->ctx, f->dir);
+}
+
+static UNUSED void tear_down(fixture *f) {
+  mlcm_registry_close(f->reg);
+  mlcm_context_free(f->ctx);
+  test_temp_dir_remove(f->dir);
+}
+
+/* Registers answers_K.onnx as the model's next version and returns its number. */
+static UNUSED int64_t add_version(fixture *f, const char *model, int k) {
+  char path[512];
+  mlcm_version *version = NULL;
+  snprintf(path, sizeof path, "%s/tests/endpoint/models/answers_%d.onnx", MLCM_SOURCE_DIR, k);
+  CHECK_OK(mlcm_register(f->reg, model, path, NULL, NULL, &version, err));
+  int64_t number = mlcm_version_number(version);
+  mlcm_version_free(version);
+  return number;
+}
+
+static UNUSED void set_champion(fixture *f, const char *model, int64_t version) {
+  CHECK_OK(mlcm_alias_set(f->reg, model, "champion", version, MLCM_ALIAS_ANY, 0, NULL, err));
+}
+
+/* Versions 1 to n of "digits", the first being the champion. */
+static UNUSED void add_digits(fixture *f, int n) {
+  for (int k = 1; k <= n; ++k) ck_assert_int_eq(add_version(f, "digits", k), k);
+  set_champion(f, "digits", 1);
+}
+
+static UNUSED mlcm_endpoint *open_endpoint(fixture *f, const char *name, uint32_t flags) {
+  mlcm_endpoint_options options;
+  mlcm_endpoint *ep = NULL;
+  mlcm_endpoint_options_init(&options, sizeof options);
+  options.flags = flags;
+  CHECK_OK(mlcm_endpoint_open(f->reg, name, &options, &ep, err));
+  return ep;
+}
+
+static UNUSED void tick(mlcm_endpoint *ep) { CHECK_OK(mlcm_endpoint_tick(ep, NULL, NULL, err)); }
+
+static UNUSED mlcm_endpoint_info info_of(mlcm_endpoint *ep) {
+  mlcm_endpoint_info info;
+  CHECK_OK(mlcm_endpoint_get_info(ep, &info, err));
+  return info;
+}
+
+static UNUSED mlcm_ticket route(mlcm_endpoint *ep, const char *key) {
+  mlcm_ticket ticket;
+  CHECK_OK(mlcm_endpoint_route(ep, mlcm_str_of(key), &ticket, err));
+  return ticket;
+}
+
+static UNUSED mlcm_ticket route_i(mlcm_endpoint *ep, int i) {
+  char key[32];
+  snprintf(key, sizeof key, "user-%d", i);
+  return route(ep, key);
+}
+
+static UNUSED void complete(mlcm_endpoint *ep, const mlcm_ticket *ticket, bool ok) {
+  CHECK_OK(mlcm_endpoint_complete(ep, ticket, 1000000, ok, err));
+}
+
+static UNUSED void report(mlcm_endpoint *ep, const mlcm_ticket *ticket, double value) {
+  CHECK_OK(mlcm_endpoint_report(ep, ticket, MLCM_OUTCOME_WRONG, value, err));
+}
+
+static UNUSED mlcm_rollout *start_rollout(fixture *f, const char *plan) {
+  mlcm_rollout *rollout = NULL;
+  CHECK_OK(mlcm_rollout_start(f->reg, "plan.yaml", mlcm_str_of(plan), NULL, &rollout, err));
+  return rollout;
+}
+
+/* What all processes counted for a version and epoch (0: all epochs), in one scope. */
+typedef struct counted {
+  uint64_t routed, completed, errors, outcomes, wrong;
+} counted;
+
+static UNUSED counted count(mlcm_endpoint *ep, int64_t version, uint64_t epoch, mlcm__scope scope) {
+  mlcm__meter_snapshot *snapshot = NULL;
+  counted c = {0};
+  CHECK_OK(mlcm__meter_read(ep->ctx, ep->reg->run_dir, (uint64_t)ep->row.id, &snapshot, err));
+  int32_t wrong = mlcm__meter_find_outcome(snapshot, "wrong");
+  for (size_t i = 0; i < snapshot->n_cells; ++i) {
+    const mlcm__meter_cell_sum *cell = &snapshot->cells[i];
+    if (cell->version != version || (epoch != 0 && cell->epoch != epoch)) continue;
+    const mlcm__meter_sum *sum = &cell->scope[scope];
+    c.routed += sum->routed;
+    c.completed += sum->completed;
+    c.errors += sum->errors;
+    if (wrong < 0) continue;
+    c.outcomes += sum->outcome[wrong].n;
+    c.wrong += sum->outcome[wrong].bad;
+  }
+  mlcm__meter_snapshot_free(snapshot);
+  return c;
+}
+
+#endif
