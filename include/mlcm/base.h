@@ -2,14 +2,17 @@
  *
  * mlcm/base.h - what every other header of libmlcm stands on: status codes, the error struct, the context and its seams.
  *
- *   mlcm_error err;
- *   mlcm_context *ctx = NULL;
- *   if (mlcm_context_new(NULL, &ctx, &err) != MLCM_OK) {
- *     fprintf(stderr, "%s: %s\n", mlcm_status_name(err.code), err.message);
- *     return 1;
+ *   int main(void) {
+ *     mlcm_error err;
+ *     mlcm_context *ctx = NULL;
+ *     if (mlcm_context_new(NULL, &ctx, &err) != MLCM_OK) {
+ *       fprintf(stderr, "%s: %s\n", mlcm_status_name(err.code), err.message);
+ *       return 1;
+ *     }
+ *     printf("libmlcm %s, %lld ns after 1970\n", mlcm_library_version(), (long long)mlcm_context_now(ctx).wall_ns);
+ *     mlcm_context_free(ctx);
+ *     return 0;
  *   }
- *   ...
- *   mlcm_context_free(ctx);
  *
  * Rules that hold for the whole library unless a function says otherwise:
  *
@@ -22,7 +25,7 @@
  * Strings   UTF-8, NUL-terminated, never NULL where returned unless stated.
  * Time      Nanoseconds in int64_t; wall-clock time since 1970-01-01 UTC.
  * Threads   A context, registry, session and endpoint may be used from any thread at the same time. Other objects: one thread
- *           at a time. There is no global and no thread-local state.
+ *           at a time. There is no global and no thread-local state (libcurl's own is initialised once, when first needed).
  * Options   Structs whose first member is `struct_size` are set up by their `_init` function (or the macro of the same name
  *           in capitals) and may grow at the tail in later versions.
  */
@@ -51,10 +54,11 @@ extern "C" {
 #define MLCM_VERSION_PATCH 0
 #define MLCM_VERSION_NUMBER (MLCM_VERSION_MAJOR * 10000 + MLCM_VERSION_MINOR * 100 + MLCM_VERSION_PATCH)
 
-/* Version of the loaded library as MAJOR*10000 + MINOR*100 + PATCH, to compare with MLCM_VERSION_NUMBER. Since 0.1. */
+/* Version of the loaded library as MAJOR*10000 + MINOR*100 + PATCH, to compare with MLCM_VERSION_NUMBER, the one compiled
+ * against. Any thread. Since 0.1. */
 MLCM_API int32_t mlcm_library_version_number(void);
 
-/* Version of the loaded library as text, e.g. "0.1.0". Static storage. Since 0.1. */
+/* Version of the loaded library as text, e.g. "0.1.0". Static storage: never freed. Any thread. Since 0.1. */
 MLCM_API const char *mlcm_library_version(void);
 
 /* ---- Status and error ---------------------------------------------------------------------------------------------- */
@@ -88,7 +92,8 @@ enum {
   MLCM_INTERNAL = 22         /* a bug in the library; please report the message */
 };
 
-/* Static name of a status, e.g. "NOT_FOUND"; "UNKNOWN" for numbers this version does not know. Since 0.1. */
+/* Name of a status: the constant without its prefix, e.g. "NOT_FOUND"; "UNKNOWN" for numbers this version does not know, never
+ * NULL. Static storage: never freed. Any thread. Since 0.1. */
 MLCM_API const char *mlcm_status_name(mlcm_status status);
 
 /* Who can do something about an error. */
@@ -180,7 +185,8 @@ typedef struct mlcm_io {
   uint64_t reserved[4];
 } mlcm_io;
 
-/* Fills `out` with the system's file operations. Since 0.1. */
+/* Fills `out` (not NULL) with the system's file operations, struct_size included: what a test's table starts from. The functions
+ * hold no state and may be called from any thread. Since 0.1. */
 MLCM_API void mlcm_io_default(mlcm_io *out);
 
 /* ---- Context ------------------------------------------------------------------------------------------------------- */
@@ -188,7 +194,8 @@ MLCM_API void mlcm_io_default(mlcm_io *out);
 /* Carries the seams to everything opened through it. Thread-safe, reference-counted inside: handles keep it alive. */
 typedef struct mlcm_context mlcm_context;
 
-/* Seams to replace. A table left zero keeps its default. */
+/* Seams to replace. A table left zero keeps its default; one that is only partly filled is refused. The tables are copied, what
+ * their `user` points to must outlive the context and everything opened through it. */
 typedef struct mlcm_context_options {
   size_t struct_size;
   mlcm_allocator allocator;
@@ -199,21 +206,29 @@ typedef struct mlcm_context_options {
   uint64_t reserved[4];
 } mlcm_context_options;
 
-/* Sets all members of *options to zero and struct_size to `size_bytes`. Since 0.1. */
+/* The same as an initialiser. */
+#define MLCM_CONTEXT_OPTIONS_INIT                                                                                           \
+  {sizeof(mlcm_context_options), {NULL, NULL, NULL, NULL}, {NULL, NULL, NULL}, {NULL, NULL}, {NULL, NULL}, NULL, {0, 0, 0, 0}}
+
+/* Sets all members of *options to zero and struct_size to `size_bytes`, which is sizeof(mlcm_context_options) as the caller was
+ * compiled: options that a later version adds stay untouched in an older caller. Since 0.1. */
 MLCM_API void mlcm_context_options_init(mlcm_context_options *options, size_t size_bytes);
 
-/* Makes a context. `options` NULL means all defaults. *out is to be freed with mlcm_context_free.
+/* Makes a context. `options` (borrowed for the call, NULL: all defaults) names the seams to replace. *out is the caller's, to be
+ * freed with mlcm_context_free. Any thread.
  * MLCM_INVALID_ARGUMENT: out is NULL, struct_size is smaller than the first version's or its unknown tail is not zero, a
- * table is only partly filled. MLCM_NO_MEMORY. Since 0.1. */
+ * table is only partly filled. MLCM_NO_MEMORY: the allocator answered NULL. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_context_new(const mlcm_context_options *options, mlcm_context **out, mlcm_error *err);
 
-/* Gives up the caller's hold. NULL is allowed. Handles opened through it go on working. Since 0.1. */
+/* Gives up the caller's hold; the memory goes when the last handle opened through it is closed. NULL is allowed. Any thread, but
+ * not while another call uses the same pointer. Since 0.1. */
 MLCM_API void mlcm_context_free(mlcm_context *ctx);
 
-/* The context's clocks, now. Since 0.1. */
+/* Both of the context's clocks, now; zeros for NULL. Any thread. Since 0.1. */
 MLCM_API mlcm_time mlcm_context_now(const mlcm_context *ctx);
 
-/* Frees raw bytes or text that a call of this context gave out as "free with mlcm_free". NULL is allowed. Since 0.1. */
+/* Frees raw bytes or text that a call on an object of this context gave out as "free with mlcm_free". `ptr` NULL is allowed. Any
+ * thread. Since 0.1. */
 MLCM_API void mlcm_free(mlcm_context *ctx, void *ptr);
 
 /* ---- Small value types --------------------------------------------------------------------------------------------- */
@@ -224,10 +239,11 @@ typedef struct mlcm_str {
   size_t len;
 } mlcm_str;
 
-/* An mlcm_str over a string literal. Not for C++ (see mlcm_str_of). */
+/* An mlcm_str over a string literal, without a call. C only; C++ has mlcm_str_of. */
 #define MLCM_STR(literal) ((mlcm_str){"" literal, sizeof(literal) - 1})
 
-/* An mlcm_str over NUL-terminated text; NULL gives the empty one. The text must outlive the view. Since 0.1. */
+/* An mlcm_str over NUL-terminated text; NULL gives the empty one. Nothing is copied: the text must outlive the view. O(length).
+ * Any thread. Since 0.1. */
 MLCM_API mlcm_str mlcm_str_of(const char *text);
 
 /* Who makes a change, and why. Kept with the change for ever. */
