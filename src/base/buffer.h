@@ -9,7 +9,7 @@
 
 typedef struct mlcm__buffer {
   mlcm_context *ctx;
-  char *data;      /* NUL-terminated whenever len > 0 */
+  char *data; /* NUL-terminated whenever len > 0 */
   size_t len;
   size_t cap;
   size_t max;      /* appending past it makes the buffer fail with MLCM_LIMIT */

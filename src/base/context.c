@@ -67,8 +67,8 @@ void mlcm_context_options_init(mlcm_context_options *options, size_t size_bytes)
 }
 
 static mlcm_status partly_filled(const char *table, mlcm_error *err) {
-  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "context options: the %s table is only partly filled: set every function, or leave it all zero",
-                    table);
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                    "context options: the %s table is only partly filled: set every function, or leave it all zero", table);
 }
 
 static mlcm_status take_allocator(mlcm_context *ctx, const mlcm_allocator *given, mlcm_error *err) {
@@ -113,7 +113,9 @@ static mlcm_status take_io(mlcm_context *ctx, const mlcm_io *given, mlcm_error *
   if (st) return st;
   const bool full = io.open && io.close && io.read && io.write && io.sync && io.stat && io.fstat && io.link && io.rename &&
                     io.unlink && io.mkdir && io.rmdir && io.list;
-  if (!full) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "context options: the I/O table is only partly filled: start from mlcm_io_default and replace some");
+  if (!full)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                      "context options: the I/O table is only partly filled: start from mlcm_io_default and replace some");
   ctx->io = io;
   return MLCM_OK;
 }

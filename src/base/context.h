@@ -45,6 +45,7 @@ void mlcm__log(mlcm_context *ctx, int32_t level, const char *format, ...) MLCM_P
 
 /* Validates a caller's options struct by the rule of mlcm/base.h ("Options") and copies what is known into out (size
  * known_bytes, zeroed first). first_bytes is the size the struct had in its first release. `options` NULL gives all zeros. */
-mlcm_status mlcm__options_read(const void *options, size_t first_bytes, void *out, size_t known_bytes, const char *what, mlcm_error *err);
+mlcm_status mlcm__options_read(const void *options, size_t first_bytes, void *out, size_t known_bytes, const char *what,
+                               mlcm_error *err);
 
 #endif

@@ -44,7 +44,8 @@ static mlcm_status check_regular(mlcm_context *ctx, const char *path, int fd, si
   const int bad = ctx->io.fstat(ctx->io.user, fd, &info);
   if (bad < 0) return mlcm__fail_errno(err, bad, "cannot look at '%s'", path);
   if (!S_ISREG(info.mode)) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%s' is %s, not a regular file", path, S_ISDIR(info.mode) ? "a directory" : "a device or pipe");
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%s' is %s, not a regular file", path,
+                      S_ISDIR(info.mode) ? "a directory" : "a device or pipe");
   }
   if (info.size_bytes < 0 || (uint64_t)info.size_bytes > max_bytes) return too_large(path, max_bytes, err);
   *size = (size_t)info.size_bytes;
@@ -52,7 +53,8 @@ static mlcm_status check_regular(mlcm_context *ctx, const char *path, int fd, si
 }
 
 /* Reads to the end of the file: its size is only a first guess, the file may grow or shrink meanwhile. */
-static mlcm_status read_open(mlcm_context *ctx, const char *path, int fd, size_t max_bytes, char **data, size_t *len, mlcm_error *err) {
+static mlcm_status read_open(mlcm_context *ctx, const char *path, int fd, size_t max_bytes, char **data, size_t *len,
+                             mlcm_error *err) {
   size_t cap = 0;
   mlcm_status st = check_regular(ctx, path, fd, max_bytes, &cap, err);
   if (!st && cap >= SIZE_MAX - 2) st = too_large(path, max_bytes, err);
@@ -192,7 +194,8 @@ static mlcm_status sync_parent(mlcm_context *ctx, const char *path, const char *
   return MLCM_OUTCOME_UNKNOWN;
 }
 
-mlcm_status mlcm__replace_file(mlcm_context *ctx, const char *path, const void *data, size_t len, uint32_t mode, mlcm_error *err) {
+mlcm_status mlcm__replace_file(mlcm_context *ctx, const char *path, const void *data, size_t len, uint32_t mode,
+                               mlcm_error *err) {
   char *temporary = NULL, *parent = NULL;
   mlcm_status st = temporary_name(ctx, path, &temporary, err);
   if (!st) st = parent_of(ctx, path, &parent, err);
@@ -232,8 +235,8 @@ static int keep_name(void *user, const char *name) {
 
 static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-mlcm_status mlcm__list_dir(mlcm_context *ctx, const char *path, mlcm_status (*visit)(void *user, const char *name, mlcm_error *err),
-                           void *user, mlcm_error *err) {
+mlcm_status mlcm__list_dir(mlcm_context *ctx, const char *path,
+                           mlcm_status (*visit)(void *user, const char *name, mlcm_error *err), void *user, mlcm_error *err) {
   names all = {.ctx = ctx};
   mlcm_status st = MLCM_OK;
   const int bad = ctx->io.list(ctx->io.user, path, keep_name, &all);

@@ -16,7 +16,7 @@ typedef struct mlcm__sha256 {
 mlcm_status mlcm__sha256_init(mlcm__sha256 *h, mlcm_error *err);
 mlcm_status mlcm__sha256_update(mlcm__sha256 *h, const void *data, size_t len, mlcm_error *err);
 mlcm_status mlcm__sha256_final(mlcm__sha256 *h, uint8_t out[MLCM__SHA256_BYTES], mlcm_error *err); /* also resets */
-void mlcm__sha256_reset(mlcm__sha256 *h);                                                           /* NULL-safe free */
+void mlcm__sha256_reset(mlcm__sha256 *h);                                                          /* NULL-safe free */
 mlcm_status mlcm__sha256_of(const void *data, size_t len, uint8_t out[MLCM__SHA256_BYTES], mlcm_error *err);
 
 void mlcm__hex(const uint8_t *data, size_t len, char *out /* 2*len+1 */);

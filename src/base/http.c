@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * http.c - the HTTP client. One curl multi handle owns the pool of connections; each exchange is an easy handle that lives for one
- * run. The environment is not read (no proxies, no .netrc): what a probe measures must not depend on who started the process.
+ * http.c - the HTTP client. One curl multi handle owns the pool of connections; each exchange is an easy handle that lives for
+ * one run. The environment is not read (no proxies, no .netrc): what a probe measures must not depend on who started the process.
  *
  * Threads: everything belongs to the thread in mlcm__http_run but `cancelled`, which any thread may set. SIGPIPE is blocked for
  * the duration of a run: curl writes to sockets that peers close, and the host's disposition is not ours to touch.
@@ -47,7 +47,8 @@ static void init_curl(void) { curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT)
 
 mlcm_status mlcm__http_new(mlcm_context *ctx, mlcm__http **out, mlcm_error *err) {
   pthread_once(&curl_once, init_curl);
-  if (curl_ready != CURLE_OK) return mlcm__fail(err, MLCM_INTERNAL, "libcurl cannot be initialised: %s", curl_easy_strerror(curl_ready));
+  if (curl_ready != CURLE_OK)
+    return mlcm__fail(err, MLCM_INTERNAL, "libcurl cannot be initialised: %s", curl_easy_strerror(curl_ready));
   mlcm__http *http = mlcm__alloc_zero(ctx, 1, sizeof *http);
   if (!http) return mlcm__fail_memory(err, sizeof *http);
   http->multi = curl_multi_init();
@@ -82,7 +83,8 @@ static mlcm_status check_url(const char *url, mlcm_error *err) {
   if (!parts) return mlcm__fail(err, MLCM_NO_MEMORY, "out of memory: libcurl has none for a URL");
   char *scheme = NULL;
   const CURLUcode bad = curl_url_set(parts, CURLUPART_URL, url, 0);
-  const bool web = !bad && curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+  const bool web = !bad && curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+                   (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
   curl_free(scheme);
   curl_url_cleanup(parts);
   if (web) return MLCM_OK;
@@ -93,17 +95,20 @@ static mlcm_status check_request(const mlcm__http_request *q, mlcm_error *err) {
   const mlcm_status st = check_url(q->url, err);
   if (st) return st;
   for (const char *c = q->method; c && *c; c++) {
-    if (*c < 'A' || *c > 'Z') return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%.40s' is not an HTTP method: capital letters only", q->method);
+    if (*c < 'A' || *c > 'Z')
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%.40s' is not an HTTP method: capital letters only", q->method);
   }
   for (size_t i = 0; i < q->n_headers; i++) {
     const char *header = q->headers[i];
     if (!mlcm__text_is_plain(header, strlen(header)) || !strchr(header, ':')) {
-      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "header %zu of a request to '%.200s' is not of the form 'Name: value' without control characters",
-                        i + 1, q->url);
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                        "header %zu of a request to '%.200s' is not of the form 'Name: value' without control characters", i + 1,
+                        q->url);
     }
   }
   if (q->timeout_ns < 0 || q->max_redirects < 0) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the time limit or the number of redirects of a request to '%.200s' is negative", q->url);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                      "the time limit or the number of redirects of a request to '%.200s' is negative", q->url);
   }
   return MLCM_OK;
 }
@@ -133,7 +138,9 @@ static CURLcode set_limits(exchange *x) {
   const long timeout_ms = up > INT32_MAX ? INT32_MAX : (long)up;
   CURLcode bad = curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, timeout_ms);
   if (!bad) bad = curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)(x->answer->body.max > INT64_MAX ? INT64_MAX : x->answer->body.max));
+  if (!bad)
+    bad = curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE,
+                           (curl_off_t)(x->answer->body.max > INT64_MAX ? INT64_MAX : x->answer->body.max));
   if (!bad) bad = curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, q->max_redirects > 0 ? 1L : 0L);
   if (!bad) bad = curl_easy_setopt(e, CURLOPT_MAXREDIRS, (long)q->max_redirects);
   if (!bad) bad = curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -176,8 +183,8 @@ static mlcm_status start(mlcm__http *http, exchange *x, mlcm_error *err) {
   if (!bad) return MLCM_OK;
   curl_easy_cleanup(easy);
   x->easy = NULL;
-  return mlcm__fail(err, bad == CURLE_OUT_OF_MEMORY ? MLCM_NO_MEMORY : MLCM_INTERNAL, "libcurl refuses a request to '%.200s': %s", x->request->url,
-                    curl_easy_strerror(bad));
+  return mlcm__fail(err, bad == CURLE_OUT_OF_MEMORY ? MLCM_NO_MEMORY : MLCM_INTERNAL, "libcurl refuses a request to '%.200s': %s",
+                    x->request->url, curl_easy_strerror(bad));
 }
 
 static void stop(mlcm__http *http, exchange *x) {
@@ -299,7 +306,8 @@ static mlcm_status drive(mlcm__http *http, exchange *xs, size_t n, mlcm_error *e
 /* A body that the allocator had no room for is our failure, not the server's. */
 static mlcm_status check_memory(const exchange *xs, size_t n, mlcm_error *err) {
   for (size_t i = 0; i < n; i++) {
-    if (xs[i].answer->body.bad == MLCM_NO_MEMORY) return mlcm__buffer_check(&xs[i].answer->body, "the body of an HTTP answer", err);
+    if (xs[i].answer->body.bad == MLCM_NO_MEMORY)
+      return mlcm__buffer_check(&xs[i].answer->body, "the body of an HTTP answer", err);
   }
   return MLCM_OK;
 }
@@ -329,7 +337,8 @@ static mlcm_status run_all(mlcm__http *http, exchange *xs, size_t n, mlcm_error 
   return st;
 }
 
-mlcm_status mlcm__http_run(mlcm__http *http, const mlcm__http_request *requests, mlcm__http_answer *answers, size_t n, mlcm_error *err) {
+mlcm_status mlcm__http_run(mlcm__http *http, const mlcm__http_request *requests, mlcm__http_answer *answers, size_t n,
+                           mlcm_error *err) {
   if (n == 0) return MLCM_OK;
   exchange *xs = mlcm__alloc_zero(http->ctx, n, sizeof *xs);
   if (!xs) return mlcm__fail_memory(err, n * sizeof *xs);

@@ -10,8 +10,8 @@
 #include "buffer.h"
 
 /* Writes into a buffer without white space, escaping as RFC 8785 says. With `canonical` it asserts that keys of an object
- * come in ascending order of their UTF-16 code units. `key` is NULL inside arrays and at the top. Errors (too large, too deep, text
- * that is not UTF-8) stick to the buffer. */
+ * come in ascending order of their UTF-16 code units. `key` is NULL inside arrays and at the top. Errors (too large, too deep,
+ * text that is not UTF-8) stick to the buffer. */
 enum { MLCM__JSON_DEPTH = 32 };
 
 typedef struct mlcm__json {
@@ -26,7 +26,7 @@ typedef struct mlcm__json {
 void mlcm__json_init(mlcm__json *j, mlcm__buffer *out, bool canonical);
 void mlcm__json_object(mlcm__json *j, const char *key);
 void mlcm__json_array(mlcm__json *j, const char *key);
-void mlcm__json_end(mlcm__json *j); /* closes the innermost object or array */
+void mlcm__json_end(mlcm__json *j);                                        /* closes the innermost object or array */
 void mlcm__json_string(mlcm__json *j, const char *key, const char *value); /* NULL value: null */
 void mlcm__json_string_n(mlcm__json *j, const char *key, const char *value, size_t len);
 void mlcm__json_i64(mlcm__json *j, const char *key, int64_t value);
@@ -50,9 +50,11 @@ typedef struct mlcm__json_limits {
 mlcm_status mlcm__json_parse(mlcm_context *ctx, const char *name, const char *text, size_t len, mlcm__json_limits limits,
                              cJSON **out, mlcm_error *err);
 
-/* Typed member reads; `what` names the object. Missing or wrong type: MLCM_PARSE naming the key. Text lives as long as the object. */
+/* Typed member reads; `what` names the object. Missing or wrong type: MLCM_PARSE naming the key. Text lives as long as the
+ * object. */
 mlcm_status mlcm__json_get_string(const cJSON *object, const char *key, const char *what, const char **out, mlcm_error *err);
-mlcm_status mlcm__json_get_i64(const cJSON *object, const char *key, const char *what, int64_t *out, mlcm_error *err); /* number in +-2^53 or decimal string */
+/* A number within +-2^53, or a decimal string. */
+mlcm_status mlcm__json_get_i64(const cJSON *object, const char *key, const char *what, int64_t *out, mlcm_error *err);
 mlcm_status mlcm__json_get_hexf64(const cJSON *object, const char *key, const char *what, double *out, mlcm_error *err);
 
 #endif

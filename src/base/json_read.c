@@ -3,8 +3,8 @@
  * json_read.c - JSON in. A strict scanner goes over the text first (grammar, UTF-8, depth, duplicate keys, number range), because
  * cJSON accepts much that RFC 8259 does not, recurses, and tells no position. What passes is then built into a tree by cJSON.
  *
- * The scanner is a loop with an explicit stack of open brackets. Duplicate keys are found in one map for the whole document, whose
- * keys are the number of the object followed by the decoded key.
+ * The scanner is a loop with an explicit stack of open brackets. Duplicate keys are found in one map for the whole document,
+ * whose keys are the number of the object followed by the decoded key.
  */
 #include <assert.h>
 #include <string.h>
@@ -55,9 +55,11 @@ static mlcm_status complain(const scan *s, size_t at, mlcm_status code, const ch
 static mlcm_status unexpected(const scan *s, const char *wanted) {
   size_t line = 0, column = 0;
   position(s, s->at, &line, &column);
-  if (s->at >= s->len) return mlcm__fail(s->err, MLCM_PARSE, "%s:%zu:%zu: the text ends where %s should be", s->name, line, column, wanted);
+  if (s->at >= s->len)
+    return mlcm__fail(s->err, MLCM_PARSE, "%s:%zu:%zu: the text ends where %s should be", s->name, line, column, wanted);
   const unsigned char c = (unsigned char)s->text[s->at];
-  if (c > 0x20 && c < 0x7F) return mlcm__fail(s->err, MLCM_PARSE, "%s:%zu:%zu: found '%c' where %s should be", s->name, line, column, c, wanted);
+  if (c > 0x20 && c < 0x7F)
+    return mlcm__fail(s->err, MLCM_PARSE, "%s:%zu:%zu: found '%c' where %s should be", s->name, line, column, c, wanted);
   return mlcm__fail(s->err, MLCM_PARSE, "%s:%zu:%zu: found byte 0x%02x where %s should be", s->name, line, column, c, wanted);
 }
 
@@ -76,9 +78,11 @@ static mlcm_status scan_word(scan *s, const char *word) {
   return MLCM_OK;
 }
 
+static bool is_digit(int c) { return c >= '0' && c <= '9'; }
+
 static bool skip_digits(scan *s) {
   const size_t first = s->at;
-  while (peek(s) >= '0' && peek(s) <= '9') s->at++;
+  while (is_digit(peek(s))) s->at++;
   return s->at > first;
 }
 
@@ -87,7 +91,7 @@ static mlcm_status scan_number(scan *s) {
   if (peek(s) == '-') s->at++;
   if (peek(s) == '0') {
     s->at++;
-    if (peek(s) >= '0' && peek(s) <= '9') return complain(s, first, MLCM_PARSE, "a number has a leading zero");
+    if (is_digit(peek(s))) return complain(s, first, MLCM_PARSE, "a number has a leading zero");
   } else if (!skip_digits(s)) {
     return unexpected(s, "a digit");
   }
@@ -210,7 +214,8 @@ static mlcm_status scan_key(scan *s) {
   if (mlcm__map_get(s->keys, s->key.data, s->key.len)) {
     size_t line = 0, column = 0;
     position(s, first, &line, &column);
-    return mlcm__fail(s->err, MLCM_PARSE, "%s:%zu:%zu: key '%.100s' stands twice in one object", s->name, line, column, s->key.data + sizeof number);
+    return mlcm__fail(s->err, MLCM_PARSE, "%s:%zu:%zu: key '%.100s' stands twice in one object", s->name, line, column,
+                      s->key.data + sizeof number);
   }
   st = mlcm__map_set(s->keys, s->key.data, s->key.len, s, s->err);
   if (st) return st;
@@ -228,8 +233,7 @@ static mlcm_status scan_scalar(scan *s) {
   case 't': return scan_word(s, "true");
   case 'f': return scan_word(s, "false");
   case 'n': return scan_word(s, "null");
-  case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': return scan_number(s);
-  default: return unexpected(s, "a value");
+  default: return peek(s) == '-' || is_digit(peek(s)) ? scan_number(s) : unexpected(s, "a value");
   }
 }
 
@@ -289,7 +293,8 @@ static mlcm_status scan_document(scan *s) {
 mlcm_status mlcm__json_parse(mlcm_context *ctx, const char *name, const char *text, size_t len, mlcm__json_limits limits,
                              cJSON **out, mlcm_error *err) {
   assert(limits.max_depth > 0 && limits.max_depth <= DEEPEST);
-  if (len > limits.max_bytes) return mlcm__fail(err, MLCM_LIMIT, "%s has %zu bytes, more than the limit of %zu", name, len, limits.max_bytes);
+  if (len > limits.max_bytes)
+    return mlcm__fail(err, MLCM_LIMIT, "%s has %zu bytes, more than the limit of %zu", name, len, limits.max_bytes);
   scan s = {.name = name, .text = text, .len = len, .max_depth = limits.max_depth, .err = err};
   mlcm__buffer_init(&s.key, ctx, len + sizeof(uint64_t));
   mlcm_status st = mlcm__map_new(ctx, &s.keys, err);
@@ -344,7 +349,8 @@ mlcm_status mlcm__json_get_i64(const cJSON *object, const char *key, const char 
   if (!cJSON_IsNumber(item)) return mistyped(item, key, what, "an integer", err);
   const double value = item->valuedouble;
   if (value < -0x1p53 || value > 0x1p53 || value != (double)(int64_t)value) {
-    return mlcm__fail(err, MLCM_PARSE, "%s: '%s' must be an integer within 2^53, or one in a string, found %.17g", what, key, value);
+    return mlcm__fail(err, MLCM_PARSE, "%s: '%s' must be an integer within 2^53, or one in a string, found %.17g", what, key,
+                      value);
   }
   *out = (int64_t)value;
   return MLCM_OK;

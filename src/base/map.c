@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * map.c - a hash table that remembers insertion order: `entries` holds keys and values in that order, `slots` is an open-addressed
- * index of entry numbers. Removed entries leave a hole (key NULL) and a TOMB slot until the next rebuild.
+ * map.c - a hash table that remembers insertion order: `entries` holds keys and values in that order, `slots` is an
+ * open-addressed index of entry numbers. Removed entries leave a hole (key NULL) and a TOMB slot until the next rebuild.
  *
  * Invariants: n_slots is 0 or a power of two; at most 2/3 of the slots are not FREE; every live entry is found by probing from
  * its hash. Setting may rebuild and so move cursors; removing never does.
@@ -103,7 +103,8 @@ static void rebuild(mlcm__map *map, uint32_t *slots, size_t n_slots) {
 
 /* Makes sure that one more entry can be added without failing. */
 static mlcm_status make_room(mlcm__map *map, mlcm_error *err) {
-  if (map->n_live >= UINT32_MAX - FIRST - 1) return mlcm__fail(err, MLCM_LIMIT, "a table holds at most %u keys", UINT32_MAX - FIRST - 1);
+  if (map->n_live >= UINT32_MAX - FIRST - 1)
+    return mlcm__fail(err, MLCM_LIMIT, "a table holds at most %u keys", UINT32_MAX - FIRST - 1);
   if ((map->n_used + 1) * 3 > map->n_slots * 2) {
     size_t n_slots = 8;
     while ((map->n_live + 1) * 2 > n_slots) n_slots *= 2; /* at most half full afterwards */

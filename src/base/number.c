@@ -22,7 +22,8 @@ bool mlcm__parse_i64(const char *text, size_t len, int64_t *out) {
   int64_t value = 0; /* counts downwards: INT64_MIN has no positive twin */
   for (; at < len; at++) {
     if (!is_digit(text[at])) return false;
-    if (__builtin_mul_overflow(value, (int64_t)10, &value) || __builtin_sub_overflow(value, (int64_t)(text[at] - '0'), &value)) return false;
+    if (__builtin_mul_overflow(value, (int64_t)10, &value) || __builtin_sub_overflow(value, (int64_t)(text[at] - '0'), &value))
+      return false;
   }
   if (!negative && value == INT64_MIN) return false;
   *out = negative ? value : -value;
@@ -178,11 +179,11 @@ static void lay_out(const decimal *d, char *out) {
 
 void mlcm__format_f64(double value, char out[32]) {
   if (isnan(value) || isinf(value)) {
-    strcpy(out, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
+    snprintf(out, 32, "%s", isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
     return;
   }
   if (value == 0) {
-    strcpy(out, signbit(value) ? "-0" : "0");
+    snprintf(out, 32, "%s", signbit(value) ? "-0" : "0");
     return;
   }
   if (value < 0) *out++ = '-';
@@ -197,7 +198,7 @@ enum { FRACTION_BITS = 52, FRACTION_DIGITS = 13, EXPONENT_BIAS = 1023 };
 
 void mlcm__format_hexf64(double value, char out[32]) {
   if (isnan(value) || isinf(value)) {
-    strcpy(out, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+    snprintf(out, 32, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
     return;
   }
   uint64_t bits = 0;

@@ -7,8 +7,8 @@
 
 #include "context.h"
 
-bool mlcm__utf8_valid(const char *text, size_t len);     /* strict: no surrogates, no overlong forms */
-bool mlcm__text_is_plain(const char *text, size_t len);  /* valid UTF-8 without control characters */
+bool mlcm__utf8_valid(const char *text, size_t len);    /* strict: no surrogates, no overlong forms */
+bool mlcm__text_is_plain(const char *text, size_t len); /* valid UTF-8 without control characters */
 
 /* Whole string, base 10, no white space, no '+', overflow refused. */
 bool mlcm__parse_i64(const char *text, size_t len, int64_t *out);

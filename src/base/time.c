@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * time.c - durations and moments as text. All arithmetic is in whole nanoseconds; what does not fit an int64 (years before 1678 and
- * after 2261) is refused rather than wrapped.
+ * time.c - durations and moments as text. All arithmetic is in whole nanoseconds; what does not fit an int64 (years before 1678
+ * and after 2261) is refused rather than wrapped.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,8 +23,13 @@ typedef struct unit {
 } unit;
 
 static const unit *match_unit(const char *text, size_t len, size_t *name_len) {
-  static const unit units[] = {{"ns", 1}, {"us", NS_PER_US}, {"ms", NS_PER_MS}, {"s", NS_PER_S}, {"m", INT64_C(60) * NS_PER_S},
-                               {"h", INT64_C(3600) * NS_PER_S}, {"d", INT64_C(86400) * NS_PER_S}};
+  static const unit units[] = {{"ns", 1},
+                               {"us", NS_PER_US},
+                               {"ms", NS_PER_MS},
+                               {"s", NS_PER_S},
+                               {"m", INT64_C(60) * NS_PER_S},
+                               {"h", INT64_C(3600) * NS_PER_S},
+                               {"d", INT64_C(86400) * NS_PER_S}};
   size_t n = 0;
   while (n < len && text[n] >= 'a' && text[n] <= 'z') n++;
   for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
@@ -86,20 +91,18 @@ static bool write_small(uint64_t ns, uint64_t unit_ns, uint64_t units_to_next, c
   const uint64_t step = unit_ns / per;
   const uint64_t parts = (ns + step / 2) / step;
   if (parts >= units_to_next * per) return false;
-  char number[24];
-  snprintf(number, sizeof number, per == 100 ? "%llu.%02llu" : per == 10 ? "%llu.%01llu" : "%llu", (unsigned long long)(parts / per),
-           (unsigned long long)(parts % per));
+  char number[48];
+  const int n_decimals = per == 100 ? 2 : 1;
+  snprintf(number, sizeof number, "%llu.%0*llu", (unsigned long long)(parts / per), n_decimals, (unsigned long long)(parts % per));
   size_t n = strlen(number);
-  if (per > 1) {
-    while (number[n - 1] == '0') n--;
-    if (number[n - 1] == '.') n--;
-  }
+  while (number[n - 1] == '0') n--;
+  if (number[n - 1] == '.') n--;
   snprintf(out, 32, "%s%.*s %s", sign, (int)n, number, name);
   return true;
 }
 
-static void write_pair(uint64_t big, const char *big_name, const char *alone, uint64_t small, const char *small_name, const char *sign,
-                       char out[32]) {
+static void write_pair(uint64_t big, const char *big_name, const char *alone, uint64_t small, const char *small_name,
+                       const char *sign, char out[32]) {
   if (small) {
     snprintf(out, 32, "%s%llu%s%llu%s", sign, (unsigned long long)big, big_name, (unsigned long long)small, small_name);
   } else {
@@ -111,7 +114,7 @@ void mlcm__format_duration(int64_t ns, char out[32]) {
   const char *sign = ns < 0 ? "-" : "";
   const uint64_t left = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
   if (left == 0) {
-    strcpy(out, "0 s");
+    snprintf(out, 32, "0 s");
     return;
   }
   if (left < NS_PER_US && write_small(left, 1, 1000, "ns", sign, out)) return;

@@ -67,7 +67,8 @@ static mlcm_status parser_failed(const reader *r, const char *text, size_t len) 
 
 static mlcm_status new_node(reader *r, int kind, yaml_mark_t mark, mlcm__node **out) {
   if (++r->n_nodes > MAX_NODES) {
-    return mlcm__fail(r->err, MLCM_LIMIT, "%s:%zu:%zu: more than the limit of %d values", r->doc->name, mark.line + 1, mark.column + 1, MAX_NODES);
+    return mlcm__fail(r->err, MLCM_LIMIT, "%s:%zu:%zu: more than the limit of %d values", r->doc->name, mark.line + 1,
+                      mark.column + 1, MAX_NODES);
   }
   mlcm__node *node = mlcm__arena_alloc(&r->doc->arena, 1, sizeof *node);
   if (!node) return mlcm__fail_memory(r->err, sizeof *node);
@@ -109,7 +110,8 @@ static mlcm_status place(reader *r, mlcm__node *node) {
 
 static mlcm_status open_frame(reader *r, int kind, yaml_mark_t mark) {
   if (r->depth == MAX_DEPTH) {
-    return mlcm__fail(r->err, MLCM_LIMIT, "%s:%zu:%zu: nested deeper than the limit of %d", r->doc->name, mark.line + 1, mark.column + 1, MAX_DEPTH);
+    return mlcm__fail(r->err, MLCM_LIMIT, "%s:%zu:%zu: nested deeper than the limit of %d", r->doc->name, mark.line + 1,
+                      mark.column + 1, MAX_DEPTH);
   }
   mlcm__node *node = NULL;
   mlcm_status st = new_node(r, kind, mark, &node);
@@ -157,7 +159,8 @@ static mlcm_status take_event(reader *r, const yaml_event_t *event) {
   switch (event->type) {
   case YAML_DOCUMENT_START_EVENT:
     return r->doc->root ? fail_at(r, MLCM_PARSE, event->start_mark, "a second document begins: one a file, please") : MLCM_OK;
-  case YAML_ALIAS_EVENT: return fail_at(r, MLCM_PARSE, event->start_mark, "aliases ('*name') are not supported: write the value out");
+  case YAML_ALIAS_EVENT:
+    return fail_at(r, MLCM_PARSE, event->start_mark, "aliases ('*name') are not supported: write the value out");
   case YAML_SCALAR_EVENT:
     st = refuse_extras(r, event, event->data.scalar.anchor, event->data.scalar.tag);
     return st ? st : add_scalar(r, event);
@@ -212,7 +215,8 @@ static mlcm_status read_document(mlcm__yaml *doc, const char *text, size_t len, 
   return st;
 }
 
-mlcm_status mlcm__yaml_parse(mlcm_context *ctx, const char *name, const char *text, size_t len, mlcm__yaml **out, mlcm_error *err) {
+mlcm_status mlcm__yaml_parse(mlcm_context *ctx, const char *name, const char *text, size_t len, mlcm__yaml **out,
+                             mlcm_error *err) {
   if (len > MAX_BYTES) return mlcm__fail(err, MLCM_LIMIT, "%s has %zu bytes, more than the limit of %d", name, len, MAX_BYTES);
   mlcm__yaml *doc = mlcm__alloc_zero(ctx, 1, sizeof *doc);
   if (!doc) return mlcm__fail_memory(err, sizeof *doc);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * yaml_read.c - reading values out of a YAML tree: keys by name, and scalars by type with a complaint that says what was wanted and
- * what was found.
+ * yaml_read.c - reading values out of a YAML tree: keys by name, and scalars by type with a complaint that says what was wanted
+ * and what was found.
  */
 #include <math.h>
 #include <stdio.h>
@@ -48,7 +48,8 @@ static mlcm_status unknown_key(const mlcm__yaml *doc, const mlcm__node *key, con
   return mlcm__yaml_fail(doc, key, err, "unknown key '%.60s' (known here: %s)", key->text, known);
 }
 
-mlcm_status mlcm__yaml_known_keys(const mlcm__yaml *doc, const mlcm__node *map, const char *const *keys, size_t n, mlcm_error *err) {
+mlcm_status mlcm__yaml_known_keys(const mlcm__yaml *doc, const mlcm__node *map, const char *const *keys, size_t n,
+                                  mlcm_error *err) {
   if (map->kind != MLCM__YAML_MAP) return mlcm__yaml_fail(doc, map, err, "must be a map of keys and values");
   for (size_t i = 0; i < map->n; i++) {
     const mlcm__node *key = map->items[2 * i];
@@ -65,7 +66,8 @@ static mlcm_status wanted(const mlcm__yaml *doc, const mlcm__node *node, const c
   if (node->kind == MLCM__YAML_MAP) return mlcm__yaml_fail(doc, node, err, "'%s' must be %s, found a map", what, want);
   if (node->len == 0) return mlcm__yaml_fail(doc, node, err, "'%s' must be %s, found nothing", what, want);
   const size_t cut = mlcm__utf8_cut(node->text, node->len, 60);
-  return mlcm__yaml_fail(doc, node, err, "'%s' must be %s, found '%.*s'%s", what, want, (int)cut, node->text, node->quoted ? " in quotes" : "");
+  return mlcm__yaml_fail(doc, node, err, "'%s' must be %s, found '%.*s'%s", what, want, (int)cut, node->text,
+                         node->quoted ? " in quotes" : "");
 }
 
 static bool is_scalar(const mlcm__node *node) { return node && node->kind == MLCM__YAML_SCALAR; }
@@ -74,7 +76,8 @@ static bool finite_number(const char *text, size_t len, double *out) { return ml
 
 mlcm_status mlcm__yaml_f64(const mlcm__yaml *doc, const mlcm__node *node, const char *what, double *out, mlcm_error *err) {
   double value = 0;
-  if (!is_scalar(node) || node->quoted || !finite_number(node->text, node->len, &value)) return wanted(doc, node, what, "a number", err);
+  if (!is_scalar(node) || node->quoted || !finite_number(node->text, node->len, &value))
+    return wanted(doc, node, what, "a number", err);
   *out = value;
   return MLCM_OK;
 }
@@ -98,7 +101,8 @@ mlcm_status mlcm__yaml_text(const mlcm__yaml *doc, const mlcm__node *node, const
   return MLCM_OK;
 }
 
-mlcm_status mlcm__yaml_duration(const mlcm__yaml *doc, const mlcm__node *node, const char *what, int64_t *out_ns, mlcm_error *err) {
+mlcm_status mlcm__yaml_duration(const mlcm__yaml *doc, const mlcm__node *node, const char *what, int64_t *out_ns,
+                                mlcm_error *err) {
   if (is_scalar(node) && mlcm__parse_duration(node->text, node->len, out_ns)) return MLCM_OK;
   return wanted(doc, node, what, "a duration with its unit, such as 250ms, 30s or 1h30m", err);
 }

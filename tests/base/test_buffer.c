@@ -154,9 +154,7 @@ static mlcm_status build(mlcm_context *c, void *user, mlcm_error *err) {
   return st;
 }
 
-START_TEST(lack_of_memory_is_told_at_the_end) {
-  ck_assert_uint_ge(test_fault_memory(build, NULL, NULL), 5);
-}
+START_TEST(lack_of_memory_is_told_at_the_end) { ck_assert_uint_ge(test_fault_memory(build, NULL, NULL), 5); }
 END_TEST
 
 START_TEST(arena_pieces_are_zeroed_and_aligned) {
@@ -190,17 +188,22 @@ static mlcm_status fill_arena(mlcm_context *c, void *user, mlcm_error *err) {
   return st;
 }
 
-START_TEST(arena_fails_cleanly_without_memory) {
-  ck_assert_uint_ge(test_fault_memory(fill_arena, NULL, NULL), 3);
-}
+START_TEST(arena_fails_cleanly_without_memory) { ck_assert_uint_ge(test_fault_memory(fill_arena, NULL, NULL), 3); }
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {appends_stand_one_behind_the_other, the_limit_itself_still_fits, past_the_limit_the_buffer_stays_bad,
-                          format_past_the_limit_appends_nothing, long_formats_grow_the_buffer, clear_keeps_memory_and_forgives,
-                          taking_an_empty_buffer_gives_empty_text, taking_hands_over_and_starts_anew,
-                          taking_a_bad_buffer_fails_and_leaves_the_output, no_limit_is_size_max,
-                          lack_of_memory_is_told_at_the_end, arena_pieces_are_zeroed_and_aligned,
+  const TTest *tests[] = {appends_stand_one_behind_the_other,
+                          the_limit_itself_still_fits,
+                          past_the_limit_the_buffer_stays_bad,
+                          format_past_the_limit_appends_nothing,
+                          long_formats_grow_the_buffer,
+                          clear_keeps_memory_and_forgives,
+                          taking_an_empty_buffer_gives_empty_text,
+                          taking_hands_over_and_starts_anew,
+                          taking_a_bad_buffer_fails_and_leaves_the_output,
+                          no_limit_is_size_max,
+                          lack_of_memory_is_told_at_the_end,
+                          arena_pieces_are_zeroed_and_aligned,
                           arena_fails_cleanly_without_memory};
   return TEST_RUN("base_buffer", tests);
 }

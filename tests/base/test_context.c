@@ -360,7 +360,8 @@ static int count_to_two(void *user, const char *name) {
 }
 
 START_TEST(default_io_does_the_work) {
-  char *dir = test_temp_dir(), *a = test_path(dir, "a"), *b = test_path(dir, "b"), *c = test_path(dir, "c"), *sub = test_path(dir, "sub");
+  char *dir = test_temp_dir(), *a = test_path(dir, "a"), *b = test_path(dir, "b"), *c = test_path(dir, "c"),
+       *sub = test_path(dir, "sub");
   mlcm_io io;
   mlcm_io_default(&io);
   mlcm_file_info info;
@@ -396,15 +397,31 @@ START_TEST(default_io_does_the_work) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {defaults_need_no_options, freeing_null_is_allowed, out_must_not_be_null,
-                          options_of_no_known_size_are_refused, options_of_a_newer_caller_are_read_when_their_tail_is_zero,
-                          options_read_copies_what_an_older_caller_knew, options_read_leaves_the_output_alone_on_failure,
-                          a_partly_filled_table_is_refused, a_partly_filled_io_table_is_refused, a_hold_keeps_the_context_alive,
-                          default_clocks_are_real_time_and_boot_time, the_clock_can_be_replaced,
-                          default_random_gives_different_bytes, a_failing_random_source_is_told, the_log_receives_whole_lines,
-                          without_a_log_lines_are_dropped, zero_bytes_are_served_as_one, sizes_that_overflow_are_no_memory,
-                          reserve_doubles_and_keeps_what_is_there, reserve_leaves_the_array_alone_on_failure,
-                          a_context_without_memory_is_not_made, strings_are_copied_with_their_end, str_of_null_is_empty,
-                          version_text_and_number_agree, default_io_answers_negative_errno, default_io_does_the_work};
+  const TTest *tests[] = {defaults_need_no_options,
+                          freeing_null_is_allowed,
+                          out_must_not_be_null,
+                          options_of_no_known_size_are_refused,
+                          options_of_a_newer_caller_are_read_when_their_tail_is_zero,
+                          options_read_copies_what_an_older_caller_knew,
+                          options_read_leaves_the_output_alone_on_failure,
+                          a_partly_filled_table_is_refused,
+                          a_partly_filled_io_table_is_refused,
+                          a_hold_keeps_the_context_alive,
+                          default_clocks_are_real_time_and_boot_time,
+                          the_clock_can_be_replaced,
+                          default_random_gives_different_bytes,
+                          a_failing_random_source_is_told,
+                          the_log_receives_whole_lines,
+                          without_a_log_lines_are_dropped,
+                          zero_bytes_are_served_as_one,
+                          sizes_that_overflow_are_no_memory,
+                          reserve_doubles_and_keeps_what_is_there,
+                          reserve_leaves_the_array_alone_on_failure,
+                          a_context_without_memory_is_not_made,
+                          strings_are_copied_with_their_end,
+                          str_of_null_is_empty,
+                          version_text_and_number_agree,
+                          default_io_answers_negative_errno,
+                          default_io_does_the_work};
   return TEST_RUN("base_context", tests);
 }

@@ -346,12 +346,20 @@ START_TEST(an_unsynced_folder_is_outcome_unknown) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {paths_are_joined_with_one_slash, a_file_is_read_whole, what_cannot_be_read_is_named,
-                          a_growing_file_is_read_to_its_end_or_its_limit, short_reads_and_writes_are_completed,
-                          interrupted_writes_go_on_and_stuck_ones_end, directories_are_made_with_their_parents,
-                          a_file_in_the_way_of_a_directory_is_told, replacing_leaves_one_file_with_the_new_bytes,
-                          a_relative_name_stands_in_the_working_directory, listing_is_sorted_by_bytes_and_can_be_stopped,
-                          a_failed_replacement_leaves_the_old_file, every_failing_call_is_told_and_nothing_leaks,
-                          a_full_disk_has_a_status_of_its_own, an_unsynced_folder_is_outcome_unknown};
+  const TTest *tests[] = {paths_are_joined_with_one_slash,
+                          a_file_is_read_whole,
+                          what_cannot_be_read_is_named,
+                          a_growing_file_is_read_to_its_end_or_its_limit,
+                          short_reads_and_writes_are_completed,
+                          interrupted_writes_go_on_and_stuck_ones_end,
+                          directories_are_made_with_their_parents,
+                          a_file_in_the_way_of_a_directory_is_told,
+                          replacing_leaves_one_file_with_the_new_bytes,
+                          a_relative_name_stands_in_the_working_directory,
+                          listing_is_sorted_by_bytes_and_can_be_stopped,
+                          a_failed_replacement_leaves_the_old_file,
+                          every_failing_call_is_told_and_nothing_leaks,
+                          a_full_disk_has_a_status_of_its_own,
+                          an_unsynced_folder_is_outcome_unknown};
   return TEST_RUN("base_fs", tests);
 }

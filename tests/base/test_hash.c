@@ -14,7 +14,8 @@ START_TEST(sha256_matches_published_vectors) {
   } rows[] = {
       {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
       {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
-      {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+      {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     uint8_t digest[MLCM__SHA256_BYTES];
@@ -77,19 +78,22 @@ START_TEST(unhex_refuses_what_is_not_lower_case_hex) {
 }
 END_TEST
 
-/* Key 00..0f, message 00..(n-1): the first entries of vectors_sip64 in the authors' reference code, and the paper's example (15). */
+/* Key 00..0f, message 00..(n-1): the first entries of vectors_sip64 in the authors' reference code, and the paper's example (15).
+ */
 START_TEST(siphash_matches_the_authors_vectors) {
   static const struct {
     size_t len;
     uint64_t hash;
   } rows[] = {
-      {0, 0x726fdb47dd0e0e31u}, {1, 0x74f839c593dc67fdu}, {2, 0x0d6c8009d9a94f5au}, {3, 0x85676696d7fb7e2du}, {4, 0xcf2794e0277187b7u},
-      {5, 0x18765564cd99a68du}, {6, 0xcbc9466e58fee3ceu}, {7, 0xab0200f58b01d137u}, {8, 0x93f5f5799a932462u}, {15, 0xa129ca6149be45e5u},
+      {0, 0x726fdb47dd0e0e31u}, {1, 0x74f839c593dc67fdu},  {2, 0x0d6c8009d9a94f5au}, {3, 0x85676696d7fb7e2du},
+      {4, 0xcf2794e0277187b7u}, {5, 0x18765564cd99a68du},  {6, 0xcbc9466e58fee3ceu}, {7, 0xab0200f58b01d137u},
+      {8, 0x93f5f5799a932462u}, {15, 0xa129ca6149be45e5u},
   };
   uint8_t key[16], message[64];
   for (size_t i = 0; i < sizeof key; i++) key[i] = (uint8_t)i;
   for (size_t i = 0; i < sizeof message; i++) message[i] = (uint8_t)i;
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) ck_assert_uint_eq(mlcm__siphash(key, message, rows[i].len), rows[i].hash);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    ck_assert_uint_eq(mlcm__siphash(key, message, rows[i].len), rows[i].hash);
 }
 END_TEST
 
@@ -104,8 +108,12 @@ START_TEST(siphash_does_not_care_about_alignment) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {sha256_matches_published_vectors, sha256_of_a_million_letters_in_odd_pieces,
-                          reset_may_come_at_any_time, hex_goes_both_ways, unhex_refuses_what_is_not_lower_case_hex,
-                          siphash_matches_the_authors_vectors, siphash_does_not_care_about_alignment};
+  const TTest *tests[] = {sha256_matches_published_vectors,
+                          sha256_of_a_million_letters_in_odd_pieces,
+                          reset_may_come_at_any_time,
+                          hex_goes_both_ways,
+                          unhex_refuses_what_is_not_lower_case_hex,
+                          siphash_matches_the_authors_vectors,
+                          siphash_does_not_care_about_alignment};
   return TEST_RUN("base_hash", tests);
 }

@@ -69,7 +69,8 @@ static int64_t now_ns(void) {
 
 START_TEST(an_answer_has_status_type_and_body) {
   bench b = set_up();
-  test_httpd_on(b.server, "/a", &(test_reply){.status = 418, .content_type = "Application/JSON; charset=utf-8", .body = "{\"x\":1}"});
+  test_httpd_on(b.server, "/a",
+                &(test_reply){.status = 418, .content_type = "Application/JSON; charset=utf-8", .body = "{\"x\":1}"});
   run(&b, "/a", (mlcm__http_request){0});
   ck_assert_int_eq(b.answer.end, MLCM__HTTP_ANSWERED);
   ck_assert_int_eq(b.answer.status, 418);
@@ -94,7 +95,8 @@ START_TEST(requests_carry_method_headers_and_body) {
   test_request seen;
   static const char *const headers[] = {"Content-Type: application/json", "X-Test: yes"};
   test_httpd_on(b.server, "/a", &(test_reply){.body = "ok"});
-  assert_end(&b, "/a?x=1%202", (mlcm__http_request){.headers = headers, .n_headers = 2, .body = "{}", .body_len = 2}, MLCM__HTTP_ANSWERED);
+  assert_end(&b, "/a?x=1%202", (mlcm__http_request){.headers = headers, .n_headers = 2, .body = "{}", .body_len = 2},
+             MLCM__HTTP_ANSWERED);
   ck_assert(test_httpd_last(b.server, "/a", &seen));
   ck_assert_str_eq(seen.method, "POST");
   ck_assert_str_eq(seen.query, "x=1%202");
@@ -142,7 +144,8 @@ END_TEST
 
 START_TEST(unknown_hosts_are_refused_too) {
   bench b = set_up();
-  assert_end(&b, "", (mlcm__http_request){.url = "http://nowhere.invalid/", .timeout_ns = INT64_C(5000) * MS}, MLCM__HTTP_REFUSED);
+  assert_end(&b, "", (mlcm__http_request){.url = "http://nowhere.invalid/", .timeout_ns = INT64_C(5000) * MS},
+             MLCM__HTTP_REFUSED);
   end(&b);
 }
 END_TEST
@@ -173,8 +176,8 @@ START_TEST(large_bodies_are_stopped) {
   test_httpd_on(b.server, "/large", &(test_reply){.body = "0123456789", .repeat = 200000});
   test_httpd_on(b.server, "/endless", &(test_reply){.raw = "HTTP/1.1 200 OK\r\n\r\n0123456789012345678901234567890"});
   test_httpd_on(b.server, "/exact", &(test_reply){.body = "0123456789"});
-  assert_end(&b, "/large", (mlcm__http_request){0}, MLCM__HTTP_TOO_LARGE);                        /* announced: 2 MB against 1 MiB */
-  assert_end(&b, "/endless", (mlcm__http_request){.max_body_bytes = 10}, MLCM__HTTP_TOO_LARGE);   /* not announced */
+  assert_end(&b, "/large", (mlcm__http_request){0}, MLCM__HTTP_TOO_LARGE); /* announced: 2 MB against 1 MiB */
+  assert_end(&b, "/endless", (mlcm__http_request){.max_body_bytes = 10}, MLCM__HTTP_TOO_LARGE); /* not announced */
   assert_end(&b, "/exact", (mlcm__http_request){.max_body_bytes = 10}, MLCM__HTTP_ANSWERED);
   assert_end(&b, "/exact", (mlcm__http_request){.max_body_bytes = 9}, MLCM__HTTP_TOO_LARGE);
   end(&b);
@@ -190,7 +193,8 @@ START_TEST(cut_garbled_and_missing_answers_are_broken) {
   test_httpd_on(b.server, "/length", &(test_reply){.raw = "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabc"});
   test_httpd_on(b.server, "/chunk", &(test_reply){.raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"});
   static const char *const paths[] = {"/cut", "/garbage", "/reset", "/head", "/length", "/chunk"};
-  for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) assert_end(&b, paths[i], (mlcm__http_request){0}, MLCM__HTTP_BROKEN);
+  for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+    assert_end(&b, paths[i], (mlcm__http_request){0}, MLCM__HTTP_BROKEN);
   end(&b);
 }
 END_TEST
@@ -400,14 +404,27 @@ START_TEST(lack_of_memory_is_an_error_each_time) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {an_answer_has_status_type_and_body, an_empty_body_is_an_answer,
-                          requests_carry_method_headers_and_body, connections_are_used_again, refused_connections_are_told,
-                          unknown_hosts_are_refused_too, a_late_answer_is_a_timeout, a_slow_drip_is_a_timeout,
-                          large_bodies_are_stopped, cut_garbled_and_missing_answers_are_broken,
-                          redirects_are_followed_only_when_asked, tls_with_a_plain_server_is_a_tls_failure,
-                          a_certificate_that_nobody_vouches_for_is_refused, wrong_requests_are_refused_before_any_is_sent,
-                          exchanges_run_side_by_side, no_requests_are_done_at_once, cancelling_ends_a_run_from_another_thread,
-                          cancelling_before_a_run_is_not_lost, the_environments_proxy_is_not_used, the_signal_mask_is_as_before,
-                          clients_of_several_threads_do_not_meet, lack_of_memory_is_an_error_each_time};
+  const TTest *tests[] = {an_answer_has_status_type_and_body,
+                          an_empty_body_is_an_answer,
+                          requests_carry_method_headers_and_body,
+                          connections_are_used_again,
+                          refused_connections_are_told,
+                          unknown_hosts_are_refused_too,
+                          a_late_answer_is_a_timeout,
+                          a_slow_drip_is_a_timeout,
+                          large_bodies_are_stopped,
+                          cut_garbled_and_missing_answers_are_broken,
+                          redirects_are_followed_only_when_asked,
+                          tls_with_a_plain_server_is_a_tls_failure,
+                          a_certificate_that_nobody_vouches_for_is_refused,
+                          wrong_requests_are_refused_before_any_is_sent,
+                          exchanges_run_side_by_side,
+                          no_requests_are_done_at_once,
+                          cancelling_ends_a_run_from_another_thread,
+                          cancelling_before_a_run_is_not_lost,
+                          the_environments_proxy_is_not_used,
+                          the_signal_mask_is_as_before,
+                          clients_of_several_threads_do_not_meet,
+                          lack_of_memory_is_an_error_each_time};
   return TEST_RUN("base_http", tests);
 }

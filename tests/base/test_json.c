@@ -59,8 +59,9 @@ static void write_all_kinds(mlcm__json *j) {
 }
 
 START_TEST(writes_every_kind) {
-  assert_writes(write_all_kinds, "{\"a\":[-9223372036854775808,0.1,null,null,[]],\"b\":true,\"c\":false,\"d\":null,\"e\":null,\"f\":\"xy\","
-                                 "\"g\":\"0x1.8p+1\",\"h\":[1],\"i\":{}}");
+  assert_writes(write_all_kinds,
+                "{\"a\":[-9223372036854775808,0.1,null,null,[]],\"b\":true,\"c\":false,\"d\":null,\"e\":null,\"f\":\"xy\","
+                "\"g\":\"0x1.8p+1\",\"h\":[1],\"i\":{}}");
 }
 END_TEST
 
@@ -114,9 +115,9 @@ START_TEST(keys_are_ordered_by_utf16_units) {
   ck_assert_int_lt(mlcm__json_key_order("", "a"), 0);
   ck_assert_int_eq(mlcm__json_key_order("a", "a"), 0);
   ck_assert_int_lt(mlcm__json_key_order("A", "a"), 0);
-  ck_assert_int_lt(mlcm__json_key_order("\xED\x9F\xBF", "\xF0\x9F\x98\x80"), 0);         /* U+D7FF before U+1F600 */
-  ck_assert_int_lt(mlcm__json_key_order("\xF0\x9F\x98\x80", "\xEF\xAC\xB3"), 0);         /* U+1F600 (D83D DE00) before U+FB33 */
-  ck_assert_int_gt(mlcm__json_key_order("\xEE\x80\x80", "\xF4\x8F\xBF\xBF"), 0);         /* U+E000 behind U+10FFFF */
+  ck_assert_int_lt(mlcm__json_key_order("\xED\x9F\xBF", "\xF0\x9F\x98\x80"), 0); /* U+D7FF before U+1F600 */
+  ck_assert_int_lt(mlcm__json_key_order("\xF0\x9F\x98\x80", "\xEF\xAC\xB3"), 0); /* U+1F600 (D83D DE00) before U+FB33 */
+  ck_assert_int_gt(mlcm__json_key_order("\xEE\x80\x80", "\xF4\x8F\xBF\xBF"), 0); /* U+E000 behind U+10FFFF */
 }
 END_TEST
 
@@ -132,8 +133,23 @@ static mlcm_status parse_n(const char *text, size_t len, cJSON **out, mlcm_error
 }
 
 START_TEST(reads_what_is_json) {
-  static const char *const good[] = {"0", "-0", "1.5e+3", "1E2", "\"\"", "null", "true", "false", "[]", "{}", " \t\r\n[ 1 , 2 ] \n", "{\"a\":{\"b\":[{}]}}",
-                                     "\"\\ud83d\\ude00\\u00e9\\/\"", "[[[[[[[[1]]]]]]]]", "{\"a\":1,\"b\":{\"a\":1}}", "{\"a\":{},\"A\":{}}", "[{\"a\":1},{\"a\":1}]"};
+  static const char *const good[] = {"0",
+                                     "-0",
+                                     "1.5e+3",
+                                     "1E2",
+                                     "\"\"",
+                                     "null",
+                                     "true",
+                                     "false",
+                                     "[]",
+                                     "{}",
+                                     " \t\r\n[ 1 , 2 ] \n",
+                                     "{\"a\":{\"b\":[{}]}}",
+                                     "\"\\ud83d\\ude00\\u00e9\\/\"",
+                                     "[[[[[[[[1]]]]]]]]",
+                                     "{\"a\":1,\"b\":{\"a\":1}}",
+                                     "{\"a\":{},\"A\":{}}",
+                                     "[{\"a\":1},{\"a\":1}]"};
   for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
     cJSON *tree = NULL;
     mlcm_error err;
@@ -230,7 +246,8 @@ START_TEST(limits_are_named) {
 END_TEST
 
 START_TEST(typed_members) {
-  const char *text = "{\"s\":\"x\",\"i\":-5,\"big\":\"9223372036854775807\",\"edge\":9007199254740992,\"half\":0.5,\"huge\":1e300,\"h\":\"0x1.8p+1\",\"bad\":\"zz\",\"o\":{},\"z\":null}";
+  const char *text = "{\"s\":\"x\",\"i\":-5,\"big\":\"9223372036854775807\",\"edge\":9007199254740992,\"half\":0.5,\"huge\":"
+                     "1e300,\"h\":\"0x1.8p+1\",\"bad\":\"zz\",\"o\":{},\"z\":null}";
   cJSON *tree = NULL;
   mlcm_error err;
   const char *s = NULL;
@@ -280,9 +297,7 @@ static mlcm_status read_and_write(mlcm_context *ctx, void *user, mlcm_error *err
   return st;
 }
 
-START_TEST(lack_of_memory_is_an_error_each_time) {
-  ck_assert_uint_gt(test_fault_memory(read_and_write, NULL, NULL), 8);
-}
+START_TEST(lack_of_memory_is_an_error_each_time) { ck_assert_uint_gt(test_fault_memory(read_and_write, NULL, NULL), 8); }
 END_TEST
 
 /* One document with 20,000 keys: finding duplicates must not take the square of it. */
@@ -309,9 +324,18 @@ START_TEST(many_keys_are_read_quickly) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {writes_every_kind, escapes_as_rfc_8785_says, text_that_is_not_utf8_spoils_the_buffer,
-                          too_deep_is_an_error_and_not_a_crash, keys_are_ordered_by_utf16_units, reads_what_is_json,
-                          decodes_values, complains_with_line_and_column, a_nul_in_the_text_is_no_end, limits_are_named,
-                          typed_members, lack_of_memory_is_an_error_each_time, many_keys_are_read_quickly};
+  const TTest *tests[] = {writes_every_kind,
+                          escapes_as_rfc_8785_says,
+                          text_that_is_not_utf8_spoils_the_buffer,
+                          too_deep_is_an_error_and_not_a_crash,
+                          keys_are_ordered_by_utf16_units,
+                          reads_what_is_json,
+                          decodes_values,
+                          complains_with_line_and_column,
+                          a_nul_in_the_text_is_no_end,
+                          limits_are_named,
+                          typed_members,
+                          lack_of_memory_is_an_error_each_time,
+                          many_keys_are_read_quickly};
   return TEST_RUN("base_json", tests);
 }

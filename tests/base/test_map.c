@@ -165,14 +165,17 @@ static mlcm_status fill(mlcm_context *ctx, void *user, mlcm_error *err) {
   return st;
 }
 
-START_TEST(a_failed_set_changes_nothing) {
-  ck_assert_uint_gt(test_fault_memory(fill, NULL, &values[0]), 40);
-}
+START_TEST(a_failed_set_changes_nothing) { ck_assert_uint_gt(test_fault_memory(fill, NULL, &values[0]), 40); }
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {an_empty_map_finds_nothing, a_key_is_bytes_with_a_length, setting_again_replaces_the_value,
-                          keys_are_copied, iteration_is_in_order_of_insertion, removing_while_iterating_is_safe,
-                          agrees_with_a_model_under_random_operations, a_failed_set_changes_nothing};
+  const TTest *tests[] = {an_empty_map_finds_nothing,
+                          a_key_is_bytes_with_a_length,
+                          setting_again_replaces_the_value,
+                          keys_are_copied,
+                          iteration_is_in_order_of_insertion,
+                          removing_while_iterating_is_safe,
+                          agrees_with_a_model_under_random_operations,
+                          a_failed_set_changes_nothing};
   return TEST_RUN("base_map", tests);
 }

@@ -9,9 +9,7 @@
 #include "base/text.h"
 #include "support/suite.h"
 
-START_TEST(error_is_512_bytes) {
-  ck_assert_uint_eq(sizeof(mlcm_error), 512);
-}
+START_TEST(error_is_512_bytes) { ck_assert_uint_eq(sizeof(mlcm_error), 512); }
 END_TEST
 
 START_TEST(names_are_the_constants_without_prefix) {
@@ -42,13 +40,27 @@ START_TEST(kind_follows_from_the_code) {
     mlcm_status code;
     uint32_t kind;
   } rows[] = {
-      {MLCM_INVALID_ARGUMENT, MLCM_KIND_CALLER}, {MLCM_NO_MEMORY, MLCM_KIND_TRANSIENT},  {MLCM_IO, MLCM_KIND_PERMANENT},
-      {MLCM_NOT_FOUND, MLCM_KIND_CALLER},        {MLCM_ALREADY_EXISTS, MLCM_KIND_CALLER}, {MLCM_CONFLICT, MLCM_KIND_TRANSIENT},
-      {MLCM_BUSY, MLCM_KIND_TRANSIENT},          {MLCM_CORRUPT, MLCM_KIND_PERMANENT},     {MLCM_UNSUPPORTED, MLCM_KIND_PERMANENT},
-      {MLCM_INVALID_STATE, MLCM_KIND_CALLER},    {MLCM_REFUSED, MLCM_KIND_PERMANENT},     {MLCM_LIMIT, MLCM_KIND_PERMANENT},
-      {MLCM_PARSE, MLCM_KIND_CALLER},            {MLCM_TIMEOUT, MLCM_KIND_TRANSIENT},     {MLCM_CANCELLED, MLCM_KIND_CANCELLED},
-      {MLCM_NETWORK, MLCM_KIND_TRANSIENT},       {MLCM_STALE, MLCM_KIND_TRANSIENT},       {MLCM_OUTCOME_UNKNOWN, MLCM_KIND_TRANSIENT},
-      {MLCM_DISK_FULL, MLCM_KIND_PERMANENT},     {MLCM_NEWER_FORMAT, MLCM_KIND_PERMANENT}, {MLCM_MISMATCH, MLCM_KIND_CALLER},
+      {MLCM_INVALID_ARGUMENT, MLCM_KIND_CALLER},
+      {MLCM_NO_MEMORY, MLCM_KIND_TRANSIENT},
+      {MLCM_IO, MLCM_KIND_PERMANENT},
+      {MLCM_NOT_FOUND, MLCM_KIND_CALLER},
+      {MLCM_ALREADY_EXISTS, MLCM_KIND_CALLER},
+      {MLCM_CONFLICT, MLCM_KIND_TRANSIENT},
+      {MLCM_BUSY, MLCM_KIND_TRANSIENT},
+      {MLCM_CORRUPT, MLCM_KIND_PERMANENT},
+      {MLCM_UNSUPPORTED, MLCM_KIND_PERMANENT},
+      {MLCM_INVALID_STATE, MLCM_KIND_CALLER},
+      {MLCM_REFUSED, MLCM_KIND_PERMANENT},
+      {MLCM_LIMIT, MLCM_KIND_PERMANENT},
+      {MLCM_PARSE, MLCM_KIND_CALLER},
+      {MLCM_TIMEOUT, MLCM_KIND_TRANSIENT},
+      {MLCM_CANCELLED, MLCM_KIND_CANCELLED},
+      {MLCM_NETWORK, MLCM_KIND_TRANSIENT},
+      {MLCM_STALE, MLCM_KIND_TRANSIENT},
+      {MLCM_OUTCOME_UNKNOWN, MLCM_KIND_TRANSIENT},
+      {MLCM_DISK_FULL, MLCM_KIND_PERMANENT},
+      {MLCM_NEWER_FORMAT, MLCM_KIND_PERMANENT},
+      {MLCM_MISMATCH, MLCM_KIND_CALLER},
       {MLCM_INTERNAL, MLCM_KIND_PERMANENT},
   };
   ck_assert_uint_eq(sizeof rows / sizeof rows[0], MLCM_INTERNAL);
@@ -160,10 +172,18 @@ START_TEST(prefix_cuts_the_old_message_to_fit) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {error_is_512_bytes, names_are_the_constants_without_prefix, unknown_numbers_have_a_name_too,
-                          every_status_has_a_name_of_its_own, kind_follows_from_the_code, failing_overwrites_all_512_bytes,
-                          null_error_is_allowed_everywhere, errno_picks_the_status, errno_text_stands_behind_the_message,
-                          long_messages_are_cut_at_a_character, a_message_may_quote_the_error_it_replaces,
-                          prefix_keeps_code_kind_and_errno, prefix_cuts_the_old_message_to_fit};
+  const TTest *tests[] = {error_is_512_bytes,
+                          names_are_the_constants_without_prefix,
+                          unknown_numbers_have_a_name_too,
+                          every_status_has_a_name_of_its_own,
+                          kind_follows_from_the_code,
+                          failing_overwrites_all_512_bytes,
+                          null_error_is_allowed_everywhere,
+                          errno_picks_the_status,
+                          errno_text_stands_behind_the_message,
+                          long_messages_are_cut_at_a_character,
+                          a_message_may_quote_the_error_it_replaces,
+                          prefix_keeps_code_kind_and_errno,
+                          prefix_cuts_the_old_message_to_fit};
   return TEST_RUN("base_status", tests);
 }

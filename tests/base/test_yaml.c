@@ -127,12 +127,16 @@ START_TEST(refuses_with_position) {
       {"? {a: b}\n: c\n", "p.yaml:1:3: a key must be a plain value"},
       {"a: \"x\\0y\"\n", "p.yaml:1:4: text with a NUL character is not supported"},
   };
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) assert_fails(rows[i].text, strlen(rows[i].text), MLCM_PARSE, rows[i].message);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    assert_fails(rows[i].text, strlen(rows[i].text), MLCM_PARSE, rows[i].message);
 }
 END_TEST
 
 START_TEST(what_is_no_yaml_has_a_position) {
-  static const char *const rows[][2] = {{"a: [1, 2\n", "p.yaml:2:1: "}, {"a: 1\n\tb: 2\n", "p.yaml:2:1: "}, {"a: b: c\n", "p.yaml:1:5: "}, {"a: 'x\n", "p.yaml:2:1: "}};
+  static const char *const rows[][2] = {{"a: [1, 2\n", "p.yaml:2:1: "},
+                                        {"a: 1\n\tb: 2\n", "p.yaml:2:1: "},
+                                        {"a: b: c\n", "p.yaml:1:5: "},
+                                        {"a: 'x\n", "p.yaml:2:1: "}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     parsed p = parse_n(rows[i][0], strlen(rows[i][0]));
     ck_assert_int_eq(p.st, MLCM_PARSE); /* the words are libyaml's and differ between its versions */
@@ -147,7 +151,10 @@ START_TEST(bytes_that_are_not_utf8_have_a_position_too) {
   ck_assert_int_eq(p.st, MLCM_PARSE);
   ck_assert_int_eq(strncmp(p.err.message, "p.yaml:2:4: ", 12), 0);
   end(&p);
-  p = parse_n("\xFF\xFE" "a\0:\0 \0" "1\0", 10); /* UTF-16 is not guessed */
+  p = parse_n("\xFF\xFE"
+              "a\0:\0 \0"
+              "1\0",
+              10); /* UTF-16 is not guessed */
   ck_assert_int_eq(p.st, MLCM_PARSE);
   end(&p);
 }
@@ -263,10 +270,27 @@ START_TEST(typed_scalars_are_read) {
     typed_read read;
     const char *text, *value;
   } rows[] = {
-      {as_f64, "0.25", "0.25"},   {as_f64, "-1e3", "-1000"},  {as_i64, "-42", "-42"},      {as_i64, "0", "0"},          {as_bool, "true", "true"},
-      {as_bool, "false", "false"}, {as_text, "digits", "digits"}, {as_text, "'7'", "7"},   {as_text, "''", ""},         {as_text, "true", "true"},
-      {as_duration, "1m", "60000000000"}, {as_duration, "'250ms'", "250000000"}, {as_duration, "0", "0"}, {as_share, "5%", "0.05"}, {as_share, "'100%'", "1"},
-      {as_share, "0.05", "0.05"}, {as_share, "1", "1"},       {as_share, "0%", "0"},       {as_times, "1.25x", "1.25"}, {as_times, "2", "2"}, {as_times, "'0.9x'", "0.9"},
+      {as_f64, "0.25", "0.25"},
+      {as_f64, "-1e3", "-1000"},
+      {as_i64, "-42", "-42"},
+      {as_i64, "0", "0"},
+      {as_bool, "true", "true"},
+      {as_bool, "false", "false"},
+      {as_text, "digits", "digits"},
+      {as_text, "'7'", "7"},
+      {as_text, "''", ""},
+      {as_text, "true", "true"},
+      {as_duration, "1m", "60000000000"},
+      {as_duration, "'250ms'", "250000000"},
+      {as_duration, "0", "0"},
+      {as_share, "5%", "0.05"},
+      {as_share, "'100%'", "1"},
+      {as_share, "0.05", "0.05"},
+      {as_share, "1", "1"},
+      {as_share, "0%", "0"},
+      {as_times, "1.25x", "1.25"},
+      {as_times, "2", "2"},
+      {as_times, "'0.9x'", "0.9"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     char text[64], value[64];
@@ -333,25 +357,32 @@ END_TEST
 
 static mlcm_status read_plan(mlcm_context *ctx, void *user, mlcm_error *err) {
   (void)user;
-  const char *text = "mlcm: rollout/v1\nsteps:\n  - {weight: 5%, for: 1m}\n  - {weight: 25%, for: 2m}\nchecks: [a, b, [c, d, {e: f}]]\n";
+  const char *text =
+      "mlcm: rollout/v1\nsteps:\n  - {weight: 5%, for: 1m}\n  - {weight: 25%, for: 2m}\nchecks: [a, b, [c, d, {e: f}]]\n";
   mlcm__yaml *doc = NULL;
   const mlcm_status st = mlcm__yaml_parse(ctx, "p.yaml", text, strlen(text), &doc, err);
   mlcm__yaml_free(doc);
   return st;
 }
 
-START_TEST(lack_of_memory_is_an_error_each_time) {
-  ck_assert_uint_gt(test_fault_memory(read_plan, NULL, NULL), 10);
-}
+START_TEST(lack_of_memory_is_an_error_each_time) { ck_assert_uint_gt(test_fault_memory(read_plan, NULL, NULL), 10); }
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {the_tree_has_kinds_texts_and_positions, empty_maps_lists_and_values_are_there,
-                          columns_count_characters, block_text_is_joined, the_same_key_may_stand_in_different_maps,
-                          refuses_with_position, what_is_no_yaml_has_a_position, bytes_that_are_not_utf8_have_a_position_too,
-                          size_depth_and_number_of_values_are_limited, unknown_keys_suggest_the_nearest,
-                          fail_without_a_place_names_the_file, typed_scalars_are_read,
-                          typed_scalars_complain_with_what_was_found, a_missing_value_is_named,
+  const TTest *tests[] = {the_tree_has_kinds_texts_and_positions,
+                          empty_maps_lists_and_values_are_there,
+                          columns_count_characters,
+                          block_text_is_joined,
+                          the_same_key_may_stand_in_different_maps,
+                          refuses_with_position,
+                          what_is_no_yaml_has_a_position,
+                          bytes_that_are_not_utf8_have_a_position_too,
+                          size_depth_and_number_of_values_are_limited,
+                          unknown_keys_suggest_the_nearest,
+                          fail_without_a_place_names_the_file,
+                          typed_scalars_are_read,
+                          typed_scalars_complain_with_what_was_found,
+                          a_missing_value_is_named,
                           lack_of_memory_is_an_error_each_time};
   return TEST_RUN("base_yaml", tests);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * standalone.c - replays a corpus without libFuzzer, so that ordinary ctest runs every fuzz target. Besides each file it tries every
- * beginning of it and, byte by byte, a few changed values: a small and always equal part of what a fuzzer would do.
+ * standalone.c - replays a corpus without libFuzzer, so that ordinary ctest runs every fuzz target. Besides each file it tries
+ * every beginning of it and, byte by byte, a few changed values: a small and always equal part of what a fuzzer would do.
  */
 #include <dirent.h>
 #include <stdint.h>

@@ -103,7 +103,8 @@ void test_memory_check_empty(test_memory *memory, const char *when) {
 }
 
 /* One run. Answers whether the failure came. */
-static bool run_without_memory(test_script script, void (*check)(void *user), void *user, size_t fail_at, bool ever_after, size_t *n_calls) {
+static bool run_without_memory(test_script script, void (*check)(void *user), void *user, size_t fail_at, bool ever_after,
+                               size_t *n_calls) {
   test_memory memory;
   test_memory_init(&memory);
   memory.fail_at = fail_at;
@@ -118,7 +119,8 @@ static bool run_without_memory(test_script script, void (*check)(void *user), vo
   mlcm_context_free(ctx);
   char when[80];
   snprintf(when, sizeof when, "when allocation %zu fails%s", fail_at, ever_after ? " and all after it" : "");
-  ck_assert_msg(st == MLCM_OK || (st == MLCM_NO_MEMORY && memory.fired), "%s: %s: %s", when, mlcm_status_name(st), st ? err.message : "");
+  ck_assert_msg(st == MLCM_OK || (st == MLCM_NO_MEMORY && memory.fired), "%s: %s: %s", when, mlcm_status_name(st),
+                st ? err.message : "");
   if (st) ck_assert_msg(err.code == st, "%s: the error says %d, the call %d", when, err.code, st);
   test_memory_check_empty(&memory, when);
   if (memory.fired && check) check(user);
@@ -246,14 +248,27 @@ static int io_list(void *user, const char *path, int (*visit)(void *visit_user, 
 
 mlcm_io test_io_table(test_io *io) {
   return (mlcm_io){
-      .struct_size = sizeof(mlcm_io), .user = io, .open = io_open, .close = io_close, .read = io_read, .write = io_write,
-      .sync = io_sync, .stat = io_stat, .fstat = io_fstat, .link = io_link, .rename = io_rename, .unlink = io_unlink,
-      .mkdir = io_mkdir, .rmdir = io_rmdir, .list = io_list,
+      .struct_size = sizeof(mlcm_io),
+      .user = io,
+      .open = io_open,
+      .close = io_close,
+      .read = io_read,
+      .write = io_write,
+      .sync = io_sync,
+      .stat = io_stat,
+      .fstat = io_fstat,
+      .link = io_link,
+      .rename = io_rename,
+      .unlink = io_unlink,
+      .mkdir = io_mkdir,
+      .rmdir = io_rmdir,
+      .list = io_list,
   };
 }
 
 const char *test_io_name(unsigned op) {
-  static const char *const names[] = {"open", "close", "read", "write", "sync", "stat", "fstat", "link", "rename", "unlink", "mkdir", "rmdir", "list"};
+  static const char *const names[] = {"open", "close",  "read",   "write", "sync",  "stat", "fstat",
+                                      "link", "rename", "unlink", "mkdir", "rmdir", "list"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (op == 1u << i) return names[i];
   }
@@ -265,7 +280,8 @@ static bool may_follow(mlcm_status st) {
          st == MLCM_OUTCOME_UNKNOWN || st == MLCM_CORRUPT;
 }
 
-static bool run_without_disk(test_script script, void (*check)(void *user), void *user, int errnum, size_t fail_at, bool ever_after, size_t *n_calls) {
+static bool run_without_disk(test_script script, void (*check)(void *user), void *user, int errnum, size_t fail_at,
+                             bool ever_after, size_t *n_calls) {
   test_io io;
   test_io_init(&io);
   io.fail_at = fail_at;
@@ -278,7 +294,8 @@ static bool run_without_disk(test_script script, void (*check)(void *user), void
   mlcm_context_free(ctx);
   ck_assert_msg(may_follow(st), "when call %zu (%s) fails with %s: %s: %s", fail_at, test_io_name(io.fired_op), strerror(errnum),
                 mlcm_status_name(st), st ? err.message : "");
-  ck_assert_msg(io.n_open == 0, "%d descriptors stay open when call %zu (%s) fails", io.n_open, fail_at, test_io_name(io.fired_op));
+  ck_assert_msg(io.n_open == 0, "%d descriptors stay open when call %zu (%s) fails", io.n_open, fail_at,
+                test_io_name(io.fired_op));
   if (check) check(user);
   *n_calls = io.n_calls;
   return io.fired;

@@ -31,11 +31,11 @@ struct test_block;
 
 /* An allocator on top of malloc that counts, fails when told, and knows what is still allocated. From any thread. */
 typedef struct test_memory {
-  pthread_mutex_t lock;      /* guards all below */
-  size_t n_calls;            /* alloc and realloc so far */
-  size_t fail_at;            /* this call fails (1-based); 0: none */
-  bool fail_ever_after;      /* ... and all later ones */
-  bool fired;                /* a call has failed */
+  pthread_mutex_t lock; /* guards all below */
+  size_t n_calls;       /* alloc and realloc so far */
+  size_t fail_at;       /* this call fails (1-based); 0: none */
+  bool fail_ever_after; /* ... and all later ones */
+  bool fired;           /* a call has failed */
   size_t n_live, live_bytes;
   size_t peak_bytes;
   struct test_block *blocks; /* what is allocated, newest first */
@@ -54,23 +54,34 @@ size_t test_fault_memory(test_script script, void (*check)(void *user), void *us
 /* ---- I/O ----------------------------------------------------------------------------------------------------------- */
 
 enum {
-  TEST_IO_OPEN = 1 << 0, TEST_IO_CLOSE = 1 << 1, TEST_IO_READ = 1 << 2, TEST_IO_WRITE = 1 << 3, TEST_IO_SYNC = 1 << 4,
-  TEST_IO_STAT = 1 << 5, TEST_IO_FSTAT = 1 << 6, TEST_IO_LINK = 1 << 7, TEST_IO_RENAME = 1 << 8, TEST_IO_UNLINK = 1 << 9,
-  TEST_IO_MKDIR = 1 << 10, TEST_IO_RMDIR = 1 << 11, TEST_IO_LIST = 1 << 12, TEST_IO_ALL = (1 << 13) - 1
+  TEST_IO_OPEN = 1 << 0,
+  TEST_IO_CLOSE = 1 << 1,
+  TEST_IO_READ = 1 << 2,
+  TEST_IO_WRITE = 1 << 3,
+  TEST_IO_SYNC = 1 << 4,
+  TEST_IO_STAT = 1 << 5,
+  TEST_IO_FSTAT = 1 << 6,
+  TEST_IO_LINK = 1 << 7,
+  TEST_IO_RENAME = 1 << 8,
+  TEST_IO_UNLINK = 1 << 9,
+  TEST_IO_MKDIR = 1 << 10,
+  TEST_IO_RMDIR = 1 << 11,
+  TEST_IO_LIST = 1 << 12,
+  TEST_IO_ALL = (1 << 13) - 1
 };
 
 /* The system's I/O table, with one call failing. A failing close closes all the same. From any thread. */
 typedef struct test_io {
   mlcm_io real;
-  unsigned counted;         /* TEST_IO_ bits of the calls that are counted and may fail */
-  atomic_size_t n_calls;    /* counted calls so far */
-  size_t fail_at;           /* this counted call fails (1-based); 0: none */
+  unsigned counted;      /* TEST_IO_ bits of the calls that are counted and may fail */
+  atomic_size_t n_calls; /* counted calls so far */
+  size_t fail_at;        /* this counted call fails (1-based); 0: none */
   bool fail_ever_after;
-  int fail_errno;           /* e.g. EIO, ENOSPC */
-  size_t max_transfer;      /* a read or write moves at most so many bytes; 0: as many as asked */
+  int fail_errno;      /* e.g. EIO, ENOSPC */
+  size_t max_transfer; /* a read or write moves at most so many bytes; 0: as many as asked */
   atomic_bool fired;
-  atomic_uint fired_op;     /* TEST_IO_ bit of the first call that failed */
-  atomic_int n_open;        /* descriptors open now */
+  atomic_uint fired_op; /* TEST_IO_ bit of the first call that failed */
+  atomic_int n_open;    /* descriptors open now */
 } test_io;
 
 void test_io_init(test_io *io); /* counts all calls, fails none */
@@ -78,7 +89,8 @@ mlcm_io test_io_table(test_io *io);
 const char *test_io_name(unsigned op);
 
 /* Runs the script with call n failing with EIO and with ENOSPC. Every run must answer OK or one of the codes that a failing disk
- * may have (IO, DISK_FULL, NOT_FOUND, NO_MEMORY, OUTCOME_UNKNOWN, CORRUPT) and leave no descriptor open. Returns the number of calls. */
+ * may have (IO, DISK_FULL, NOT_FOUND, NO_MEMORY, OUTCOME_UNKNOWN, CORRUPT) and leave no descriptor open. Returns the number of
+ * calls. */
 size_t test_fault_io(test_script script, void (*check)(void *user), void *user);
 
 /* ---- A context ----------------------------------------------------------------------------------------------------- */

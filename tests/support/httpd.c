@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * httpd.c - the scripted HTTP server. One thread accepts, one a connection answers. `lock` guards everything in test_httpd but the
- * port. Every wait is a poll that the server's end or outage interrupts: each generation of the listening socket has its own pipe, whose
- * closing wakes all who wait.
+ * httpd.c - the scripted HTTP server. One thread accepts, one a connection answers. `lock` guards everything in test_httpd but
+ * the port. Every wait is a poll that the server's end or outage interrupts: each generation of the listening socket has its own
+ * pipe, whose closing wakes all who wait.
  */
 #include "httpd.h"
 
@@ -65,7 +65,8 @@ static bool wait_ms(int wake, int ms) {
 
 static bool wait_readable(const connection *c) {
   struct pollfd p[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = c->wake, .events = POLLIN}};
-  while (poll(p, 2, -1) < 0 && errno == EINTR) {}
+  while (poll(p, 2, -1) < 0 && errno == EINTR) {
+  }
   return p[1].revents == 0;
 }
 
@@ -173,8 +174,9 @@ static bool send_reply(const connection *c, const test_request *q, const test_re
   }
   const size_t len = !r->body ? 0 : r->body_len ? r->body_len : strlen(r->body);
   char head[4096];
-  const int n = snprintf(head, sizeof head, "HTTP/1.1 %d Scripted\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s\r\n", r->status ? r->status : 200,
-                         r->content_type ? r->content_type : "text/plain", len * (r->repeat ? r->repeat : 1), r->headers ? r->headers : "");
+  const int n = snprintf(head, sizeof head, "HTTP/1.1 %d Scripted\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s\r\n",
+                         r->status ? r->status : 200, r->content_type ? r->content_type : "text/plain",
+                         len * (r->repeat ? r->repeat : 1), r->headers ? r->headers : "");
   if (n < 0 || !send_all(c, head, (size_t)n)) return false;
   return strcmp(q->method, "HEAD") == 0 || send_body(c, r, len);
 }
@@ -296,7 +298,8 @@ static void *accept_all(void *user) {
 /* ---- Life ---------------------------------------------------------------------------------------------------------- */
 
 static void listen_on(test_httpd *s, int port) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
   const int on = 1;
   int pipe_fds[2];
@@ -352,7 +355,9 @@ void test_httpd_refuse(test_httpd *s, bool refuse) {
 
 int test_httpd_port(const test_httpd *s) { return s->port; }
 
-void test_httpd_url(const test_httpd *s, const char *path, char out[128]) { snprintf(out, 128, "http://127.0.0.1:%d%s", s->port, path); }
+void test_httpd_url(const test_httpd *s, const char *path, char out[128]) {
+  snprintf(out, 128, "http://127.0.0.1:%d%s", s->port, path);
+}
 
 void test_httpd_on(test_httpd *s, const char *path, const test_reply *reply) {
   pthread_mutex_lock(&s->lock);
@@ -363,7 +368,8 @@ void test_httpd_on(test_httpd *s, const char *path, const test_reply *reply) {
   pthread_mutex_unlock(&s->lock);
 }
 
-void test_httpd_on_call(test_httpd *s, const char *path, test_reply (*answer)(void *user, const test_request *request), void *user) {
+void test_httpd_on_call(test_httpd *s, const char *path, test_reply (*answer)(void *user, const test_request *request),
+                        void *user) {
   pthread_mutex_lock(&s->lock);
   route *r = make_route(s, path);
   r->answer = answer;

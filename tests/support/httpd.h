@@ -38,11 +38,11 @@ typedef struct test_reply {
 /* A request as it came. */
 typedef struct test_request {
   char method[16];
-  char path[256];  /* without query */
-  char query[2048]; /* behind '?', as sent (percent-encoded); "" when none */
+  char path[256];     /* without query */
+  char query[2048];   /* behind '?', as sent (percent-encoded); "" when none */
   char headers[4096]; /* as sent */
-  char body[4096]; /* NUL-terminated, cut to fit */
-  size_t body_len; /* as sent */
+  char body[4096];    /* NUL-terminated, cut to fit */
+  size_t body_len;    /* as sent */
 } test_request;
 
 typedef struct test_httpd test_httpd;
@@ -55,7 +55,8 @@ void test_httpd_url(const test_httpd *server, const char *path, char out[128]);
 /* Sets or replaces what a path answers; all of the reply is copied. */
 void test_httpd_on(test_httpd *server, const char *path, const test_reply *reply);
 /* The same with a function that makes the reply for each request. What it points to must live until the server is stopped. */
-void test_httpd_on_call(test_httpd *server, const char *path, test_reply (*answer)(void *user, const test_request *request), void *user);
+void test_httpd_on_call(test_httpd *server, const char *path, test_reply (*answer)(void *user, const test_request *request),
+                        void *user);
 
 /* Requests that came for a path (NULL: all), and the last of them; false when there was none. */
 size_t test_httpd_hits(test_httpd *server, const char *path);
