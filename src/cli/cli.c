@@ -179,7 +179,9 @@ static void draw_bar(cli_progress *p, int64_t done, int64_t total, double second
   char bar[3 * CELLS + 1] = "";
   const cli_term *t = &p->cli->msg;
   int filled = total > 0 ? (int)(done * CELLS / total) : 0;
-  for (int i = 0; i < CELLS; i++) strcat(bar, cli_sign(t, i < filled ? "\u2588" : "\u2591", i < filled ? "#" : "-"));
+  for (int i = 0, at = 0; i < CELLS; i++) {
+    at += snprintf(bar + at, sizeof bar - (size_t)at, "%s", cli_sign(t, i < filled ? "\u2588" : "\u2591", i < filled ? "#" : "-"));
+  }
   double mib = (double)done / 1048576.0, rate = seconds > 0 ? mib / seconds : 0;
   fprintf(stderr, "\r\033[K%s %s %s%.1f", p->what, bar, cli_on(t, STYLE_BOLD), mib);
   if (total > 0) fprintf(stderr, " of %.1f", (double)total / 1048576.0);

@@ -36,7 +36,7 @@ static void say(char *out, size_t size, const char *format, ...) {
 /* E as people read it: "0.07", "355", "1e+300 or more". */
 static void evidence(double log_e, char out[24]) {
   if (log_e > 690)
-    strcpy(out, "over 1e+300");
+    snprintf(out, 24, "over 1e+300");
   else
     snprintf(out, 24, "%.3g", mlcm__math_exp(log_e));
 }
@@ -78,7 +78,7 @@ static void limits(const mlcm_check *check, char out[80]) {
   mlcm__format_f64(check->at_least, least);
   mlcm__format_f64(check->at_most, most);
   if (check->source == MLCM_SOURCE_HTTP && check->http_status == 0)
-    strcpy(out, "any 2xx status");
+    snprintf(out, 80, "any 2xx status");
   else if (check->source == MLCM_SOURCE_HTTP)
     snprintf(out, 80, "status %d", (int)check->http_status);
   else if (check->has_at_least && check->has_at_most)

@@ -52,7 +52,7 @@ static void tell(lint *l, const mlcm_check *check, const char *level, const char
 /* Two significant digits with thousands separated: 17654 to "18,000". */
 static void about(double n, char out[32]) {
   if (n > 1e15) {
-    strcpy(out, "more than 10^15");
+    snprintf(out, 32, "more than 10^15");
     return;
   }
   int64_t step = 1;
@@ -77,7 +77,7 @@ static void time_needed(const lint *l, double requests, char out[96]) {
   if (l->o->requests_per_second <= 0) return;
   double seconds = requests / l->o->requests_per_second;
   if (seconds > 3e8)
-    strcpy(span, "years");
+    snprintf(span, sizeof span, "years");
   else
     mlcm__format_duration((int64_t)(seconds * 1e9), span);
   snprintf(out, 96, " (%s at today's %.3g/s)", span, l->o->requests_per_second);

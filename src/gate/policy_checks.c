@@ -433,10 +433,10 @@ mlcm_status mlcm__policy_parse_checks(mlcm__arena *arena, const mlcm__yaml *doc,
 
 void mlcm__check_meter_name(const mlcm_check *c, char out[96]) {
   out[0] = '\0';
-  if (c->meter == MLCM_METER_ERROR) strcpy(out, c->kind == MLCM_CHECK_COMPARE ? "error" : "error_ratio");
-  if (c->meter == MLCM_METER_RATE) strcpy(out, "requests_per_second");
-  if (c->meter == MLCM_METER_OUTCOME) strcat(strcpy(out, "outcome."), c->outcome);
+  if (c->meter == MLCM_METER_ERROR) snprintf(out, 96, "%s", c->kind == MLCM_CHECK_COMPARE ? "error" : "error_ratio");
+  if (c->meter == MLCM_METER_RATE) snprintf(out, 96, "requests_per_second");
+  if (c->meter == MLCM_METER_OUTCOME) snprintf(out, 96, "outcome.%s", c->outcome);
   if (c->meter != MLCM_METER_LATENCY) return;
   for (size_t i = 0; i < COUNT(quantiles); i++)
-    if (quantiles[i].value == c->quantile) strcat(strcpy(out, "latency."), quantiles[i].name);
+    if (quantiles[i].value == c->quantile) snprintf(out, 96, "latency.%s", quantiles[i].name);
 }
