@@ -4,6 +4,7 @@
  * defaults are filled in here and nowhere else. Texts go to the arena.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
