@@ -151,7 +151,8 @@ MLCM_API int64_t mlcm_rollout_tick_ns(const mlcm_rollout *rollout);
  * for a source. At most one decision a tick; *out is NULL when nothing was decided, else freed with mlcm_decision_free.
  * Taking the lease over from another process replays the committed evidence: about a second for a day of ticks.
  * MLCM_STALE: another process holds the lease and decides; nothing was written (and this is how a second process that ticks
- * along finds out that it is not needed). MLCM_INVALID_STATE: the rollout has ended, or the process has forked.
+ * along finds out that it is not needed). MLCM_INVALID_STATE: the rollout has ended, or the process has forked. MLCM_REFUSED:
+ * the registry is open read-only. MLCM_LIMIT: the store has not taken evidence for very long; the rollout holds.
  * MLCM_BUSY, MLCM_IO, MLCM_DISK_FULL: the store did not take the decision or the evidence; nothing is lost, the next tick
  * tries again; a rollback is in effect on this process's traffic all the same. MLCM_OUTCOME_UNKNOWN: the same, and the next
  * tick finds out. MLCM_CORRUPT: the recorded evidence does not match its digests. MLCM_NO_MEMORY. Since 0.1. */

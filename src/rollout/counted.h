@@ -17,21 +17,30 @@ enum { MLCM__COUNTED_KEY = 0, MLCM__COUNTED_REQUEST = 1, MLCM__COUNTED_SCOPES = 
 typedef struct mlcm__counted_cell {
   int64_t version;
   uint64_t epoch;
+  bool is_new; /* changed since it was written last */
   mlcm__meter_sum scope[MLCM__COUNTED_SCOPES]; /* outcomes by index in the counted's own table of names */
 } mlcm__counted_cell;
 
 typedef struct mlcm__counted {
   size_t n, cap;
-  mlcm__counted_cell *cells; /* ascending by (epoch, version) */
+  mlcm__counted_cell *cells;
   size_t n_outcomes;
   char outcomes[MLCM__SNAPSHOT_OUTCOMES][MLCM__METER_OUTCOME_NAME];
 } mlcm__counted;
 
 void mlcm__counted_reset(mlcm_context *ctx, mlcm__counted *counted);
 
-/* Makes `counted` what the snapshot shows of the two versions from first_epoch on. Names keep their index. */
-mlcm_status mlcm__counted_take(mlcm_context *ctx, mlcm__counted *counted, const mlcm__meter_snapshot *snapshot, int64_t stable,
-                               int64_t candidate, uint64_t first_epoch, mlcm_error *err);
+/* What to take of a snapshot. */
+typedef struct mlcm__counted_wanted {
+  int64_t stable;
+  int64_t candidate;
+  uint64_t first_epoch; /* and all later ones */
+  bool with_latency;    /* else the histograms stay empty */
+} mlcm__counted_wanted;
+
+/* Makes *next what the snapshot shows. Names have the same index as in `now`; cells that differ from it are new. */
+mlcm_status mlcm__counted_take(mlcm_context *ctx, const mlcm__counted *now, const mlcm__meter_snapshot *snapshot,
+                               const mlcm__counted_wanted *wanted, mlcm__counted *next, mlcm_error *err);
 
 /* The cell of (version, epoch), or NULL. */
 const mlcm__counted_cell *mlcm__counted_find(const mlcm__counted *counted, int64_t version, uint64_t epoch);
@@ -40,8 +49,9 @@ int32_t mlcm__counted_outcome(const mlcm__counted *counted, const char *name); /
 /* True when no counter of `later` is below its counterpart in `earlier` (NULL: all zero): false means that a meter file is gone. */
 bool mlcm__counted_grew(const mlcm__counted_cell *later, const mlcm__counted_cell *earlier);
 
-/* As members of an object that is open in `j`; latency only where a check wants it. */
-void mlcm__counted_write(mlcm__json *j, const mlcm__counted *counted);
+/* Writes the cells that are new as members of the object that is open in `j`; afterwards none is. */
+void mlcm__counted_write(mlcm__json *j, mlcm__counted *counted);
+/* Takes the cells of such an object over those of the same epoch and version. */
 mlcm_status mlcm__counted_read(mlcm_context *ctx, const cJSON *object, mlcm__counted *out, mlcm_error *err);
 
 #endif

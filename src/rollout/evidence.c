@@ -104,7 +104,7 @@ mlcm_status mlcm__evidence_write(mlcm__buffer *out, const mlcm__tick *tick, mlcm
   return mlcm__buffer_check(out, "the evidence of a rollout", err);
 }
 
-mlcm_status mlcm__evidence_write_counted(mlcm__buffer *out, const mlcm__counted *counted, mlcm_error *err) {
+mlcm_status mlcm__evidence_write_counted(mlcm__buffer *out, mlcm__counted *counted, mlcm_error *err) {
   mlcm__json j;
   mlcm__json_init(&j, out, true);
   mlcm__json_object(&j, NULL);

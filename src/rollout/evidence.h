@@ -2,7 +2,7 @@
  *
  * evidence.h - a tick as one line of canonical JSON, and back; the digest chain over chunks of lines.
  *
- * A chunk is a run of tick lines and, as its last line, the totals counted so far, by which the next holder of the lease knows
+ * A chunk is a run of tick lines and, as its last line, the totals counted by then (those that changed), by which the next holder of the lease knows
  * what is in the evidence already. Its digest is SHA-256(digest of the chunk before || its bytes). Doubles are hexadecimal floats
  * and 64-bit times are strings, so that a line says exactly what the machine was given.
  */
@@ -17,7 +17,7 @@
 /* Appends the tick's line, '\n' included. */
 mlcm_status mlcm__evidence_write(mlcm__buffer *out, const mlcm__tick *tick, mlcm_error *err);
 /* Appends the line of totals. */
-mlcm_status mlcm__evidence_write_counted(mlcm__buffer *out, const mlcm__counted *counted, mlcm_error *err);
+mlcm_status mlcm__evidence_write_counted(mlcm__buffer *out, mlcm__counted *counted, mlcm_error *err);
 
 /* A line read back: `tick` points into the rest. Reused from line to line; start with zeros, end with _reset. */
 typedef struct mlcm__evidence_line {

@@ -18,7 +18,6 @@ typedef struct mlcm__gather_options {
   mlcm_registry *reg;      /* retained */
   const mlcm_plan *plan;   /* borrowed */
   int64_t endpoint_id;
-  int64_t model_id;
   int64_t stable;
   int64_t candidate;
   uint64_t first_epoch; /* the rollout's first routing epoch */

@@ -10,8 +10,7 @@
 
 #include "registry/rollouts.h"
 
-#define MLCM__LEASE_NS INT64_C(20000000000)        /* how long a lease holds without renewal; 3 ticks when those are longer */
-#define MLCM__LEASE_MARGIN_NS INT64_C(2000000000)  /* a holder stops acting so long before its end */
+#define MLCM__LEASE_NS INT64_C(20000000000) /* how long a lease holds without renewal; 3 ticks when those are longer */
 
 typedef struct mlcm__lease {
   char holder[MLCM__HOLDER_MAX]; /* this handle's name */
@@ -25,9 +24,6 @@ mlcm_status mlcm__lease_init(mlcm_context *ctx, int64_t tick_ns, mlcm__lease *ou
 
 /* Whether another handle may take the lease that `head` shows. */
 bool mlcm__lease_is_free(mlcm_context *ctx, const mlcm__rollout_head *head, int64_t mono_ns);
-
-/* Whether this handle holds it now, with time to act. */
-bool mlcm__lease_is_mine(const mlcm__lease *lease, const mlcm__rollout_head *head, int64_t mono_ns);
 
 /* "pid 1234" for people, "" for none; out has 64 bytes. */
 void mlcm__lease_describe(const char *holder, char out[64]);

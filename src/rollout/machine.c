@@ -87,6 +87,7 @@ static bool enter(turn *t, mlcm_action action, mlcm_rollout_status status, int32
 
 /* By whom and why, for decisions that somebody asked for. */
 static void attribute(turn *t) {
+  t->out->is_obeyed = true;
   snprintf(t->out->actor, sizeof(t->out->actor), "%s", t->tick->command.actor ? t->tick->command.actor : "");
   mlcm__words_cut(t->tick->command.reason ? t->tick->command.reason : "", t->out->note, sizeof(t->out->note));
 }

@@ -55,6 +55,7 @@ typedef struct mlcm__outcome {
   char reason[MLCM__REASON_MAX];
   char actor[256]; /* "" for its own decisions */
   char note[256];  /* the person's reason, cut */
+  bool is_obeyed; /* the decision answers the tick's command */
   char refused[MLCM__REASON_MAX];
 } mlcm__outcome;
 
