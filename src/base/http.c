@@ -77,7 +77,7 @@ void mlcm__http_cancel(mlcm__http *http) {
 
 /* ---- A request into curl's options --------------------------------------------------------------------------------- */
 
-static mlcm_status check_url(const char *url, mlcm_error *err) {
+mlcm_status mlcm__http_check_url(const char *url, mlcm_error *err) {
   if (!url) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an HTTP request has no URL");
   CURLU *parts = curl_url();
   if (!parts) return mlcm__fail(err, MLCM_NO_MEMORY, "out of memory: libcurl has none for a URL");
@@ -92,7 +92,7 @@ static mlcm_status check_url(const char *url, mlcm_error *err) {
 }
 
 static mlcm_status check_request(const mlcm__http_request *q, mlcm_error *err) {
-  const mlcm_status st = check_url(q->url, err);
+  const mlcm_status st = mlcm__http_check_url(q->url, err);
   if (st) return st;
   for (const char *c = q->method; c && *c; c++) {
     if (*c < 'A' || *c > 'Z')

@@ -39,6 +39,9 @@ typedef struct mlcm__http_answer {
   char detail[128]; /* for people: "connection refused" */
 } mlcm__http_answer;
 
+/* MLCM_INVALID_ARGUMENT unless the URL can be parsed and is http or https. NULL is refused too. */
+mlcm_status mlcm__http_check_url(const char *url, mlcm_error *err);
+
 /* A pool of connections that runs many exchanges side by side. One thread at a time, except _cancel. Proxies of the environment
  * and .netrc are not used. SIGPIPE does not reach the host. */
 typedef struct mlcm__http mlcm__http;

@@ -13,6 +13,8 @@
  *
  * Each event is written once, under one scope. REQUEST is a request whose key was counted before; KEY is a request that
  * counts as a unit of analysis: the first of its key (keyset.h), or one without a key. A snapshot's REQUEST includes KEY.
+ *
+ * A forked child shares its parent's map: what it counts goes into the parent's file and is not lost.
  */
 #ifndef MLCM_METRIC_METER_H
 #define MLCM_METRIC_METER_H

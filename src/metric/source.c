@@ -12,9 +12,13 @@
 
 /* ---- Description --------------------------------------------------------------------------------------------------- */
 
-static bool is_web_url(const char *url) {
-  if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) return false;
-  return mlcm__text_is_plain(url, strlen(url)) && !strchr(url, ' ') && !strchr(url, '#');
+static mlcm_status check_url(const mlcm_source *source, size_t index, mlcm_error *err) {
+  mlcm_status st = mlcm__http_check_url(source->url, err);
+  if (!st && (!mlcm__text_is_plain(source->url, strlen(source->url)) || strpbrk(source->url, " #"))) {
+    st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%.200s' holds a blank, a '#' or a control character", source->url);
+  }
+  if (st) mlcm__error_prefix(err, "source %zu: ", index);
+  return st;
 }
 
 static bool reserved_is_zero(const mlcm_source *s) {
@@ -32,10 +36,8 @@ static mlcm_status check_headers(const mlcm_source *source, size_t index, mlcm_e
 }
 
 mlcm_status mlcm__source_check(const mlcm_source *source, size_t index, mlcm_error *err) {
-  if (!source->url || !is_web_url(source->url)) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "source %zu: '%.200s' is not a URL that begins with http:// or https://", index,
-                      source->url ? source->url : "");
-  }
+  mlcm_status st = check_url(source, index, err);
+  if (st) return st;
   if (source->query && !source->query[0]) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "source %zu: the query is empty", index);
   if (source->timeout_ns < 0 || source->max_age_ns < 0 || source->interval_ns < 0) {
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "source %zu: time-out, max age and interval cannot be negative", index);

@@ -2,6 +2,7 @@
  *
  * test_meter.c - meters within one process: what is counted is what a reader sums; files made, taken up again, damaged, swept.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
@@ -628,6 +629,41 @@ START_TEST(the_sweep_leaves_a_file_that_somebody_holds) {
 }
 END_TEST
 
+/* ---- A full disk --------------------------------------------------------------------------------------------------- */
+
+/* Stands in front of libc's: there is no entry for it in the I/O table. */
+static atomic_bool disk_is_full;
+int posix_fallocate(int fd, off_t offset, off_t len) {
+  if (atomic_load(&disk_is_full)) return ENOSPC;
+  return fallocate(fd, 0, offset, len) == 0 ? 0 : errno;
+}
+
+START_TEST(a_full_disk_is_an_error_when_a_cell_is_claimed_and_counting_goes_on) {
+  room r = open_room();
+  mlcm_error err;
+  uint32_t cell = 77;
+  mlcm__meter *second = NULL;
+  mlcm__meter *meter = open_meter(&r);
+  const uint32_t old = cell_of(meter, 1, 1);
+  atomic_store(&disk_is_full, true);
+  ck_assert_int_eq(mlcm__meter_cell(meter, 1, 2, &cell, &err), MLCM_DISK_FULL);
+  ck_assert_uint_eq(cell, 77);
+  ck_assert_int_eq(mlcm__meter_open(r.ctx, r.dir, endpoint, &r.self, &second, &err), MLCM_DISK_FULL);
+  ck_assert_ptr_null(second);
+  ck_assert_uint_eq(test_count_entries(r.dir), 1);
+  ck_assert_uint_eq(cell_of(meter, 1, 1), old);
+  mlcm__meter_route(meter, old, MLCM__SCOPE_KEY);
+  atomic_store(&disk_is_full, false);
+  mlcm__meter_route(meter, cell_of(meter, 1, 2), MLCM__SCOPE_KEY);
+  mlcm__meter_snapshot *s = read_all(&r);
+  ck_assert_uint_eq(s->n_cells, 2);
+  ck_assert_uint_eq(mlcm__meter_find(s, 1, 1)->scope[MLCM__SCOPE_KEY].routed, 1);
+  mlcm__meter_snapshot_free(s);
+  mlcm__meter_close(meter);
+  close_room(&r);
+}
+END_TEST
+
 /* ---- Faults -------------------------------------------------------------------------------------------------------- */
 
 typedef struct fault_room {
@@ -699,6 +735,7 @@ int main(void) {
                           a_link_in_place_of_a_file_is_refused,
                           the_sweep_takes_only_old_files_of_the_dead_without_a_living_epoch,
                           the_sweep_leaves_a_file_that_somebody_holds,
+                          a_full_disk_is_an_error_when_a_cell_is_claimed_and_counting_goes_on,
                           failing_memory_and_disk_leave_a_folder_that_can_be_read};
   return TEST_RUN("metric_meter", tests);
 }

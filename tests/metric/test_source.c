@@ -329,6 +329,8 @@ START_TEST(malformed_sources_are_refused_by_number) {
       {.url = ""},
       {.url = "ftp://h"},
       {.url = "file:///etc/passwd"},
+      {.url = "http://"},
+      {.url = "http://h:99999"},
       {.url = "http://h/a b"},
       {.url = "http://h/\n"},
       {.url = "http://h#x"},
