@@ -505,29 +505,33 @@ START_TEST(every_call_of_the_io_table_may_fail) {
 }
 END_TEST
 
-/* Setting up in an empty folder, too. */
-static mlcm_status set_up(mlcm_context *ctx, void *user, mlcm_error *err) {
-  fixture *f = (fixture *)user;
-  mlcm__blobs *blobs = NULL;
-  char *fresh = test_path(f->dir, "fresh");
-  mkdir(fresh, 0755);
-  mlcm_status status = mlcm__blobs_open(ctx, fresh, false, true, &blobs, err);
-  mlcm__blobs_close(blobs);
-  if (status != MLCM_OK) {
-    ck_assert_msg(mlcm__blobs_open(f->ctx, fresh, false, true, &blobs, &f->err) == MLCM_OK, "%s", f->err.message);
-    mlcm__blobs_close(blobs);
-  }
-  char *objects = test_path(fresh, "objects");
-  ck_assert_uint_eq(test_count_entries(objects), 256);
-  free(objects);
-  test_temp_dir_remove(fresh);
-  return status;
-}
-
+/* Setting up makes 256 folders, so that only some of its calls are made to fail: the first ones and then every fortieth. */
 START_TEST(setting_up_may_fail_anywhere_and_be_repeated) {
   fixture f;
+  bool fired = true;
   fixture_open(&f);
-  test_fault_io(set_up, NULL, &f);
+  char *fresh = test_path(f.dir, "fresh"), *objects = test_path(f.dir, "fresh/objects");
+  for (size_t call = 1; fired; call += call < 12 ? 1 : 40) {
+    test_io io;
+    mlcm__blobs *blobs = NULL;
+    test_io_init(&io);
+    io.fail_at = call;
+    mlcm_io table = test_io_table(&io);
+    mlcm_context *ctx = test_context(NULL, &table, NULL);
+    ck_assert_int_eq(mkdir(fresh, 0755), 0);
+    mlcm_status status = mlcm__blobs_open(ctx, fresh, false, true, &blobs, &f.err);
+    fired = io.fired;
+    ck_assert(fired || status == MLCM_OK);
+    mlcm__blobs_close(blobs);
+    mlcm_context_free(ctx);
+    blobs = NULL;
+    ck_assert_msg(mlcm__blobs_open(f.ctx, fresh, false, true, &blobs, &f.err) == MLCM_OK, "%s", f.err.message);
+    mlcm__blobs_close(blobs);
+    ck_assert_uint_eq(test_count_entries(objects), 256);
+    test_temp_dir_remove(strdup(fresh));
+  }
+  free(objects);
+  free(fresh);
   fixture_close(&f);
 }
 END_TEST
