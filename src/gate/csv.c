@@ -63,7 +63,8 @@ static mlcm_status read_plain(mlcm__csv *csv, mlcm_error *err) {
 
 static mlcm_status read_field(mlcm__csv *csv, mlcm_error *err) {
   if (csv->n_fields == MLCM__CSV_MAX_FIELDS)
-    return mlcm__fail(err, MLCM_LIMIT, "%s:%lld: more than %d fields in a row", csv->name, (long long)csv->line, MLCM__CSV_MAX_FIELDS);
+    return mlcm__fail(err, MLCM_LIMIT, "%s:%lld: more than %d fields in a row", csv->name, (long long)csv->line,
+                      MLCM__CSV_MAX_FIELDS);
   size_t start = csv->row.len;
   bool is_quoted = csv->at < csv->end && *csv->at == '"';
   mlcm_status st = is_quoted ? read_quoted(csv, err) : read_plain(csv, err);

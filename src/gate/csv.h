@@ -13,7 +13,7 @@ typedef struct mlcm__csv {
   const char *name; /* for messages */
   const char *at;
   const char *end;
-  int64_t line;     /* of the row that was read last, 1-based */
+  int64_t line; /* of the row that was read last, 1-based */
   int64_t next_line;
   size_t n_fields;
   size_t start[MLCM__CSV_MAX_FIELDS]; /* fields of the last row, NUL-terminated, in `row` */

@@ -89,7 +89,8 @@ static void start_clock(mlcm_gate *gate, int64_t now_ns) {
 
 static void weigh_ratio(mlcm_gate *gate, const mlcm_traffic *t) {
   int64_t reported = t->candidate_reported + t->stable_reported;
-  if (gate->policy->settings.sample_ratio_alpha == 0 || reported == 0 || t->candidate_routed == 0 || t->stable_routed == 0) return;
+  if (gate->policy->settings.sample_ratio_alpha == 0 || reported == 0 || t->candidate_routed == 0 || t->stable_routed == 0)
+    return;
   double share = (double)t->candidate_routed / (double)(t->candidate_routed + t->stable_routed);
   mlcm__evalue_add_ratio(&gate->ratio, t->candidate_reported, reported, share);
   if (gate->ratio.log_e >= gate->log_threshold_ratio) gate->has_ratio_alarm = true;
@@ -110,8 +111,9 @@ mlcm_status mlcm_gate_observe_traffic(mlcm_gate *gate, int64_t now_ns, const mlc
   if (!gate || !t) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_gate_observe_traffic: gate and traffic must not be NULL");
   if (!is_count(t->candidate_routed) || !is_count(t->stable_routed) || !is_count(t->candidate_reported) ||
       !is_count(t->stable_reported) || !are_counts(&t->requests))
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_gate_observe_traffic: a count is negative, above 2^50, or its bad ones are "
-                                                  "more than its trials");
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                      "mlcm_gate_observe_traffic: a count is negative, above 2^50, or its bad ones are "
+                      "more than its trials");
   start_clock(gate, now_ns);
   gate->has_traffic = true;
   add_capped(&gate->traffic_requests, t->requests.candidate_n);
@@ -179,8 +181,10 @@ static mlcm_status check_strata(const mlcm_observation *o, const char *name, mlc
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "check '%s': strata without counts of both sides", name);
   for (int32_t i = 0; i < o->n_strata; i++)
     if (!are_counts(&o->fail[i]) || !are_counts(&o->pass[i]))
-      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "check '%s': a count of stratum %d is negative, above 2^50, or its bad ones are "
-                                                    "more than its trials", name, (int)i);
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                        "check '%s': a count of stratum %d is negative, above 2^50, or its bad ones are "
+                        "more than its trials",
+                        name, (int)i);
   return MLCM_OK;
 }
 
@@ -194,8 +198,8 @@ static mlcm_status check_observation(const mlcm_gate *gate, const mlcm_observati
   if (o->n_strata != 0) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "check '%s' has a limit, strata were given", check->name);
   const mlcm_measurement *m = o->measurement;
   if (m && (m->kind < MLCM_MEASURED_VALUE || m->kind > MLCM_MEASURED_ERROR || m->value - m->value != 0))
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "check '%s': measurement of unknown kind %d or without a finite value", check->name,
-                      (int)m->kind);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "check '%s': measurement of unknown kind %d or without a finite value",
+                      check->name, (int)m->kind);
   return MLCM_OK;
 }
 
@@ -317,8 +321,10 @@ mlcm_verdict mlcm_gate_explain(const mlcm_gate *gate) {
     mlcm__gate_reason(gate, (size_t)v.check, reason, sizeof(reason));
     snprintf(v.reason, sizeof(v.reason), "%s: %s", gate->policy->checks[v.check].name, reason);
   } else if (v.kind == MLCM_FAIL) {
-    snprintf(v.reason, sizeof(v.reason), "harm budget spent: %.4g failed requests more than stable's rate, the budget is %lld",
-             gate->harm, (long long)gate->policy->settings.harm_budget);
+    char harm[40];
+    mlcm__gate_number(gate->harm, 4, harm);
+    snprintf(v.reason, sizeof(v.reason), "harm budget spent: %s failed requests more than stable's rate, the budget is %lld", harm,
+             (long long)gate->policy->settings.harm_budget);
   } else if (v.kind == MLCM_INCONCLUSIVE) {
     snprintf(v.reason, sizeof(v.reason),
              "the candidate's share of reports is not its share of traffic: a comparison would mean nothing");

@@ -33,35 +33,48 @@ static void say(char *out, size_t size, const char *format, ...) {
   while (len > 0 && !mlcm__utf8_valid(out, len)) out[--len] = '\0';
 }
 
-/* E as people read it: "0.07", "355", "1e+300 or more". */
-static void evidence(double log_e, char out[24]) {
-  if (log_e > 690)
-    snprintf(out, 24, "over 1e+300");
-  else
-    snprintf(out, 24, "%.3g", mlcm__math_exp(log_e));
+void mlcm__gate_number(double value, int digits, char out[40]) {
+  char text[40];
+  snprintf(text, sizeof(text), "%.*g", digits, value);
+  size_t len = 0;
+  for (const char *p = text; *p; p++) {
+    bool is_number = (*p >= '0' && *p <= '9') || *p == '-' || *p == '+' || *p == 'e';
+    if (is_number || len == 0 || out[len - 1] != '.') out[len++] = is_number ? *p : '.'; /* a locale's point may have several bytes */
+  }
+  out[len] = '\0';
 }
 
-static double percent(int64_t bad, int64_t n) { return n == 0 ? 0 : 100.0 * (double)bad / (double)n; }
+/* E as people read it: "0.07", "355", "over 1e+300". */
+static void evidence(double log_e, char out[40]) {
+  if (log_e > 690)
+    snprintf(out, 40, "over 1e+300");
+  else
+    mlcm__gate_number(mlcm__math_exp(log_e), 3, out);
+}
+
+static void percent(int64_t bad, int64_t n, char out[40]) {
+  mlcm__gate_number(n == 0 ? 0 : 100.0 * (double)bad / (double)n, 3, out);
+}
 
 static const char *bad_word(const mlcm_check *check) { return check->meter == MLCM_METER_LATENCY ? " too slow" : ""; }
 
 static void compare_reason(const mlcm_gate *gate, size_t i, char *out, size_t size) {
   const mlcm__check_progress *p = &gate->checks[i];
   const mlcm_check *check = &gate->policy->checks[i];
-  char fail[24], pass[24], need_fail[24], need_pass[24];
+  const mlcm_counts *c = p->has_failed ? &p->total : &p->step;
+  char fail[40], pass[40], need_fail[40], need_pass[40], candidate[40], stable[40];
   int64_t missing = gate->policy->settings.min_samples - p->step.candidate_n;
   evidence(p->fail.log_e, fail);
   evidence(p->pass.log_e, pass);
   evidence(gate->log_threshold_fail, need_fail);
   evidence(gate->log_threshold_pass, need_pass);
+  percent(c->candidate_bad, c->candidate_n, candidate);
+  percent(c->stable_bad, c->stable_n, stable);
   if (p->has_failed)
-    say(out, size, "%.3g %% against %.3g %%%s, proven after %lld answers (evidence %s, needed %s)",
-        percent(p->total.candidate_bad, p->total.candidate_n), percent(p->total.stable_bad, p->total.stable_n), bad_word(check),
-        (long long)p->total.candidate_n, fail, need_fail);
+    say(out, size, "%s %% against %s %%%s, proven after %lld answers (evidence %s, needed %s)", candidate, stable, bad_word(check),
+        (long long)c->candidate_n, fail, need_fail);
   else if (p->has_passed)
-    say(out, size, "%.3g %% against %.3g %%%s, proven fine (evidence %s, needed %s)",
-        percent(p->step.candidate_bad, p->step.candidate_n), percent(p->step.stable_bad, p->step.stable_n), bad_word(check), pass,
-        need_pass);
+    say(out, size, "%s %% against %s %%%s, proven fine (evidence %s, needed %s)", candidate, stable, bad_word(check), pass, need_pass);
   else if (gate->is_warming_up)
     say(out, size, "warming up");
   else if (p->step.candidate_n == 0)
@@ -90,7 +103,7 @@ static void limits(const mlcm_check *check, char out[80]) {
 /* What was measured: a number, or what a probe saw. */
 static void measured(const mlcm_check *check, const mlcm_measurement *m, char out[64]) {
   if (check->source != MLCM_SOURCE_HTTP)
-    snprintf(out, 64, "%.6g", m->value);
+    mlcm__gate_number(m->value, 6, out);
   else if (m->http_status != 0)
     snprintf(out, 64, "status %d", (int)m->http_status);
   else

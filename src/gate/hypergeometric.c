@@ -21,8 +21,12 @@ typedef struct law {
 
 static law law_of(const mlcm__hyper *h) {
   assert(h->n_c > 0 && h->n_s > 0 && h->m > 0 && h->m <= h->n_c + h->n_s);
-  law l = {(double)h->n_c, (double)h->m, (double)(h->n_s - h->m), h->m > h->n_s ? h->m - h->n_s : 0,
-           h->m < h->n_c ? h->m : h->n_c, h->k};
+  law l = {(double)h->n_c,
+           (double)h->m,
+           (double)(h->n_s - h->m),
+           h->m > h->n_s ? h->m - h->n_s : 0,
+           h->m < h->n_c ? h->m : h->n_c,
+           h->k};
   assert(l.low <= l.k && l.k <= l.high);
   return l;
 }
@@ -137,10 +141,21 @@ static double deviance(double x, double y) {
 /* log x! - (x + 1/2) log x + x - log(2 pi) / 2 for x >= 1; at 0 it is set to 0, the other half being in half_log_factor. */
 static double stirling_error(double x) {
   static const double small[16] = {0,
-                                   0x1.4c071bcda0a5bp-4, 0x1.52a9b923ea649p-5, 0x1.c579a268d80b3p-6, 0x1.54a2662fd78a9p-6,
-                                   0x1.10b4e513fcbedp-6, 0x1.c6b167bebdf36p-7, 0x1.85d4d612e4a86p-7, 0x1.552805e7b3076p-7,
-                                   0x1.2f4871b12ab64p-7, 0x1.10f9d4c0743a7p-7, 0x1.f0593088014f8p-8, 0x1.c7018733aa9c6p-8,
-                                   0x1.a40514700f36cp-8, 0x1.86076c002d4a7p-8, 0x1.6c08f6f194a10p-8};
+                                   0x1.4c071bcda0a5bp-4,
+                                   0x1.52a9b923ea649p-5,
+                                   0x1.c579a268d80b3p-6,
+                                   0x1.54a2662fd78a9p-6,
+                                   0x1.10b4e513fcbedp-6,
+                                   0x1.c6b167bebdf36p-7,
+                                   0x1.85d4d612e4a86p-7,
+                                   0x1.552805e7b3076p-7,
+                                   0x1.2f4871b12ab64p-7,
+                                   0x1.10f9d4c0743a7p-7,
+                                   0x1.f0593088014f8p-8,
+                                   0x1.c7018733aa9c6p-8,
+                                   0x1.a40514700f36cp-8,
+                                   0x1.86076c002d4a7p-8,
+                                   0x1.6c08f6f194a10p-8};
   if (x < 16) return small[(int)x];
   double z = 1.0 / (x * x);
   return (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360)))))) / x;
@@ -245,7 +260,9 @@ static double long_log_pmf(const law *l, double rho) {
   if (variance >= 128.0 * 128.0) return log_term(l, &a, l->k) - mlcm__math_log(wide_sum(l, &a, variance));
   partial p = narrow_sum(l, mode, rho);
   if (p.observed > 0) return log_share(&p);
-  double shift = inner == mode ? 0 : inner > mode ? mlcm__math_log(step_up(l, mode) * rho) : mlcm__math_log(step_down(l, inner) / rho);
+  double shift = inner == mode  ? 0
+                 : inner > mode ? mlcm__math_log(step_up(l, mode) * rho)
+                                : mlcm__math_log(step_down(l, inner) / rho);
   return log_term(l, &a, l->k) + shift - mlcm__math_log(p.others);
 }
 

@@ -44,7 +44,8 @@ static void tell(lint *l, const mlcm_check *check, const char *level, const char
   mlcm__json_i64(&l->json, "line", line);
   mlcm__json_string(&l->json, "message", message);
   mlcm__json_end(&l->json);
-  mlcm__buffer_format(l->text, "%s:%d:%d: %s%s\n", l->name, (int)line, (int)column, strcmp(level, "note") == 0 ? "note: " : "", message);
+  mlcm__buffer_format(l->text, "%s:%d:%d: %s%s\n", l->name, (int)line, (int)column, strcmp(level, "note") == 0 ? "note: " : "",
+                      message);
 }
 
 /* ---- Numbers for people -------------------------------------------------------------------------------------------- */
@@ -88,9 +89,7 @@ static void time_needed(const lint *l, double requests, char out[96]) {
 /* Probability that a bad event is the candidate's, at weight w and odds ratio d. */
 static double candidate_share(double w, double d) { return w * d / (1 - w + w * d); }
 
-static double divergence(double p, double q) {
-  return p * mlcm__math_log(p / q) + (1 - p) * mlcm__math_log((1 - p) / (1 - q));
-}
+static double divergence(double p, double q) { return p * mlcm__math_log(p / q) + (1 - p) * mlcm__math_log((1 - p) / (1 - q)); }
 
 static double bad_rate(const lint *l, const mlcm_check *check) {
   if (check->meter == MLCM_METER_LATENCY) return 1 - check->quantile;
@@ -98,7 +97,8 @@ static double bad_rate(const lint *l, const mlcm_check *check) {
 }
 
 /* Requests (both sides) until E reaches e^log_threshold when the truth is odds ratio `truth` and the null ends at `margin`. */
-static double requests_needed(const lint *l, const mlcm_check *check, double w, double truth, double margin, double log_threshold) {
+static double requests_needed(const lint *l, const mlcm_check *check, double w, double truth, double margin,
+                              double log_threshold) {
   double share = candidate_share(w, truth);
   double kl = divergence(share, candidate_share(w, margin));
   double events = (log_threshold + mlcm__math_log(MLCM__EVALUE_GRID)) / kl;
@@ -116,8 +116,7 @@ static void steps_of(const lint *l, const mlcm_lint_step **out, size_t *out_n, m
 }
 
 static bool is_too_short(const lint *l, const mlcm_lint_step *step, double requests) {
-  return step->for_ns > 0 && l->o->requests_per_second > 0 &&
-         (double)step->for_ns / 1e9 * l->o->requests_per_second < requests;
+  return step->for_ns > 0 && l->o->requests_per_second > 0 && (double)step->for_ns / 1e9 * l->o->requests_per_second < requests;
 }
 
 /* The first step that ends before a doubling would be seen; without times and rate, what the first step needs. */
@@ -139,8 +138,10 @@ static void lint_failing(lint *l, const mlcm_check *check) {
     if (steps[i].line > 0) snprintf(where, sizeof(where), " (line %d)", (int)steps[i].line);
     if (is_too_short(l, &steps[i], requests)) {
       tell(l, check, "warning",
-           "'%s' sees a doubling at %s weight only after about %s requests%s; the step%s lasts %s. Raise the weight, the duration, "
-           "or the tolerance.", check->name, weight, count, time, where, lasts);
+           "'%s' sees a doubling at %s weight only after about %s requests%s; the step%s lasts %s. Raise the weight, the "
+           "duration, "
+           "or the tolerance.",
+           check->name, weight, count, time, where, lasts);
       return;
     }
     if (l->o->requests_per_second <= 0 && i == 0)
@@ -168,8 +169,10 @@ static void lint_passing(lint *l, const mlcm_check *check) {
   time_needed(l, total, time);
   mlcm__format_duration(l->policy->settings.expire_after_ns, expire);
   tell(l, check, "warning",
-       "'%s' needs about %s requests%s to prove a candidate as good as stable in %s; the rollout expires after %s. Raise a weight, "
-       "pass_below, or 'expire'.", check->name, count, time, n == 1 ? "its step" : "all steps", expire);
+       "'%s' needs about %s requests%s to prove a candidate as good as stable in %s; the rollout expires after %s. Raise a "
+       "weight, "
+       "pass_below, or 'expire'.",
+       check->name, count, time, n == 1 ? "its step" : "all steps", expire);
 }
 
 static void lint_samples(lint *l, const mlcm_check *check) {
@@ -180,8 +183,9 @@ static void lint_samples(lint *l, const mlcm_check *check) {
     if (!is_too_short(l, &l->o->steps[i], requests)) continue;
     percent(l->o->steps[i].weight, weight);
     mlcm__format_duration(l->o->steps[i].for_ns, lasts);
-    tell(l, check, "note", "'%s' waits for min_samples (%lld) at %s weight: today's traffic does not bring them within the step's %s",
-         check->name, (long long)least, weight, lasts);
+    tell(l, check, "note",
+         "'%s' waits for min_samples (%lld) at %s weight: today's traffic does not bring them within the step's %s", check->name,
+         (long long)least, weight, lasts);
     return;
   }
 }
@@ -190,27 +194,35 @@ static void lint_samples(lint *l, const mlcm_check *check) {
 
 static void lint_margins(lint *l, const mlcm_check *check) {
   if (check->meter != MLCM_METER_LATENCY && check->pass_below <= 1)
-    tell(l, check, "warning", "'%s' passes only a candidate that is proven better than stable (pass_below %.4gx): one that is as good "
-         "waits until the rollout expires", check->name, check->pass_below);
+    tell(l, check, "warning",
+         "'%s' passes only a candidate that is proven better than stable (pass_below %.4gx): one that is as good "
+         "waits until the rollout expires",
+         check->name, check->pass_below);
   if (check->fail_above < 1)
     tell(l, check, "warning", "'%s' fails a candidate that is exactly as good as stable (fail_above %.4gx)", check->name,
          check->fail_above);
   if (check->fail_above < check->pass_below)
-    tell(l, check, "note", "'%s': between %.4gx and %.4gx both can be proven; the one that comes first counts, and a failure overrides "
-         "a pass", check->name, check->fail_above, check->pass_below);
+    tell(l, check, "note",
+         "'%s': between %.4gx and %.4gx both can be proven; the one that comes first counts, and a failure overrides "
+         "a pass",
+         check->name, check->fail_above, check->pass_below);
   if (check->fail_above > check->pass_below)
-    tell(l, check, "note", "'%s': between %.4gx and %.4gx nothing can be proven; such a candidate waits until the rollout expires",
-         check->name, check->pass_below, check->fail_above);
+    tell(l, check, "note",
+         "'%s': between %.4gx and %.4gx nothing can be proven; such a candidate waits until the rollout expires", check->name,
+         check->pass_below, check->fail_above);
   if (check->meter != MLCM_METER_LATENCY) return;
   double fail = mlcm__latency_rounded(mlcm__latency_shift(check->fail_above));
   double pass = mlcm__latency_rounded(mlcm__latency_shift(check->pass_below));
-  tell(l, check, "note", "'%s' is tested at whole buckets of 2.2 %%: fail_above %.4gx, pass_below %.4gx", check->name, fail, pass);
+  tell(l, check, "note", "'%s' is tested at whole buckets of 2.2 %%: fail_above %.4gx, pass_below %.4gx", check->name, fail,
+       pass);
 }
 
 static void lint_unit(lint *l, const mlcm_check *check) {
   if (check->unit == MLCM_UNIT_REQUEST)
-    tell(l, check, "note", "'%s' counts every request: right without keys. Users that stick to a version make requests that are not "
-         "independent, and a good candidate is then failed far more often than alpha says", check->name);
+    tell(l, check, "note",
+         "'%s' counts every request: right without keys. Users that stick to a version make requests that are not "
+         "independent, and a good candidate is then failed far more often than alpha says",
+         check->name);
 }
 
 static void lint_source(lint *l, const mlcm_check *check) {
@@ -218,14 +230,18 @@ static void lint_source(lint *l, const mlcm_check *check) {
     const char *name = check->headers[i].name;
     static const char *const secrets[] = {"authorization", "cookie", "x-api-key"};
     char lower[72] = "";
-    for (size_t k = 0; name[k] && k + 1 < sizeof(lower); k++) lower[k] = (char)(name[k] >= 'A' && name[k] <= 'Z' ? name[k] + 32 : name[k]);
+    for (size_t k = 0; name[k] && k + 1 < sizeof(lower); k++)
+      lower[k] = (char)(name[k] >= 'A' && name[k] <= 'Z' ? name[k] + 32 : name[k]);
     for (size_t k = 0; k < sizeof(secrets) / sizeof(secrets[0]); k++)
       if (strcmp(lower, secrets[k]) == 0)
-        tell(l, check, "warning", "'%s' sends the header '%s': its value is kept with every record of the policy. Put the secret into a "
-             "proxy instead", check->name, name);
+        tell(l, check, "warning",
+             "'%s' sends the header '%s': its value is kept with every record of the policy. Put the secret into a "
+             "proxy instead",
+             check->name, name);
   }
   if (check->source == MLCM_SOURCE_PROMETHEUS && check->on_fail == MLCM_ON_FAIL_ROLLBACK)
-    tell(l, check, "note", "'%s' rolls back on an absolute limit, which stable may break too; 'on_fail: hold' waits instead", check->name);
+    tell(l, check, "note", "'%s' rolls back on an absolute limit, which stable may break too; 'on_fail: hold' waits instead",
+         check->name);
 }
 
 /* ---- The policy as a whole ----------------------------------------------------------------------------------------- */
@@ -244,13 +260,14 @@ static void lint_harm(lint *l) {
   if ((double)budget * (double)budget >= 9 * failures) return;
   char count[32];
   about(failures, count);
-  tell(l, NULL, "warning", "harm_budget %lld is within chance: a candidate as good as stable has about %s failures over the plan, give "
-       "or take; leave room for three times their square root", (long long)budget, count);
+  tell(l, NULL, "warning",
+       "harm_budget %lld is within chance: a candidate as good as stable has about %s failures over the plan, give "
+       "or take; leave room for three times their square root",
+       (long long)budget, count);
 }
 
 static void lint_policy(lint *l) {
-  if (l->policy->n_comparing == 0)
-    tell(l, NULL, "note", "no check compares the candidate with stable: only limits decide");
+  if (l->policy->n_comparing == 0) tell(l, NULL, "note", "no check compares the candidate with stable: only limits decide");
   for (size_t i = 0; i < l->policy->n_checks; i++) {
     const mlcm_check *check = &l->policy->checks[i];
     if (check->kind == MLCM_CHECK_COMPARE) {
@@ -272,7 +289,8 @@ static mlcm_status check_options(const mlcm_lint_options *o, mlcm_error *err) {
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_policy_lint: rate and bad_rate must be sensible numbers, steps not NULL");
   for (size_t i = 0; i < o->n_steps; i++)
     if (!(o->steps[i].weight > 0 && o->steps[i].weight < 1) || o->steps[i].for_ns < 0)
-      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_policy_lint: weight of step %zu must lie between 0 and 1, its time not below 0", i);
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                        "mlcm_policy_lint: weight of step %zu must lie between 0 and 1, its time not below 0", i);
   return MLCM_OK;
 }
 

@@ -38,9 +38,19 @@ static double power_of_two(int e) {
 /* e^(r + c) for |r| <= 0.35 and a correction c far below an ulp of r: Taylor's series, the leading terms added last. */
 static double exp_reduced(double r, double c) {
   static const double inverse_factorial[] = {/* 1/14!, 1/13! ... 1/2! */
-                                             1.0 / 87178291200.0, 1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0,
-                                             1.0 / 3628800.0, 1.0 / 362880.0, 1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0,
-                                             1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5};
+                                             1.0 / 87178291200.0,
+                                             1.0 / 6227020800.0,
+                                             1.0 / 479001600.0,
+                                             1.0 / 39916800.0,
+                                             1.0 / 3628800.0,
+                                             1.0 / 362880.0,
+                                             1.0 / 40320.0,
+                                             1.0 / 5040.0,
+                                             1.0 / 720.0,
+                                             1.0 / 120.0,
+                                             1.0 / 24.0,
+                                             1.0 / 6.0,
+                                             0.5};
   double p = inverse_factorial[0];
   for (size_t i = 1; i < sizeof(inverse_factorial) / sizeof(inverse_factorial[0]); i++) p = p * r + inverse_factorial[i];
   return 1.0 + (r + (r * r * p + c));
@@ -55,7 +65,8 @@ double mlcm__math_exp(double x) {
   double low = k * LN2_LOW;
   double r = high - low;
   double y = exp_reduced(r, (high - r) - low);
-  int half = k / 2; /* in two steps, so that results below DBL_MIN are rounded once and those near DBL_MAX do not overflow early */
+  int half =
+      k / 2; /* in two steps, so that results below DBL_MIN are rounded once and those near DBL_MAX do not overflow early */
   return y * power_of_two(half) * power_of_two(k - half);
 }
 

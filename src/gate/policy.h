@@ -15,8 +15,7 @@
 #include "base/yaml.h"
 
 /* Top level keys of a policy, without `mlcm`. */
-#define MLCM__POLICY_KEYS \
-  "alpha", "pass_alpha", "sample_ratio_alpha", "warm_up", "min_samples", "harm_budget", "expire", "checks"
+#define MLCM__POLICY_KEYS "alpha", "pass_alpha", "sample_ratio_alpha", "warm_up", "min_samples", "harm_budget", "expire", "checks"
 
 enum { MLCM__POLICY_MAX_CHECKS = 100 };
 

@@ -31,7 +31,8 @@ static const word sources[] = {{"compare", 0},
                                {"prometheus", MLCM_SOURCE_PROMETHEUS},
                                {"http", MLCM_SOURCE_HTTP},
                                {"evaluation", MLCM_SOURCE_EVALUATION}};
-static const word on_fails[] = {{"rollback", MLCM_ON_FAIL_ROLLBACK}, {"hold", MLCM_ON_FAIL_HOLD}, {"report", MLCM_ON_FAIL_REPORT}};
+static const word on_fails[] = {
+    {"rollback", MLCM_ON_FAIL_ROLLBACK}, {"hold", MLCM_ON_FAIL_HOLD}, {"report", MLCM_ON_FAIL_REPORT}};
 static const word units[] = {{"key", MLCM_UNIT_KEY}, {"request", MLCM_UNIT_REQUEST}};
 
 static const struct {
@@ -75,10 +76,8 @@ static mlcm_status read_text(const reader *r, const mlcm__node *node, const char
   mlcm_status st = mlcm__yaml_text(r->doc, node, what, &text, r->err);
   if (st) return st;
   if (node->len == 0) return mlcm__yaml_fail(r->doc, node, r->err, "'%s' is empty", what);
-  if (node->len > max)
-    return mlcm__yaml_fail(r->doc, node, r->err, "'%s' has %zu bytes, the limit is %zu", what, node->len, max);
-  if (!mlcm__text_is_plain(text, node->len))
-    return mlcm__yaml_fail(r->doc, node, r->err, "'%s' holds control characters", what);
+  if (node->len > max) return mlcm__yaml_fail(r->doc, node, r->err, "'%s' has %zu bytes, the limit is %zu", what, node->len, max);
+  if (!mlcm__text_is_plain(text, node->len)) return mlcm__yaml_fail(r->doc, node, r->err, "'%s' holds control characters", what);
   *out = mlcm__arena_strndup(r->arena, text, node->len);
   return *out ? MLCM_OK : mlcm__fail_memory(r->err, node->len + 1);
 }
@@ -160,8 +159,7 @@ static mlcm_status read_meter(const reader *r, const mlcm__node *node, bool comp
 
 static mlcm_status read_headers(const reader *r, const mlcm__node *map, mlcm_check *c) {
   if (map->kind != MLCM__YAML_MAP) return mlcm__yaml_fail(r->doc, map, r->err, "'headers' must be a map of names and values");
-  if (map->n > MAX_HEADERS)
-    return mlcm__yaml_fail(r->doc, map, r->err, "%zu headers, the limit is %d", map->n, MAX_HEADERS);
+  if (map->n > MAX_HEADERS) return mlcm__yaml_fail(r->doc, map, r->err, "%zu headers, the limit is %d", map->n, MAX_HEADERS);
   mlcm_check_header *headers = mlcm__arena_alloc(r->arena, map->n, sizeof(*headers));
   if (!headers) return mlcm__fail_memory(r->err, map->n * sizeof(*headers));
   for (size_t i = 0; i < map->n; i++) {
@@ -179,7 +177,8 @@ static mlcm_status read_headers(const reader *r, const mlcm__node *map, mlcm_che
 
 static mlcm_status read_prometheus(const reader *r, const mlcm__node *map, mlcm_check *c) {
   static const char *const keys[] = {"url", "query", "timeout", "max_age", "headers"};
-  if (map->kind != MLCM__YAML_MAP) return mlcm__yaml_fail(r->doc, map, r->err, "'prometheus' must be a map with a url and a query");
+  if (map->kind != MLCM__YAML_MAP)
+    return mlcm__yaml_fail(r->doc, map, r->err, "'prometheus' must be a map with a url and a query");
   mlcm_status st = mlcm__yaml_known_keys(r->doc, map, keys, COUNT(keys), r->err);
   if (st) return st;
   const mlcm__node *url = mlcm__yaml_get(map, "url");
@@ -218,7 +217,8 @@ static mlcm_status read_dataset(const reader *r, const mlcm__node *node, mlcm_ch
   if (st) return st;
   bool good = node->len == 71 && strncmp(c->dataset, "sha256:", 7) == 0 && strspn(c->dataset + 7, "0123456789abcdef") == 64;
   if (good) return MLCM_OK;
-  return mlcm__yaml_fail(r->doc, node, r->err, "'dataset' must be 'sha256:' and 64 hexadecimal digits, found '%.80s'", node->text);
+  return mlcm__yaml_fail(r->doc, node, r->err, "'dataset' must be 'sha256:' and 64 hexadecimal digits, found '%.80s'",
+                         node->text);
 }
 
 /* ---- Limits -------------------------------------------------------------------------------------------------------- */
@@ -240,9 +240,14 @@ static mlcm_status read_margins(const reader *r, const mlcm__node *map, mlcm_che
   if (tolerate && (above || below))
     return mlcm__yaml_fail(r->doc, tolerate, r->err, "'tolerate' sets both margins: give it alone, or fail_above and pass_below");
   if (!tolerate && !(above && below))
-    return mlcm__yaml_fail(r->doc, map, r->err,
-                           "check '%s' needs 'tolerate: 1.25x', or both fail_above and pass_below: with one side alone it could never "
-                           "%s", c->name, above ? "pass" : below ? "fail" : "decide");
+    return mlcm__yaml_fail(
+        r->doc, map, r->err,
+        "check '%s' needs 'tolerate: 1.25x', or both fail_above and pass_below: with one side alone it could never "
+        "%s",
+        c->name,
+        above   ? "pass"
+        : below ? "fail"
+                : "decide");
   mlcm_status st = read_margin(r, tolerate ? tolerate : above, tolerate ? "tolerate" : "fail_above", &c->fail_above);
   if (!st) st = read_margin(r, tolerate ? tolerate : below, tolerate ? "tolerate" : "pass_below", &c->pass_below);
   return st;
@@ -292,7 +297,8 @@ static mlcm_status read_failures(const reader *r, const mlcm__node *node, mlcm_c
   mlcm_status st = mlcm__yaml_i64(r->doc, node, "failures", &failures, r->err);
   if (st) return st;
   if (failures < 1 || failures > MAX_FAILURES)
-    return mlcm__yaml_fail(r->doc, node, r->err, "'failures' is %lld, it must lie between 1 and %d", (long long)failures, MAX_FAILURES);
+    return mlcm__yaml_fail(r->doc, node, r->err, "'failures' is %lld, it must lie between 1 and %d", (long long)failures,
+                           MAX_FAILURES);
   c->failures = (int32_t)failures;
   return MLCM_OK;
 }
@@ -305,14 +311,16 @@ static mlcm_status find_source(const reader *r, const mlcm__node *map, const mlc
   for (size_t i = 0; i < COUNT(sources); i++) {
     const mlcm__node *value = mlcm__yaml_get(map, sources[i].text);
     if (!value) continue;
-    if (first) return mlcm__yaml_fail(r->doc, value, r->err, "'%s' and '%s' in one check: it has one source", first, sources[i].text);
+    if (first)
+      return mlcm__yaml_fail(r->doc, value, r->err, "'%s' and '%s' in one check: it has one source", first, sources[i].text);
     first = sources[i].text;
     *out = value;
     c->kind = sources[i].value == 0 ? MLCM_CHECK_COMPARE : MLCM_CHECK_THRESHOLD;
     c->source = sources[i].value == 0 ? MLCM_SOURCE_METER : sources[i].value;
   }
   if (first) return MLCM_OK;
-  return mlcm__yaml_fail(r->doc, map, r->err, "check '%s' has no source: give compare, meter, prometheus, http or evaluation", c->name);
+  return mlcm__yaml_fail(r->doc, map, r->err, "check '%s' has no source: give compare, meter, prometheus, http or evaluation",
+                         c->name);
 }
 
 /* The keys that go with each source, beside the source's own. */
@@ -375,9 +383,9 @@ static mlcm_status read_rest(const reader *r, const mlcm__node *map, mlcm_check 
 }
 
 static mlcm_status read_check(const reader *r, const mlcm__node *map, mlcm_check *c) {
-  static const char *const keys[] = {"name",       "compare",    "meter",   "prometheus", "http",     "evaluation",
-                                     "tolerate",   "fail_above", "unit",    "pass_below", "at_least", "at_most",
-                                     "failures",   "status",     "dataset", "on_fail"};
+  static const char *const keys[] = {"name",     "compare",    "meter",   "prometheus", "http",     "evaluation",
+                                     "tolerate", "fail_above", "unit",    "pass_below", "at_least", "at_most",
+                                     "failures", "status",     "dataset", "on_fail"};
   if (map->kind != MLCM__YAML_MAP) return mlcm__yaml_fail(r->doc, map, r->err, "a check must be a map with a name and a source");
   mlcm_status st = mlcm__yaml_known_keys(r->doc, map, keys, COUNT(keys), r->err);
   if (st) return st;
@@ -408,7 +416,8 @@ static mlcm_status check_unique(const reader *r, const mlcm__node *map, const ml
 static mlcm_status check_any_decides(const reader *r, const mlcm__node *list, const mlcm_check *checks, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (checks[i].on_fail != MLCM_ON_FAIL_REPORT) return MLCM_OK;
-  return mlcm__yaml_fail(r->doc, list, r->err, "every check only reports, so nothing could ever be proven: let one hold or roll back");
+  return mlcm__yaml_fail(r->doc, list, r->err,
+                         "every check only reports, so nothing could ever be proven: let one hold or roll back");
 }
 
 mlcm_status mlcm__policy_parse_checks(mlcm__arena *arena, const mlcm__yaml *doc, const mlcm__node *list, mlcm_check **out,

@@ -43,8 +43,8 @@ typedef struct replay {
   mlcm__buffer text;
 } replay;
 
-static const char *const column_names[2 + N_COUNTS] = {"run",           "tick", "candidate_requests", "candidate_errors",
-                                                       "stable_requests", "stable_errors"};
+static const char *const column_names[2 + N_COUNTS] = {
+    "run", "tick", "candidate_requests", "candidate_errors", "stable_requests", "stable_errors"};
 
 /* ---- Set-up -------------------------------------------------------------------------------------------------------- */
 
@@ -65,10 +65,13 @@ static mlcm_status choose_check(const mlcm_policy *policy, int32_t *out, mlcm_er
   *out = n_error == 1 ? error : n_error == 0 && n_outcome == 1 ? outcome : -1;
   if (*out >= 0) return MLCM_OK;
   if (n_error + n_outcome == 0)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the policy compares neither errors nor an outcome, so these counts are for none of "
-                                                  "its checks; add one with 'compare: error'");
-  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the policy has %d checks that compare errors and %d that compare outcomes; a replay "
-                                                "feeds one: keep a single 'compare: error'", (int)n_error, (int)n_outcome);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                      "the policy compares neither errors nor an outcome, so these counts are for none of "
+                      "its checks; add one with 'compare: error'");
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                    "the policy has %d checks that compare errors and %d that compare outcomes; a replay "
+                    "feeds one: keep a single 'compare: error'",
+                    (int)n_error, (int)n_outcome);
 }
 
 static mlcm_status read_header(replay *r, mlcm_error *err) {
@@ -76,19 +79,24 @@ static mlcm_status read_header(replay *r, mlcm_error *err) {
   mlcm_status st = mlcm__csv_next(&r->csv, &more, err);
   if (st) return st;
   if (!more)
-    return mlcm__fail(err, MLCM_PARSE, "%s: empty; the first line must name the columns tick, candidate_requests, candidate_errors, "
-                                       "stable_requests, stable_errors", r->csv.name);
+    return mlcm__fail(err, MLCM_PARSE,
+                      "%s: empty; the first line must name the columns tick, candidate_requests, candidate_errors, "
+                      "stable_requests, stable_errors",
+                      r->csv.name);
   for (int c = 0; c < 2 + N_COUNTS; c++) {
     r->column[c] = -1;
     for (size_t i = 0; i < r->csv.n_fields; i++) {
       if (strcmp(mlcm__csv_field(&r->csv, i), column_names[c]) != 0) continue;
-      if (r->column[c] >= 0) return mlcm__fail(err, MLCM_PARSE, "%s:%lld: column '%s' stands twice", r->csv.name, (long long)r->csv.line, column_names[c]);
+      if (r->column[c] >= 0)
+        return mlcm__fail(err, MLCM_PARSE, "%s:%lld: column '%s' stands twice", r->csv.name, (long long)r->csv.line,
+                          column_names[c]);
       r->column[c] = (int)i;
     }
     if (c > 0 && r->column[c] < 0)
-      return mlcm__fail(err, MLCM_PARSE, "%s:%lld: no column '%s'; the first line must name tick, candidate_requests, "
-                                         "candidate_errors, stable_requests, stable_errors", r->csv.name, (long long)r->csv.line,
-                        column_names[c]);
+      return mlcm__fail(err, MLCM_PARSE,
+                        "%s:%lld: no column '%s'; the first line must name tick, candidate_requests, "
+                        "candidate_errors, stable_requests, stable_errors",
+                        r->csv.name, (long long)r->csv.line, column_names[c]);
   }
   return MLCM_OK;
 }
@@ -147,22 +155,23 @@ static mlcm_status find_run(replay *r, run **out, mlcm_error *err) {
 static mlcm_status read_count(const replay *r, int c, int64_t most, int64_t *out, mlcm_error *err) {
   size_t column = (size_t)r->column[c];
   if (column >= r->csv.n_fields)
-    return mlcm__fail(err, MLCM_PARSE, "%s:%lld: %zu fields, '%s' is missing", r->csv.name, (long long)r->csv.line, r->csv.n_fields,
-                      column_names[c]);
+    return mlcm__fail(err, MLCM_PARSE, "%s:%lld: %zu fields, '%s' is missing", r->csv.name, (long long)r->csv.line,
+                      r->csv.n_fields, column_names[c]);
   const char *text = mlcm__csv_field(&r->csv, column);
   if (!mlcm__parse_i64(text, r->csv.len[column], out) || *out < 0)
     return mlcm__fail(err, MLCM_PARSE, "%s:%lld: '%s' must be a whole number from 0, found '%.40s'", r->csv.name,
                       (long long)r->csv.line, column_names[c], text);
   if (*out > most)
-    return mlcm__fail(err, MLCM_PARSE, "%s:%lld: '%s' is %s, the limit is %lld", r->csv.name, (long long)r->csv.line, column_names[c],
-                      text, (long long)most);
+    return mlcm__fail(err, MLCM_PARSE, "%s:%lld: '%s' is %s, the limit is %lld", r->csv.name, (long long)r->csv.line,
+                      column_names[c], text, (long long)most);
   return MLCM_OK;
 }
 
 static mlcm_status read_row(const replay *r, int64_t *out_tick, mlcm_counts *out, mlcm_error *err) {
   int64_t *counts[N_COUNTS] = {&out->candidate_n, &out->candidate_bad, &out->stable_n, &out->stable_bad};
   if (r->column[0] >= 0 && (size_t)r->column[0] >= r->csv.n_fields)
-    return mlcm__fail(err, MLCM_PARSE, "%s:%lld: %zu fields, 'run' is missing", r->csv.name, (long long)r->csv.line, r->csv.n_fields);
+    return mlcm__fail(err, MLCM_PARSE, "%s:%lld: %zu fields, 'run' is missing", r->csv.name, (long long)r->csv.line,
+                      r->csv.n_fields);
   mlcm_status st = read_count(r, 1, INT64_MAX, out_tick, err);
   for (int c = 0; !st && c < N_COUNTS; c++) st = read_count(r, 2 + c, MLCM_GATE_MAX_COUNT, counts[c], err);
   if (st) return st;
@@ -174,23 +183,11 @@ static mlcm_status read_row(const replay *r, int64_t *out_tick, mlcm_counts *out
                     (long long)(is_candidate ? out->candidate_n : out->stable_n), side);
 }
 
-/* 17 significant digits with a point, whatever the host's locale says. */
-static void format_digits(double value, char out[40]) {
-  char text[40];
-  snprintf(text, sizeof(text), "%.17g", value);
-  size_t len = 0;
-  for (const char *p = text; *p; p++) {
-    bool is_number = (*p >= '0' && *p <= '9') || *p == '-' || *p == '+' || *p == 'e';
-    if (is_number || len == 0 || out[len - 1] != '.') out[len++] = is_number ? *p : '.';
-  }
-  out[len] = '\0';
-}
-
 static void write_tick(replay *r, const run *one, int64_t tick) {
   const mlcm__check_progress *p = &one->gate->checks[r->check];
   char fail[40], pass[40];
-  format_digits(p->fail.log_e, fail);
-  format_digits(p->pass.log_e, pass);
+  mlcm__gate_number(p->fail.log_e, 17, fail);
+  mlcm__gate_number(p->pass.log_e, 17, pass);
   mlcm__json_object(&r->json, NULL);
   mlcm__json_string(&r->json, "run", one->name);
   mlcm__json_i64(&r->json, "tick", tick);
@@ -228,8 +225,8 @@ static void write_closing_lines(replay *r) {
     if (one->verdict == MLCM_INCONCLUSIVE)
       mlcm__buffer_format(&r->text, "inconclusive after %lld ticks: %s\n", (long long)one->n_ticks, state.reason);
     else
-      mlcm__buffer_format(&r->text, "%s at tick %lld of %lld: %s\n", mlcm__verdict_name(one->verdict), (long long)one->decided_tick,
-                          (long long)one->n_ticks, state.reason);
+      mlcm__buffer_format(&r->text, "%s at tick %lld of %lld: %s\n", mlcm__verdict_name(one->verdict),
+                          (long long)one->decided_tick, (long long)one->n_ticks, state.reason);
   }
 }
 

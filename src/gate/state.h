@@ -32,7 +32,7 @@ struct mlcm_gate {
   bool has_ratio_alarm;
   bool is_harm_spent;
   int64_t started_ns;
-  int64_t warm_up_ns; /* the policy's; 0 in a replay of a file, which has no time */
+  int64_t warm_up_ns;    /* the policy's; 0 in a replay of a file, which has no time */
   int64_t warm_requests; /* candidate's requests before this tick */
   int64_t traffic_requests;
   int64_t counted_requests; /* the same from the checks, where no traffic is told */
@@ -46,6 +46,9 @@ struct mlcm_gate {
 bool mlcm__check_is_good(const mlcm_check *check, const mlcm_measurement *m);
 
 mlcm_verdict_kind mlcm__progress_verdict(const mlcm__check_progress *p);
+
+/* A number with so many significant digits and a point, whatever the host's locale says: reasons are part of records. */
+void mlcm__gate_number(double value, int digits, char out[40]);
 
 /* Why a check's verdict is what it is, without the check's name (gate_words.c). */
 void mlcm__gate_reason(const mlcm_gate *gate, size_t i, char *out, size_t size);

@@ -20,7 +20,8 @@ static void use(mlcm_context *ctx, const mlcm_policy *policy) {
     mlcm_counts counts = {100, 7, 300, 11};
     mlcm_measurement value = {.kind = MLCM_MEASURED_VALUE, .value = 1};
     bool compares = mlcm_policy_check(policy, i)->kind == MLCM_CHECK_COMPARE;
-    mlcm_observation seen = {.check = (int32_t)i, .n_strata = compares, .fail = &counts, .pass = &counts, .measurement = compares ? NULL : &value};
+    mlcm_observation seen = {
+        .check = (int32_t)i, .n_strata = compares, .fail = &counts, .pass = &counts, .measurement = compares ? NULL : &value};
     if (mlcm_gate_observe(gate, 1, &seen, 1, &err)) abort();
   }
   if (mlcm_gate_to_json(gate, &json, &err)) abort();

@@ -14,7 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *text = NULL;
   mlcm_error err;
   if (mlcm_context_new(NULL, &ctx, &err)) abort();
-  if (mlcm_policy_parse(ctx, "p", mlcm_str_of("mlcm: gate/v1\nchecks: [{name: e, compare: error, tolerate: 1.25x}]"), &policy, &err)) abort();
+  if (mlcm_policy_parse(ctx, "p", mlcm_str_of("mlcm: gate/v1\nchecks: [{name: e, compare: error, tolerate: 1.25x}]"), &policy,
+                        &err))
+    abort();
   if (mlcm_gate_replay(ctx, policy, "input", (mlcm_str){(const char *)data, size}, &json, &text, &err) == MLCM_OK) {
     cJSON *root = cJSON_Parse(json);
     if (!root || !cJSON_IsArray(cJSON_GetObjectItem(root, "ticks"))) abort();

@@ -30,9 +30,11 @@ START_TEST(log_e_equals_the_independent_computation) {
     char name[32], side[8], margin[16], id[128];
     long long n_c, e_c, n_s, e_s;
     double want;
-    ck_assert_int_eq(sscanf(line, "%31[^,],%7[^,],%15[^,],%lld,%lld,%lld,%lld,%lf", name, side, margin, &n_c, &e_c, &n_s, &e_s, &want), 8);
+    ck_assert_int_eq(
+        sscanf(line, "%31[^,],%7[^,],%15[^,],%lld,%lld,%lld,%lld,%lf", name, side, margin, &n_c, &e_c, &n_s, &e_s, &want), 8);
     snprintf(id, sizeof(id), "%s %s %s", name, side, margin);
-    if (strcmp(id, previous) != 0) mlcm__evalue_init(&e, side[0] == 'f' ? MLCM__SIDE_FAIL : MLCM__SIDE_PASS, strtod(margin, NULL));
+    if (strcmp(id, previous) != 0)
+      mlcm__evalue_init(&e, side[0] == 'f' ? MLCM__SIDE_FAIL : MLCM__SIDE_PASS, strtod(margin, NULL));
     strcpy(previous, id);
     mlcm__evalue_add(&e, &(mlcm_counts){n_c, e_c, n_s, e_s});
     check_close(id, e.log_e, want, strncmp(name, "huge", 4) == 0 ? 2e-9 : 2e-12);
@@ -103,8 +105,10 @@ START_TEST(expectation_is_at_most_one_on_both_nulls) {
         for (double margin = 1.0; margin < 2; margin += 0.25) {
           double fail = expectation(MLCM__SIDE_FAIL, margin, margin * inside[d], n_c, n_s, ms[i]);
           double pass = expectation(MLCM__SIDE_PASS, margin, margin / inside[d], n_c, n_s, ms[i]);
-          ck_assert_msg(fail <= 1 + 1e-12, "fail side: E[L] - 1 = %g at n_c %d n_s %d m %d", fail - 1, (int)n_c, (int)n_s, (int)ms[i]);
-          ck_assert_msg(pass <= 1 + 1e-12, "pass side: E[L] - 1 = %g at n_c %d n_s %d m %d", pass - 1, (int)n_c, (int)n_s, (int)ms[i]);
+          ck_assert_msg(fail <= 1 + 1e-12, "fail side: E[L] - 1 = %g at n_c %d n_s %d m %d", fail - 1, (int)n_c, (int)n_s,
+                        (int)ms[i]);
+          ck_assert_msg(pass <= 1 + 1e-12, "pass side: E[L] - 1 = %g at n_c %d n_s %d m %d", pass - 1, (int)n_c, (int)n_s,
+                        (int)ms[i]);
           if (d == 0) ck_assert(fail > 1 - 1e-12 && pass > 1 - 1e-12);
         }
   }
@@ -117,7 +121,8 @@ static double plain_log_pmf(int64_t n_c, int64_t n_s, int64_t m, int64_t k, doub
   int64_t high = m < n_c ? m : n_c;
   long double t = 1, sum = 1, observed = k == low ? 1 : 0;
   for (int64_t i = low; i < high; i++) {
-    t *= (long double)odds * (long double)(n_c - i) * (long double)(m - i) / ((long double)(i + 1) * (long double)(n_s - m + i + 1));
+    t *= (long double)odds * (long double)(n_c - i) * (long double)(m - i) /
+         ((long double)(i + 1) * (long double)(n_s - m + i + 1));
     sum += t;
     if (i + 1 == k) observed = t;
   }

@@ -51,7 +51,9 @@ static void measure(fixture *f, int32_t check, mlcm_measurement m) {
   ck_assert_int_eq(mlcm_gate_observe(f->gate, f->now, &o, 1, NULL), MLCM_OK);
 }
 
-static void value(fixture *f, int32_t check, double x) { measure(f, check, (mlcm_measurement){.kind = MLCM_MEASURED_VALUE, .value = x}); }
+static void value(fixture *f, int32_t check, double x) {
+  measure(f, check, (mlcm_measurement){.kind = MLCM_MEASURED_VALUE, .value = x});
+}
 
 static mlcm_verdict_kind verdict(const fixture *f, size_t check) { return mlcm_gate_check(f->gate, check).verdict; }
 
@@ -120,9 +122,10 @@ END_TEST
 
 START_TEST(alpha_is_split_over_the_comparing_checks_only) {
   fixture one = start(POLICY("", ERRORS LIMIT("")));
-  fixture four = start(POLICY("alpha: 0.02\npass_alpha: 0.1\n", ERRORS
-                                  "  - {name: b, compare: outcome.b, tolerate: 2x}\n  - {name: c, compare: latency.p99, tolerate: 2x}\n"
-                                  "  - {name: d, compare: latency.p50, tolerate: 2x, on_fail: report}\n" LIMIT("")));
+  fixture four =
+      start(POLICY("alpha: 0.02\npass_alpha: 0.1\n",
+                   ERRORS "  - {name: b, compare: outcome.b, tolerate: 2x}\n  - {name: c, compare: latency.p99, tolerate: 2x}\n"
+                          "  - {name: d, compare: latency.p50, tolerate: 2x, on_fail: report}\n" LIMIT("")));
   ck_assert(fabs(mlcm_gate_check(one.gate, 0).log_threshold_fail - log(1 / 0.05)) < 1e-14);
   ck_assert(fabs(mlcm_gate_check(four.gate, 2).log_threshold_fail - log(4 / 0.02)) < 1e-14);
   ck_assert(fabs(mlcm_gate_check(four.gate, 2).log_threshold_pass - log(1 / 0.1)) < 1e-14);
@@ -165,9 +168,11 @@ START_TEST(a_latency_check_tests_odds_ratio_one_on_two_different_counts) {
 END_TEST
 
 START_TEST(strata_add_up_one_by_one_whatever_the_order_of_checks) {
-  fixture a = start(POLICY("", ERRORS "  - {name: b, compare: outcome.b, tolerate: 2x}\n")), b = start(POLICY("", ERRORS "  - {name: b, compare: outcome.b, tolerate: 2x}\n"));
+  fixture a = start(POLICY("", ERRORS "  - {name: b, compare: outcome.b, tolerate: 2x}\n")),
+          b = start(POLICY("", ERRORS "  - {name: b, compare: outcome.b, tolerate: 2x}\n"));
   mlcm_counts two[] = {{100, 5, 100, 2}, {900, 10, 100, 1}};
-  mlcm_observation forward[] = {{.check = 0, .n_strata = 2, .fail = two, .pass = two}, {.check = 1, .n_strata = 1, .fail = two, .pass = two}};
+  mlcm_observation forward[] = {{.check = 0, .n_strata = 2, .fail = two, .pass = two},
+                                {.check = 1, .n_strata = 1, .fail = two, .pass = two}};
   mlcm_observation back[] = {forward[1], forward[0]};
   ck_assert_int_eq(mlcm_gate_observe(a.gate, 5, forward, 2, NULL), MLCM_OK);
   ck_assert_int_eq(mlcm_gate_observe(b.gate, 5, back, 2, NULL), MLCM_OK);
@@ -189,7 +194,8 @@ START_TEST(consequences_of_a_failed_comparison) {
   } rows[] = {{"rollback", MLCM_FAIL}, {"hold", MLCM_INCONCLUSIVE}, {"report", MLCM_PASS}};
   for (size_t i = 0; i < 3; i++) {
     char yaml[512];
-    snprintf(yaml, sizeof(yaml), POLICY("", "  - {name: e, compare: error, tolerate: 1.25x, on_fail: %s}\n" LIMIT("")), rows[i].on_fail);
+    snprintf(yaml, sizeof(yaml), POLICY("", "  - {name: e, compare: error, tolerate: 1.25x, on_fail: %s}\n" LIMIT("")),
+             rows[i].on_fail);
     fixture f = start(yaml);
     value(&f, 1, 5);
     count(&f, 0, bad_tick);
@@ -219,7 +225,8 @@ START_TEST(no_other_measurement_passes_or_fails) {
   for (mlcm_measurement_kind kind = MLCM_MEASURED_NO_DATA; kind <= MLCM_MEASURED_ERROR; kind++) {
     fixture f = start(POLICY("", LIMIT(", on_fail: rollback")));
     value(&f, 0, 5);
-    for (int i = 0; i < 100; i++) measure(&f, 0, (mlcm_measurement){.kind = kind, .value = kind == MLCM_MEASURED_PARTIAL ? 99 : 0, .detail = "why"});
+    for (int i = 0; i < 100; i++)
+      measure(&f, 0, (mlcm_measurement){.kind = kind, .value = kind == MLCM_MEASURED_PARTIAL ? 99 : 0, .detail = "why"});
     mlcm_verdict v = mlcm_gate_explain(f.gate);
     ck_assert_int_eq(v.kind, MLCM_INCONCLUSIVE);
     ck_assert_ptr_nonnull(strstr(v.reason, ": why"));
@@ -493,11 +500,15 @@ START_TEST(state_json_is_canonical_and_complete) {
   measure(&f, 1, (mlcm_measurement){.kind = MLCM_MEASURED_STALE, .at_ns = 5, .detail = "old"});
   char *json = NULL, want[2048];
   ck_assert_int_eq(mlcm_gate_to_json(f.gate, &json, NULL), MLCM_OK);
-  snprintf(want, sizeof(want), "\"policy_digest\":\"%s\",\"verdict\":{\"check\":0,\"harm\":\"0x0p+0\",\"kind\":\"inconclusive\","
-           "\"log_e_ratio\":\"0x0p+0\",\"ratio_alarm\":false,\"reason\":\"errors: no proof yet, fail ", mlcm_policy_digest(f.policy));
+  snprintf(want, sizeof(want),
+           "\"policy_digest\":\"%s\",\"verdict\":{\"check\":0,\"harm\":\"0x0p+0\",\"kind\":\"inconclusive\","
+           "\"log_e_ratio\":\"0x0p+0\",\"ratio_alarm\":false,\"reason\":\"errors: no proof yet, fail ",
+           mlcm_policy_digest(f.policy));
   ck_assert_msg(strstr(json, want) != NULL, "%s", json);
-  ck_assert_ptr_nonnull(strstr(json, "\"failures_in_a_row\":0,\"last\":{\"at_ns\":\"5\",\"detail\":\"old\",\"http_status\":0,\"kind\":\"stale\",\"value\":\"0x0p+0\"}"));
-  ck_assert_ptr_nonnull(strstr(json, "\"total\":{\"candidate_bad\":\"1\",\"candidate_n\":\"1\",\"stable_bad\":\"0\",\"stable_n\":\"1\"}"));
+  ck_assert_ptr_nonnull(strstr(json, "\"failures_in_a_row\":0,\"last\":{\"at_ns\":\"5\",\"detail\":\"old\",\"http_status\":0,"
+                                     "\"kind\":\"stale\",\"value\":\"0x0p+0\"}"));
+  ck_assert_ptr_nonnull(
+      strstr(json, "\"total\":{\"candidate_bad\":\"1\",\"candidate_n\":\"1\",\"stable_bad\":\"0\",\"stable_n\":\"1\"}"));
   mlcm_free(f.ctx, json);
   stop(&f);
 }

@@ -53,7 +53,8 @@ END_TEST
 
 START_TEST(a_step_too_short_for_a_doubling_is_named) {
   check_contains(lint(CHECKS("  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n"), canary, 2, 7.5),
-                 "plan.yaml:3:5: 'wrong answers' sees a doubling at 5 % weight only after about 71,000 requests (2h35m at today's 7.5/s); the "
+                 "plan.yaml:3:5: 'wrong answers' sees a doubling at 5 % weight only after about 71,000 requests (2h35m at "
+                 "today's 7.5/s); the "
                  "step lasts 1 min. Raise the weight, the duration, or the tolerance.\n");
 }
 END_TEST
@@ -66,19 +67,23 @@ END_TEST
 
 START_TEST(the_design_pages_figures_come_out) {
   /* statistics: rho 5 %, x2 needs 358 errors; at 1 % errors and 1.05 times the rate that is 34,100 requests. */
-  check_contains(lint(CHECKS("  - {name: e, compare: error, fail_above: 1x, pass_below: 1.5x}\n"), NULL, 0, 0), "after about 35,000 requests");
+  check_contains(lint(CHECKS("  - {name: e, compare: error, fail_above: 1x, pass_below: 1.5x}\n"), NULL, 0, 0),
+                 "after about 35,000 requests");
 }
 END_TEST
 
 START_TEST(a_proof_that_comes_after_expiry_is_named) {
-  check_contains(lint("mlcm: gate/v1\nexpire: {after: 1h}\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x}\n", canary, 2, 7.5),
-                 "to prove a candidate as good as stable in all steps; the rollout expires after 1 h");
+  check_contains(
+      lint("mlcm: gate/v1\nexpire: {after: 1h}\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x}\n", canary, 2, 7.5),
+      "to prove a candidate as good as stable in all steps; the rollout expires after 1 h");
 }
 END_TEST
 
 START_TEST(margins_that_prove_nothing_or_both_are_named) {
-  check_contains(lint(CHECKS("  - {name: e, compare: error, tolerate: 0.9x}\n"), long_steps, 1, 1000), "fails a candidate that is exactly as good");
-  check_contains(lint(CHECKS("  - {name: e, compare: error, tolerate: 1x}\n"), long_steps, 1, 1000), "passes only a candidate that is proven better");
+  check_contains(lint(CHECKS("  - {name: e, compare: error, tolerate: 0.9x}\n"), long_steps, 1, 1000),
+                 "fails a candidate that is exactly as good");
+  check_contains(lint(CHECKS("  - {name: e, compare: error, tolerate: 1x}\n"), long_steps, 1, 1000),
+                 "passes only a candidate that is proven better");
   check_contains(lint(CHECKS("  - {name: e, compare: error, fail_above: 1.1x, pass_below: 1.3x}\n"), long_steps, 1, 1000),
                  "note: 'e': between 1.1x and 1.3x both can be proven");
   check_contains(lint(CHECKS("  - {name: e, compare: error, fail_above: 1.5x, pass_below: 1.3x}\n"), long_steps, 1, 1000),
@@ -93,12 +98,14 @@ START_TEST(latency_margins_are_shown_as_tested) {
 END_TEST
 
 START_TEST(counting_every_request_is_explained) {
-  check_contains(lint(CHECKS("  - {name: e, compare: error, tolerate: 1.25x, unit: request}\n"), long_steps, 1, 1000), "'e' counts every request");
+  check_contains(lint(CHECKS("  - {name: e, compare: error, tolerate: 1.25x, unit: request}\n"), long_steps, 1, 1000),
+                 "'e' counts every request");
 }
 END_TEST
 
 START_TEST(secrets_in_headers_are_named) {
-  check_contains(lint(CHECKS("  - {name: g, prometheus: {url: 'http://p', query: q, headers: {Authorization: x}}, at_most: 1}\n"), NULL, 0, 0),
+  check_contains(lint(CHECKS("  - {name: g, prometheus: {url: 'http://p', query: q, headers: {Authorization: x}}, at_most: 1}\n"),
+                      NULL, 0, 0),
                  "'g' sends the header 'Authorization': its value is kept with every record");
 }
 END_TEST

@@ -7,38 +7,39 @@
 #include "gate/policy.h"
 #include "support.h"
 
-static const char full[] = "mlcm: gate/v1\n"
-                           "alpha: 1%\n"
-                           "pass_alpha: 0.1\n"
-                           "sample_ratio_alpha: 0\n"
-                           "warm_up: {requests: 100, for: 10s}\n"
-                           "min_samples: 50\n"
-                           "harm_budget: 20\n"
-                           "expire: {after: 1h, action: hold}\n"
-                           "checks:\n"
-                           "  - name: wrong answers\n"
-                           "    compare: outcome.wrong\n"
-                           "    tolerate: 1.25x\n"
-                           "    unit: request\n"
-                           "  - name: slow answers\n"
-                           "    compare: latency.p99.9\n"
-                           "    fail_above: 1.1x\n"
-                           "    pass_below: 1.3\n"
-                           "    on_fail: report\n"
-                           "  - name: up\n"
-                           "    http: {url: \"http://127.0.0.1:8080/healthz\", timeout: 2s}\n"
-                           "    status: 204\n"
-                           "  - name: GPU busy\n"
-                           "    prometheus: {url: \"https://metrics.example\", query: \"avg(u)\", timeout: 500ms, max_age: 30s, headers: {X-Scope: a}}\n"
-                           "    at_least: 40\n"
-                           "    at_most: 95\n"
-                           "    failures: 5\n"
-                           "  - {name: p99, meter: latency.p99, at_most: 250ms}\n"
-                           "  - {name: ratio, meter: error_ratio, at_most: 2%}\n"
-                           "  - {name: rate, meter: requests_per_second, at_least: 10}\n"
-                           "  - {name: right, meter: outcome.right, at_least: 0.9}\n"
-                           "  - {name: accuracy, evaluation: accuracy, at_least: 95%}\n"
-                           "  - {name: errors, compare: error, tolerate: 2}\n";
+static const char full[] =
+    "mlcm: gate/v1\n"
+    "alpha: 1%\n"
+    "pass_alpha: 0.1\n"
+    "sample_ratio_alpha: 0\n"
+    "warm_up: {requests: 100, for: 10s}\n"
+    "min_samples: 50\n"
+    "harm_budget: 20\n"
+    "expire: {after: 1h, action: hold}\n"
+    "checks:\n"
+    "  - name: wrong answers\n"
+    "    compare: outcome.wrong\n"
+    "    tolerate: 1.25x\n"
+    "    unit: request\n"
+    "  - name: slow answers\n"
+    "    compare: latency.p99.9\n"
+    "    fail_above: 1.1x\n"
+    "    pass_below: 1.3\n"
+    "    on_fail: report\n"
+    "  - name: up\n"
+    "    http: {url: \"http://127.0.0.1:8080/healthz\", timeout: 2s}\n"
+    "    status: 204\n"
+    "  - name: GPU busy\n"
+    "    prometheus: {url: \"https://metrics.example\", query: \"avg(u)\", timeout: 500ms, max_age: 30s, headers: {X-Scope: a}}\n"
+    "    at_least: 40\n"
+    "    at_most: 95\n"
+    "    failures: 5\n"
+    "  - {name: p99, meter: latency.p99, at_most: 250ms}\n"
+    "  - {name: ratio, meter: error_ratio, at_most: 2%}\n"
+    "  - {name: rate, meter: requests_per_second, at_least: 10}\n"
+    "  - {name: right, meter: outcome.right, at_least: 0.9}\n"
+    "  - {name: accuracy, evaluation: accuracy, at_least: 95%}\n"
+    "  - {name: errors, compare: error, tolerate: 2}\n";
 
 START_TEST(every_key_is_read) {
   mlcm_context *ctx = new_context();
@@ -87,7 +88,8 @@ START_TEST(defaults_are_filled_in) {
                               "  - {name: m, meter: error_ratio, at_most: 1}\n"
                               "  - {name: a, evaluation: acc, at_least: 1}\n");
   mlcm_policy_settings s = mlcm_policy_get_settings(p);
-  ck_assert(s.alpha == 0.05 && s.pass_alpha == 0.05 && s.sample_ratio_alpha == 0.001 && s.harm_budget == -1 && s.min_samples == 0);
+  ck_assert(s.alpha == 0.05 && s.pass_alpha == 0.05 && s.sample_ratio_alpha == 0.001 && s.harm_budget == -1 &&
+            s.min_samples == 0);
   ck_assert(s.warm_up_requests == 0 && s.warm_up_ns == 0);
   ck_assert(s.expire_after_ns == 86400000000000 && s.expire_action == MLCM_EXPIRE_ROLLBACK);
   ck_assert(mlcm_policy_check(p, 0)->on_fail == MLCM_ON_FAIL_ROLLBACK && mlcm_policy_check(p, 0)->unit == MLCM_UNIT_KEY);
@@ -105,12 +107,13 @@ END_TEST
 START_TEST(canonical_json_shows_defaults_and_method) {
   mlcm_context *ctx = new_context();
   mlcm_policy *p = parse(ctx, "mlcm: gate/v1\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x}\n");
-  ck_assert_str_eq(mlcm_policy_to_json(p),
-                   "{\"alpha\":\"0x1.999999999999ap-5\",\"checks\":[{\"compare\":\"error\",\"fail_above\":\"0x1.4p+0\",\"name\":\"e\","
-                   "\"on_fail\":\"rollback\",\"pass_below\":\"0x1.4p+0\",\"unit\":\"key\"}],\"expire\":{\"action\":\"rollback\","
-                   "\"after_ns\":\"86400000000000\"},\"harm_budget\":null,\"method\":\"hypergeometric-e/1\",\"min_samples\":\"0\","
-                   "\"mlcm\":\"gate/v1\",\"pass_alpha\":\"0x1.999999999999ap-5\",\"sample_ratio_alpha\":\"0x1.0624dd2f1a9fcp-10\","
-                   "\"warm_up\":{\"for_ns\":\"0\",\"requests\":\"0\"}}");
+  ck_assert_str_eq(
+      mlcm_policy_to_json(p),
+      "{\"alpha\":\"0x1.999999999999ap-5\",\"checks\":[{\"compare\":\"error\",\"fail_above\":\"0x1.4p+0\",\"name\":\"e\","
+      "\"on_fail\":\"rollback\",\"pass_below\":\"0x1.4p+0\",\"unit\":\"key\"}],\"expire\":{\"action\":\"rollback\","
+      "\"after_ns\":\"86400000000000\"},\"harm_budget\":null,\"method\":\"hypergeometric-e/1\",\"min_samples\":\"0\","
+      "\"mlcm\":\"gate/v1\",\"pass_alpha\":\"0x1.999999999999ap-5\",\"sample_ratio_alpha\":\"0x1.0624dd2f1a9fcp-10\","
+      "\"warm_up\":{\"for_ns\":\"0\",\"requests\":\"0\"}}");
   mlcm_policy_free(p);
   mlcm_context_free(ctx);
 }
@@ -119,7 +122,8 @@ END_TEST
 START_TEST(digest_depends_on_meaning_not_on_layout) {
   mlcm_context *ctx = new_context();
   mlcm_policy *a = parse(ctx, "mlcm: gate/v1\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x}\n");
-  mlcm_policy *b = parse(ctx, "# text\nchecks: [{tolerate: 1.25, name: 'e', unit: key,\n  compare: error}]\nalpha: 5%\nmlcm: gate/v1");
+  mlcm_policy *b =
+      parse(ctx, "# text\nchecks: [{tolerate: 1.25, name: 'e', unit: key,\n  compare: error}]\nalpha: 5%\nmlcm: gate/v1");
   mlcm_policy *c = parse(ctx, "mlcm: gate/v1\nalpha: 0.051\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x}\n");
   ck_assert_uint_eq(strlen(mlcm_policy_digest(a)), 64);
   ck_assert_str_eq(mlcm_policy_digest(a), mlcm_policy_digest(b));
@@ -165,14 +169,15 @@ static const struct {
     {CHECK("name: '', compare: error, tolerate: 2x"), "gate.yaml:3:12: 'name' is empty"},
     {CHECK("name: \"a\\tb\", compare: error, tolerate: 2x"), "gate.yaml:3:12: 'name' holds control characters"},
     {CHECK("name: a"), "gate.yaml:3:5: check 'a' has no source: give compare, meter, prometheus, http or evaluation"},
-    {CHECK("name: a, compare: error, meter: error_ratio"), "gate.yaml:3:38: 'compare' and 'meter' in one check: it has one source"},
+    {CHECK("name: a, compare: error, meter: error_ratio"),
+     "gate.yaml:3:38: 'compare' and 'meter' in one check: it has one source"},
     {CHECK("name: a, compar: error, tolerate: 2x"), "gate.yaml:3:15: unknown key 'compar' (did you mean 'compare'?)"},
-    {CHECK("name: a, compare: error"),
-     "gate.yaml:3:5: check 'a' needs 'tolerate: 1.25x', or both fail_above and pass_below: with one side alone it could never decide"},
-    {CHECK("name: a, compare: error, fail_above: 2x"),
-     "gate.yaml:3:5: check 'a' needs 'tolerate: 1.25x', or both fail_above and pass_below: with one side alone it could never pass"},
-    {CHECK("name: a, compare: error, pass_below: 2x"),
-     "gate.yaml:3:5: check 'a' needs 'tolerate: 1.25x', or both fail_above and pass_below: with one side alone it could never fail"},
+    {CHECK("name: a, compare: error"), "gate.yaml:3:5: check 'a' needs 'tolerate: 1.25x', or both fail_above and pass_below: "
+                                       "with one side alone it could never decide"},
+    {CHECK("name: a, compare: error, fail_above: 2x"), "gate.yaml:3:5: check 'a' needs 'tolerate: 1.25x', or both fail_above and "
+                                                       "pass_below: with one side alone it could never pass"},
+    {CHECK("name: a, compare: error, pass_below: 2x"), "gate.yaml:3:5: check 'a' needs 'tolerate: 1.25x', or both fail_above and "
+                                                       "pass_below: with one side alone it could never fail"},
     {CHECK("name: a, compare: error, tolerate: 2x, fail_above: 2x"),
      "gate.yaml:3:41: 'tolerate' sets both margins: give it alone, or fail_above and pass_below"},
     {CHECK("name: a, compare: error, tolerate: 30x"), "gate.yaml:3:41: 'tolerate' is '30x', it must lie between 0.1x and 20x"},
@@ -180,15 +185,15 @@ static const struct {
     {CHECK("name: a, compare: error, tolerate: 2x, on_fail: stop"),
      "gate.yaml:3:54: 'on_fail' must be rollback, hold or report, found 'stop'"},
     {CHECK("name: a, compare: error, tolerate: 2x, at_most: 1"), "gate.yaml:3:45: 'at_most' does not go with 'compare'"},
-    {CHECK("name: a, compare: errors, tolerate: 2x"),
-     "gate.yaml:3:24: 'compare' must be error, latency.p50, latency.p90, latency.p95, latency.p99, latency.p99.9 or outcome.NAME, found "
-     "'errors'"},
+    {CHECK("name: a, compare: errors, tolerate: 2x"), "gate.yaml:3:24: 'compare' must be error, latency.p50, latency.p90, "
+                                                      "latency.p95, latency.p99, latency.p99.9 or outcome.NAME, found "
+                                                      "'errors'"},
     {CHECK("name: a, compare: latency.p98, tolerate: 2x"),
      "gate.yaml:3:24: the latency quantile must be p50, p90, p95, p99 or p99.9, found 'p98'"},
     {CHECK("name: a, compare: 'outcome.a b', tolerate: 2x"),
      "gate.yaml:3:24: the outcome's name must be 1 to 63 letters, digits, '_', '-' and '.', found 'a b'"},
-    {CHECK("name: a, meter: error, at_most: 1"),
-     "gate.yaml:3:22: 'meter' must be error_ratio, requests_per_second, latency.p50 ... latency.p99.9 or outcome.NAME, found 'error'"},
+    {CHECK("name: a, meter: error, at_most: 1"), "gate.yaml:3:22: 'meter' must be error_ratio, requests_per_second, latency.p50 "
+                                                 "... latency.p99.9 or outcome.NAME, found 'error'"},
     {CHECK("name: a, meter: error_ratio"), "gate.yaml:3:5: check 'a' has no limit: give at_least, at_most or both"},
     {CHECK("name: a, meter: error_ratio, at_least: 2, at_most: 1"),
      "gate.yaml:3:45: 'at_least' is above 'at_most': no value could be good"},
@@ -203,7 +208,8 @@ static const struct {
     {CHECK("name: a, http: {timeout: 1s}"), "gate.yaml:3:21: 'http' needs a url"},
     {CHECK("name: a, http: {url: 'ftp://x'}"), "gate.yaml:3:27: 'url' must be an http:// or https:// address, found 'ftp://x'"},
     {CHECK("name: a, http: {url: 'http://'}"), "gate.yaml:3:27: 'url' must be an http:// or https:// address, found 'http://'"},
-    {CHECK("name: a, http: {url: 'http://x', timeout: 2m}"), "gate.yaml:3:48: 'timeout' is '2m', it must lie between 10 ms and 1 min"},
+    {CHECK("name: a, http: {url: 'http://x', timeout: 2m}"),
+     "gate.yaml:3:48: 'timeout' is '2m', it must lie between 10 ms and 1 min"},
     {CHECK("name: a, http: {url: 'http://x'}, status: 99"), "gate.yaml:3:48: 'status' is 99, it must lie between 100 and 599"},
     {CHECK("name: a, http: {url: 'http://x'}, at_most: 1"), "gate.yaml:3:40: 'at_most' does not go with 'http'"},
     {CHECK("name: a, prometheus: {url: 'http://x'}, at_most: 1"), "gate.yaml:3:27: 'prometheus' needs a query"},

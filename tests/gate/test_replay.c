@@ -40,17 +40,22 @@ static cJSON *ticks_of(const char *yaml, const char *csv, cJSON **out_root) {
   return cJSON_GetObjectItem(*out_root, "ticks");
 }
 
-static double number(const cJSON *ticks, int i, const char *key) { return cJSON_GetObjectItem(cJSON_GetArrayItem(ticks, i), key)->valuedouble; }
+static double number(const cJSON *ticks, int i, const char *key) {
+  return cJSON_GetObjectItem(cJSON_GetArrayItem(ticks, i), key)->valuedouble;
+}
 static const char *text_of(const cJSON *ticks, int i, const char *key) {
   return cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(ticks, i), key));
 }
 
 START_TEST(each_row_gives_the_evidence_so_far) {
-  cJSON *root = NULL, *ticks = ticks_of(ONE_CHECK, HEADER "1,100,5,1900,20\n2,100,0,1900,0\n3,0,0,1900,7\n4,100,90,1900,20\n5,100,0,1900,20\n", &root);
+  cJSON *root = NULL,
+        *ticks = ticks_of(ONE_CHECK, HEADER "1,100,5,1900,20\n2,100,0,1900,0\n3,0,0,1900,7\n4,100,90,1900,20\n5,100,0,1900,20\n",
+                          &root);
   mlcm__evalue fail, pass;
   mlcm__evalue_init(&fail, MLCM__SIDE_FAIL, 1.25);
   mlcm__evalue_init(&pass, MLCM__SIDE_PASS, 1.25);
-  static const mlcm_counts counts[] = {{100, 5, 1900, 20}, {100, 0, 1900, 0}, {0, 0, 1900, 7}, {100, 90, 1900, 20}, {100, 0, 1900, 20}};
+  static const mlcm_counts counts[] = {
+      {100, 5, 1900, 20}, {100, 0, 1900, 0}, {0, 0, 1900, 7}, {100, 90, 1900, 20}, {100, 0, 1900, 20}};
   static const char *const verdicts[] = {"inconclusive", "inconclusive", "inconclusive", "fail", "fail"};
   ck_assert_int_eq(cJSON_GetArraySize(ticks), 5);
   for (int i = 0; i < 5; i++) {
@@ -78,12 +83,14 @@ END_TEST
 
 START_TEST(runs_are_separate_even_when_mixed) {
   cJSON *root = NULL;
-  cJSON *ticks = ticks_of(ONE_CHECK, "stable_errors,run,tick,note,candidate_errors,candidate_requests,stable_requests\r\n"
-                                     "5,a,1,x,60,500,500\r\n"
-                                     "5,\"b, \"\"2\"\"\",1,\"two\nlines\",5,500,500\r\n"
-                                     "\r\n"
-                                     "5,a,2,x,5,500,500\r\n"
-                                     "5,\"b, \"\"2\"\"\",2,x,5,500,500", &root);
+  cJSON *ticks = ticks_of(ONE_CHECK,
+                          "stable_errors,run,tick,note,candidate_errors,candidate_requests,stable_requests\r\n"
+                          "5,a,1,x,60,500,500\r\n"
+                          "5,\"b, \"\"2\"\"\",1,\"two\nlines\",5,500,500\r\n"
+                          "\r\n"
+                          "5,a,2,x,5,500,500\r\n"
+                          "5,\"b, \"\"2\"\"\",2,x,5,500,500",
+                          &root);
   ck_assert_int_eq(cJSON_GetArraySize(ticks), 4);
   ck_assert_str_eq(text_of(ticks, 0, "run"), "a");
   ck_assert_str_eq(text_of(ticks, 1, "run"), "b, \"2\"");
@@ -116,8 +123,9 @@ START_TEST(alpha_is_split_as_the_policy_says) {
     char yaml[512];
     double alpha = 0.999 * k / exp(log_e); /* just not enough */
     for (int enough = 0; enough < 2; enough++) {
-      int len = snprintf(yaml, sizeof(yaml), "mlcm: gate/v1\nalpha: %.17g\nchecks:\n  - {name: e, compare: error, tolerate: 1x}\n",
-                         enough ? alpha / 0.998 : alpha);
+      int len =
+          snprintf(yaml, sizeof(yaml), "mlcm: gate/v1\nalpha: %.17g\nchecks:\n  - {name: e, compare: error, tolerate: 1x}\n",
+                   enough ? alpha / 0.998 : alpha);
       for (int i = 1; i < k; i++)
         len += snprintf(yaml + len, sizeof(yaml) - (size_t)len, "  - {name: o%d, compare: outcome.o%d, tolerate: 1x}\n", i, i);
       cJSON *own = NULL;
@@ -133,7 +141,9 @@ END_TEST
 START_TEST(warm_up_and_min_samples_count_the_candidates_requests) {
   cJSON *root = NULL;
   const char *csv = HEADER "1,500,60,500,5\n2,500,60,500,5\n3,500,60,500,5\n";
-  cJSON *ticks = ticks_of("mlcm: gate/v1\nwarm_up: {requests: 400, for: 1h}\nmin_samples: 600\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x}\n", csv, &root);
+  cJSON *ticks = ticks_of("mlcm: gate/v1\nwarm_up: {requests: 400, for: 1h}\nmin_samples: 600\nchecks:\n  - {name: e, compare: "
+                          "error, tolerate: 1.25x}\n",
+                          csv, &root);
   ck_assert(number(ticks, 0, "log_e_fail") == 0);
   ck_assert(number(ticks, 1, "log_e_fail") > log(20));
   ck_assert_str_eq(text_of(ticks, 1, "verdict"), "inconclusive");
@@ -145,7 +155,9 @@ END_TEST
 START_TEST(the_table_ends_with_a_line_for_each_run) {
   char *text = NULL;
   ck_assert_int_eq(replay(ONE_CHECK, "run," HEADER "a,1,500,60,500,5\nb,1,500,5,500,5\n", NULL, &text, NULL), MLCM_OK);
-  ck_assert_msg(strncmp(text, "run                    tick     log E fail     log E pass  verdict\na                         1 ", 90) == 0, "%s", text);
+  ck_assert_msg(
+      strncmp(text, "run                    tick     log E fail     log E pass  verdict\na                         1 ", 90) == 0,
+      "%s", text);
   ck_assert_ptr_nonnull(strstr(text, "\nrun a: fail at tick 1 of 1: 12 % against 1 %, proven after 500 answers (evidence "));
   ck_assert_ptr_nonnull(strstr(text, "\nrun b: inconclusive after 1 ticks: no proof yet, fail "));
   free(text);
@@ -166,19 +178,23 @@ static const struct {
   const char *message;
 } complaints[] = {
     {"", MLCM_PARSE,
-     "ticks.csv: empty; the first line must name the columns tick, candidate_requests, candidate_errors, stable_requests, stable_errors"},
+     "ticks.csv: empty; the first line must name the columns tick, candidate_requests, candidate_errors, stable_requests, "
+     "stable_errors"},
     {"tick,candidate_requests,candidate_errors,stable_requests\n", MLCM_PARSE,
-     "ticks.csv:1: no column 'stable_errors'; the first line must name tick, candidate_requests, candidate_errors, stable_requests, "
+     "ticks.csv:1: no column 'stable_errors'; the first line must name tick, candidate_requests, candidate_errors, "
+     "stable_requests, "
      "stable_errors"},
     {"tick," HEADER, MLCM_PARSE, "ticks.csv:1: column 'tick' stands twice"},
     {HEADER "1,2,3\n", MLCM_PARSE, "ticks.csv:2: 3 fields, 'stable_requests' is missing"},
-    {HEADER "1,10,1,10,1\n\n2,x,1,10,1\n", MLCM_PARSE, "ticks.csv:4: 'candidate_requests' must be a whole number from 0, found 'x'"},
+    {HEADER "1,10,1,10,1\n\n2,x,1,10,1\n", MLCM_PARSE,
+     "ticks.csv:4: 'candidate_requests' must be a whole number from 0, found 'x'"},
     {HEADER "1,10,-1,10,1\n", MLCM_PARSE, "ticks.csv:2: 'candidate_errors' must be a whole number from 0, found '-1'"},
     {HEADER "1,10,1.0,10,1\n", MLCM_PARSE, "ticks.csv:2: 'candidate_errors' must be a whole number from 0, found '1.0'"},
     {HEADER "1,10,,10,1\n", MLCM_PARSE, "ticks.csv:2: 'candidate_errors' must be a whole number from 0, found ''"},
     {HEADER "1,10,11,10,1\n", MLCM_PARSE, "ticks.csv:2: 11 candidate_errors in 10 candidate_requests"},
     {HEADER "1,10,1,10,12\n", MLCM_PARSE, "ticks.csv:2: 12 stable_errors in 10 stable_requests"},
-    {HEADER "1,9999999999999999,1,10,1\n", MLCM_PARSE, "ticks.csv:2: 'candidate_requests' is 9999999999999999, the limit is 1125899906842624"},
+    {HEADER "1,9999999999999999,1,10,1\n", MLCM_PARSE,
+     "ticks.csv:2: 'candidate_requests' is 9999999999999999, the limit is 1125899906842624"},
     {HEADER "1,99999999999999999999,1,10,1\n", MLCM_PARSE,
      "ticks.csv:2: 'candidate_requests' must be a whole number from 0, found '99999999999999999999'"},
     {HEADER "1,\"10,1,10,1\n", MLCM_PARSE, "ticks.csv:2: a quote is never closed"},
@@ -196,13 +212,19 @@ END_TEST
 START_TEST(the_check_to_feed_must_be_clear) {
   mlcm_error err;
   char *json = NULL;
-  ck_assert_int_eq(replay("mlcm: gate/v1\nchecks: [{name: l, compare: latency.p99, tolerate: 2x}]", HEADER, NULL, NULL, &err), MLCM_INVALID_ARGUMENT);
-  ck_assert_str_eq(err.message, "the policy compares neither errors nor an outcome, so these counts are for none of its checks; add one with "
-                                "'compare: error'");
-  ck_assert_int_eq(replay("mlcm: gate/v1\nchecks: [{name: a, compare: outcome.a, tolerate: 2x}, {name: b, compare: outcome.b, tolerate: 2x}]",
-                          HEADER, NULL, NULL, &err), MLCM_INVALID_ARGUMENT);
-  ck_assert_int_eq(replay("mlcm: gate/v1\nchecks: [{name: a, compare: outcome.a, tolerate: 2x}, {name: b, compare: error, tolerate: 2x}]",
-                          HEADER "1,5,0,5,0\n", &json, NULL, &err), MLCM_OK);
+  ck_assert_int_eq(replay("mlcm: gate/v1\nchecks: [{name: l, compare: latency.p99, tolerate: 2x}]", HEADER, NULL, NULL, &err),
+                   MLCM_INVALID_ARGUMENT);
+  ck_assert_str_eq(err.message,
+                   "the policy compares neither errors nor an outcome, so these counts are for none of its checks; add one with "
+                   "'compare: error'");
+  ck_assert_int_eq(
+      replay("mlcm: gate/v1\nchecks: [{name: a, compare: outcome.a, tolerate: 2x}, {name: b, compare: outcome.b, tolerate: 2x}]",
+             HEADER, NULL, NULL, &err),
+      MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(
+      replay("mlcm: gate/v1\nchecks: [{name: a, compare: outcome.a, tolerate: 2x}, {name: b, compare: error, tolerate: 2x}]",
+             HEADER "1,5,0,5,0\n", &json, NULL, &err),
+      MLCM_OK);
   free(json);
 }
 END_TEST

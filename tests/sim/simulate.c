@@ -30,8 +30,8 @@ static const double ALPHA = 0.05;
 static const double PASS_MARGIN = 1.5;
 
 typedef enum traffic { STEADY, SHOCK, INCIDENT, RAMP, ZERO, STICKY_KEY, STICKY_REQUEST } traffic;
-static const char *const traffic_names[] = {"steady", "shock", "incident", "ramp", "zero traffic", "sticky, unit key",
-                                            "sticky, unit request"};
+static const char *const traffic_names[] = {
+    "steady", "shock", "incident", "ramp", "zero traffic", "sticky, unit key", "sticky, unit request"};
 
 /* One row of the table. */
 typedef struct cell {
@@ -248,15 +248,17 @@ static bool show_delay(const cell *c, double power, double delay, int64_t n, uin
   bool ok = fabs(average - delay) <= room && fabs(found - power) <= power_room;
   if (c->ratio == 10 && c->requests == 2000) ok = ok && average <= 5;
   char claim[64];
-  snprintf(claim, sizeof(claim), "designed %.2f (%.0f)%s", power, delay, c->ratio == 10 && c->requests == 2000 ? ", at most 5 ticks" : "");
+  snprintf(claim, sizeof(claim), "designed %.2f (%.0f)%s", power, delay,
+           c->ratio == 10 && c->requests == 2000 ? ", at most 5 ticks" : "");
   return show_row(c, &x, claim, ok);
 }
 
 int main(int argc, char **argv) {
-  static const cell good[] = {{STEADY, 2000, .01, 1, false},    {SHOCK, 2000, .01, 1, false},   {INCIDENT, 2000, .01, 1, false},
-                              {RAMP, 2000, .01, 1, false},      {SHOCK, 200, .01, 1, false},    {INCIDENT, 200, .01, 1, false},
-                              {INCIDENT, 2000, .001, 1, false}, {SHOCK, 200, .001, 1, false},   {ZERO, 20, .05, 1, false},
-                              {ZERO, 2, .1, 1, false},          {STICKY_KEY, 200, .02, 1, false}, {STICKY_REQUEST, 200, .02, 1, false}};
+  static const cell good[] = {
+      {STEADY, 2000, .01, 1, false},    {SHOCK, 2000, .01, 1, false},     {INCIDENT, 2000, .01, 1, false},
+      {RAMP, 2000, .01, 1, false},      {SHOCK, 200, .01, 1, false},      {INCIDENT, 200, .01, 1, false},
+      {INCIDENT, 2000, .001, 1, false}, {SHOCK, 200, .001, 1, false},     {ZERO, 20, .05, 1, false},
+      {ZERO, 2, .1, 1, false},          {STICKY_KEY, 200, .02, 1, false}, {STICKY_REQUEST, 200, .02, 1, false}};
   static const cell border[] = {{SHOCK, 2000, .05, 1.5, true}, {SHOCK, 2000, .01, 1.5, true}, {SHOCK, 2000, .001, 1.5, true},
                                 {SHOCK, 200, .05, 1.5, true},  {SHOCK, 200, .01, 1.5, true},  {SHOCK, 200, .001, 1.5, true}};
   static const struct {
@@ -272,7 +274,8 @@ int main(int argc, char **argv) {
   uint64_t number = 0;
   bool ok = true;
   if (n < 10) return 2;
-  printf("%" PRId64 " rollouts of %d ticks each, alpha %.2g, pass at %.2gx, seed %" PRIu64 "\n", n, TICKS, ALPHA, PASS_MARGIN, base_seed);
+  printf("%" PRId64 " rollouts of %d ticks each, alpha %.2g, pass at %.2gx, seed %" PRIu64 "\n", n, TICKS, ALPHA, PASS_MARGIN,
+         base_seed);
   printf("traffic                 req/t  rate   ratio   fail  (mean tick)  pass  (mean tick)\n");
   for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) ok &= show_false_fail(&good[i], n, base_seed, number++);
   for (size_t i = 0; i < sizeof(border) / sizeof(border[0]); i++) ok &= show_false_pass(&border[i], n, base_seed, number++);
