@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <mlcm/mlcm.h>
 
@@ -159,6 +160,49 @@ static UNUSED counted count(mlcm_endpoint *ep, int64_t version, uint64_t epoch, 
   }
   mlcm__meter_snapshot_free(snapshot);
   return c;
+}
+
+/* ---- Running the models --------------------------------------------------------------------------------------------- */
+
+/* Version k answers k + a + b. */
+static UNUSED mlcm_status ask(mlcm_endpoint *ep, const char *key, float a, float b, float *answer, mlcm_ticket *ticket,
+                              mlcm_error *err) {
+  float row[2] = {a, b};
+  mlcm_input in = mlcm_input_f32(row, 1, 2);
+  mlcm_output out = mlcm_output_f32(answer, 1);
+  return mlcm_endpoint_infer(ep, mlcm_str_of(key), &in, 1, &out, 1, ticket, err);
+}
+
+/* Which version answers, by the answer itself. */
+static UNUSED int64_t answering(mlcm_endpoint *ep, const char *key) {
+  float answer = 0;
+  mlcm_ticket ticket;
+  CHECK_OK(ask(ep, key, 10, 20, &answer, &ticket, err));
+  ck_assert_int_eq((int64_t)answer - 30, ticket.version);
+  return ticket.version;
+}
+
+/* Path of the object that holds the version's first file; freed with free(). */
+static UNUSED char *object_path(fixture *f, const char *ref, char out_sha256[65]) {
+  mlcm_version *version = NULL;
+  CHECK_OK(mlcm_version_get(f->reg, ref, &version, err));
+  strcpy(out_sha256, mlcm_version_file(version, 0).sha256);
+  char name[96];
+  snprintf(name, sizeof name, "objects/%.2s/%s", out_sha256, out_sha256 + 2);
+  mlcm_version_free(version);
+  return test_path(f->dir, name);
+}
+
+/* Changes one byte of the version's file behind the registry's back. */
+static UNUSED void damage(fixture *f, const char *ref, char out_sha256[65]) {
+  size_t len = 0;
+  char *path = object_path(f, ref, out_sha256);
+  char *bytes = test_read_file(path, &len);
+  bytes[len / 2] = (char)(bytes[len / 2] ^ 1);
+  ck_assert_int_eq(chmod(path, 0644), 0);
+  test_write_file(path, bytes, len);
+  free(bytes);
+  free(path);
 }
 
 #endif
