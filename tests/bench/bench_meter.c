@@ -93,6 +93,31 @@ static double count_theirs(void) {
   return (now_ns() - begun) / REQUESTS;
 }
 
+/* ---- Two threads at a time: what shards are for ---------------------------------------------------------------------- */
+
+typedef struct pair {
+  mlcm__meter *meter; /* NULL: the opponent */
+  uint32_t cell;
+  uint32_t outcome;
+  double took;
+} pair;
+
+static void *count_one(void *user) {
+  pair *p = user;
+  p->took = p->meter ? count_ours(p->meter, p->cell, p->outcome) : count_theirs();
+  return NULL;
+}
+
+/* Nanoseconds a request as each thread sees them. */
+static double count_together(pair both) {
+  pair other = both;
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, count_one, &other) != 0) exit(1);
+  count_one(&both);
+  pthread_join(thread, NULL);
+  return (both.took + other.took) / 2;
+}
+
 static double read_back(mlcm_context *ctx, const char *dir) {
   mlcm_error err;
   const double begun = now_ns();
@@ -120,7 +145,7 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
 
 int main(void) {
   char dir[] = "/tmp/mlcm-bench-XXXXXX";
-  double ours[ROUNDS], theirs[ROUNDS], reads[ROUNDS];
+  double ours[ROUNDS], theirs[ROUNDS], ours_2[ROUNDS], theirs_2[ROUNDS], reads[ROUNDS];
   mlcm_context *ctx = NULL;
   mlcm__meter *meter = NULL;
   mlcm__process self;
@@ -137,9 +162,12 @@ int main(void) {
   for (int r = 0; r < ROUNDS; r++) {
     ours[r] = count_ours(meter, cell[r % CELLS], wrong);
     theirs[r] = count_theirs();
+    ours_2[r] = count_together((pair){.meter = meter, .cell = cell[r % CELLS], .outcome = wrong});
+    theirs_2[r] = count_together((pair){.meter = NULL});
     reads[r] = read_back(ctx, dir);
   }
   print_bar("meter: complete plus outcome", "ns", median(ours), median(theirs), 50);
+  print_bar("meter: complete plus outcome, 2 threads", "ns", median(ours_2), median(theirs_2), 50);
   print_bar("meter: read 4 cells of one process", "us", median(reads), 0, 2000);
   mlcm__meter_close(meter);
   mlcm_context_free(ctx);
