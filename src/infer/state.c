@@ -54,12 +54,10 @@ static void *give_output(mlcm_call *call, size_t i, mlcm_dtype dtype, int32_t ra
     (void)mlcm__fail(err, MLCM_LIMIT, "the result has %d dimensions, at most %d are supported", (int)rank, MLCM_MAX_RANK);
     return NULL;
   }
-  for (int32_t d = 0; d < rank; d++) {
-    next.shape[d] = shape[d];
-    if (shape[d] < 0 || __builtin_mul_overflow(next.count, shape[d], &next.count)) {
-      (void)mlcm__fail(err, MLCM_LIMIT, "dimension %d of the result is %lld, which is out of range", (int)d, (long long)shape[d]);
-      return NULL;
-    }
+  for (int32_t d = 0; d < rank; d++) next.shape[d] = shape[d];
+  if (!mlcm__shape_count(rank, next.shape, &next.count)) {
+    (void)mlcm__fail(err, MLCM_LIMIT, "the result has a dimension or a number of elements that is out of range");
+    return NULL;
   }
   if (check_size(s, next.count, mlcm_dtype_size(dtype), &bytes, err)) return NULL;
   if (grow(s->session->ctx, &s->slots[v->slot], bytes, err)) return NULL;

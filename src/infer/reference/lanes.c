@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lanes.c - elements of any number type into double or int64 lanes and back.
+ */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "infer/reference/reference.h"
+
+int mlcm__lane_kind(mlcm_dtype dtype) {
+  switch (dtype) {
+  case MLCM_F16:
+  case MLCM_BF16:
+  case MLCM_F32:
+  case MLCM_F64: return MLCM__LANE_F;
+  case MLCM_BOOL:
+  case MLCM_I8:
+  case MLCM_I16:
+  case MLCM_I32:
+  case MLCM_I64: return MLCM__LANE_I;
+  case MLCM_STRING: return MLCM__LANE_S;
+  default: return MLCM__LANE_U;
+  }
+}
+
+/* ---- Half precision ---- */
+
+static double half_to_f64(uint16_t bits) {
+  int exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  double value = exponent == 31 ? (fraction != 0 ? NAN : INFINITY)
+                 : exponent == 0 ? ldexp(fraction, -24)
+                                 : ldexp(1024 + fraction, exponent - 25);
+  return (bits & 0x8000) != 0 ? -value : value;
+}
+
+static double bfloat_to_f64(uint16_t bits) {
+  uint32_t wide = (uint32_t)bits << 16;
+  float value;
+  memcpy(&value, &wide, sizeof value);
+  return (double)value;
+}
+
+/* Rounds to a multiple of the format's last place, nearest even (rint's mode), then packs. */
+static uint16_t f64_to_half(double value) {
+  uint16_t sign = signbit(value) ? 0x8000 : 0;
+  double size = fabs(value);
+  int exponent = 0;
+  if (isnan(value)) return 0x7e00;
+  if (size == 0) return sign;
+  (void)frexp(size, &exponent); /* size = m * 2^exponent, m in [0.5, 1) */
+  int last_place = (exponent < -13 ? -13 : exponent) - 11;
+  double units = isinf(size) ? 0 : rint(ldexp(size, -last_place));
+  if (isinf(size) || ldexp(units, last_place) > 65504.0) return (uint16_t)(sign | 0x7c00);
+  uint32_t whole = (uint32_t)units;
+  uint32_t biased = (uint32_t)(last_place + 24); /* exponent field less one for normal numbers, 0 for subnormal ones */
+  return (uint16_t)(sign | ((biased << 10) + whole));
+}
+
+static uint16_t f64_to_bfloat(double value) {
+  float narrow = (float)value;
+  uint32_t bits;
+  memcpy(&bits, &narrow, sizeof bits);
+  if (isnan(value)) return (uint16_t)((bits >> 16) | 0x40);
+  bits += 0x7fff + ((bits >> 16) & 1);
+  return (uint16_t)(bits >> 16);
+}
+
+/* ---- Loading ---- */
+
+#define LOAD(type, convert)                                                                                                              \
+  do {                                                                                                                                   \
+    const type *from = (const type *)t->data + at;                                                                                       \
+    for (int64_t i = 0; i < n; i++) out[i] = convert(from[i * step]);                                                                    \
+  } while (0)
+
+#define AS_F64(x) ((double)(x))
+#define AS_I64(x) ((int64_t)(x))
+#define AS_BOOL(x) ((x) != 0)
+
+void mlcm__load_f64(double *out, const mlcm_tensor *t, int64_t at, int64_t step, int64_t n) {
+  switch (t->dtype) {
+  case MLCM_F32: LOAD(float, AS_F64); break;
+  case MLCM_F64: LOAD(double, AS_F64); break;
+  case MLCM_F16: LOAD(uint16_t, half_to_f64); break;
+  case MLCM_BF16: LOAD(uint16_t, bfloat_to_f64); break;
+  case MLCM_BOOL: LOAD(uint8_t, AS_BOOL); break;
+  case MLCM_U8: LOAD(uint8_t, AS_F64); break;
+  case MLCM_U16: LOAD(uint16_t, AS_F64); break;
+  case MLCM_U32: LOAD(uint32_t, AS_F64); break;
+  case MLCM_U64: LOAD(uint64_t, AS_F64); break;
+  case MLCM_I8: LOAD(int8_t, AS_F64); break;
+  case MLCM_I16: LOAD(int16_t, AS_F64); break;
+  case MLCM_I32: LOAD(int32_t, AS_F64); break;
+  case MLCM_I64: LOAD(int64_t, AS_F64); break;
+  default: assert(n < 0); break; /* strings are no numbers: callers check */
+  }
+}
+
+void mlcm__load_i64(int64_t *out, const mlcm_tensor *t, int64_t at, int64_t step, int64_t n) {
+  switch (t->dtype) {
+  case MLCM_BOOL: LOAD(uint8_t, AS_BOOL); break;
+  case MLCM_U8: LOAD(uint8_t, AS_I64); break;
+  case MLCM_U16: LOAD(uint16_t, AS_I64); break;
+  case MLCM_U32: LOAD(uint32_t, AS_I64); break;
+  case MLCM_U64: LOAD(uint64_t, AS_I64); break;
+  case MLCM_I8: LOAD(int8_t, AS_I64); break;
+  case MLCM_I16: LOAD(int16_t, AS_I64); break;
+  case MLCM_I32: LOAD(int32_t, AS_I64); break;
+  case MLCM_I64: LOAD(int64_t, AS_I64); break;
+  default: assert(n < 0); break; /* callers check */
+  }
+}
+
+void mlcm__load(mlcm__lanes *out, const mlcm_tensor *t, int64_t at, int64_t step, int64_t n) {
+  assert(n <= MLCM__BLOCK);
+  if (mlcm__lane_kind(t->dtype) == MLCM__LANE_F) mlcm__load_f64(out->f, t, at, step, n);
+  else mlcm__load_i64(out->i, t, at, step, n);
+}
+
+/* ---- Storing ---- */
+
+#define STORE(type, convert)                                                                                                             \
+  do {                                                                                                                                   \
+    type *to = (type *)data + at;                                                                                                        \
+    for (int64_t i = 0; i < n; i++) to[i] = (type)convert(in[i]);                                                                        \
+  } while (0)
+
+void mlcm__store_f64(mlcm_dtype dtype, void *data, int64_t at, const double *in, int64_t n) {
+  switch (dtype) {
+  case MLCM_F32: STORE(float, ); break;
+  case MLCM_F64: STORE(double, ); break;
+  case MLCM_F16: STORE(uint16_t, f64_to_half); break;
+  case MLCM_BF16: STORE(uint16_t, f64_to_bfloat); break;
+  default: assert(n < 0); break; /* callers check */
+  }
+}
+
+void mlcm__store_i64(mlcm_dtype dtype, void *data, int64_t at, const int64_t *in, int64_t n) {
+  switch (dtype) {
+  case MLCM_BOOL: STORE(uint8_t, AS_BOOL); break;
+  case MLCM_U8: STORE(uint8_t, ); break;
+  case MLCM_U16: STORE(uint16_t, ); break;
+  case MLCM_U32: STORE(uint32_t, ); break;
+  case MLCM_U64: STORE(uint64_t, ); break;
+  case MLCM_I8: STORE(int8_t, ); break;
+  case MLCM_I16: STORE(int16_t, ); break;
+  case MLCM_I32: STORE(int32_t, ); break;
+  case MLCM_I64: STORE(int64_t, ); break;
+  default: assert(n < 0); break; /* callers check */
+  }
+}
+
+void mlcm__store(mlcm_dtype dtype, void *data, int64_t at, const mlcm__lanes *in, int64_t n) {
+  if (mlcm__lane_kind(dtype) == MLCM__LANE_F) mlcm__store_f64(dtype, data, at, in->f, n);
+  else mlcm__store_i64(dtype, data, at, in->i, n);
+}
+
+static int64_t clamp_to(double value, double low, double high) {
+  return value <= low ? (int64_t)low : value >= high ? (int64_t)high : (int64_t)value;
+}
+
+int64_t mlcm__f64_to_int(mlcm_dtype dtype, double value) {
+  if (isnan(value)) return 0;
+  switch (dtype) {
+  case MLCM_BOOL: return value != 0;
+  case MLCM_U8: return clamp_to(value, 0, UINT8_MAX);
+  case MLCM_U16: return clamp_to(value, 0, UINT16_MAX);
+  case MLCM_U32: return clamp_to(value, 0, UINT32_MAX);
+  case MLCM_I8: return clamp_to(value, INT8_MIN, INT8_MAX);
+  case MLCM_I16: return clamp_to(value, INT16_MIN, INT16_MAX);
+  case MLCM_I32: return clamp_to(value, INT32_MIN, INT32_MAX);
+  case MLCM_U64: return value <= 0 ? 0 : value >= 0x1p64 ? (int64_t)UINT64_MAX : (int64_t)(uint64_t)value;
+  default: return value <= -0x1p63 ? INT64_MIN : value >= 0x1p63 ? INT64_MAX : (int64_t)value;
+  }
+}
