@@ -84,7 +84,8 @@ enum {
 typedef int32_t mlcm_expire_action;
 enum { MLCM_EXPIRE_ROLLBACK = 1, MLCM_EXPIRE_HOLD = 2 };
 
-/* Counts of one stratum (one routing epoch within one tick): bad events among trials on both sides. 0 <= bad <= n <= MLCM_GATE_MAX_COUNT. */
+/* Counts of one stratum (one routing epoch within one tick): bad events among trials on both sides.
+ * 0 <= bad <= n <= MLCM_GATE_MAX_COUNT. */
 typedef struct mlcm_counts {
   int64_t candidate_n;
   int64_t candidate_bad;
@@ -203,10 +204,10 @@ typedef struct mlcm_observation {
 } mlcm_observation;
 
 /* The traffic of one routing epoch in one tick, for the checks on the evidence itself. The sample-ratio check asks whether the
- * candidate's share of reports is its share of what was routed in the epoch; both count the same units. */
+ * candidate's share of reports is its share of what is routed in the epoch; both count the same units. */
 typedef struct mlcm_traffic {
-  int64_t candidate_routed;   /* units routed in this routing epoch so far, all its ticks together */
-  int64_t stable_routed;
+  int64_t candidate_routed; /* units routed in this routing epoch so far, all its ticks together; where routing is random by a known */
+  int64_t stable_routed;    /* weight, any two numbers in that proportion, which is exact. 0: the check is skipped */
   int64_t candidate_reported; /* units of this epoch reported since the last tick, however late */
   int64_t stable_reported;
   mlcm_counts requests;       /* every request completed since the last tick and whether it failed, whatever the unit */
