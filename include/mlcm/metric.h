@@ -79,8 +79,8 @@ typedef struct mlcm_source {
  * slowest. For one-off gates; a rollout uses a background sampler instead.
  *   sources, out  [n]; n may be 0. Every out[i] is set on success.
  * A source that does not answer, or not usably, is a measurement (see the table above), not a failure.
- * MLCM_INVALID_ARGUMENT: a NULL pointer; a source whose url is missing, malformed or not http or https, with a negative time or a non-zero reserved
- *                        member; more than 256 sources. The message names the index.
+ * MLCM_INVALID_ARGUMENT: a NULL pointer; a source whose url is missing, malformed or not http or https, with a negative time or a
+ * non-zero reserved member; more than 256 sources. The message names the index.
  * MLCM_NO_MEMORY, MLCM_INTERNAL (the HTTP client cannot go on). Out is unchanged on failure.
  * Thread-safe. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_measure(mlcm_context *ctx, const mlcm_source *sources, size_t n, mlcm_measurement *out,

@@ -22,21 +22,18 @@ enum { UPPER_OFFSET = MLCM__HISTOGRAM_ZERO_INDEX - 1, EXPONENT_BIAS = 1023, MAX_
 /* Mantissa bits of 2^(j/32), j = 0 .. 31, rounded to nearest, and an end that no mantissa reaches. Prometheus' constants
  * lie up to three units in the last place below these; no whole number of nanoseconds falls between (tests/metric). */
 static const uint64_t boundary[PER_OCTAVE + 1] = {
-    0x0000000000000, 0x059b0d3158574, 0x0b5586cf9890f, 0x11301d0125b51,
-    0x172b83c7d517b, 0x1d4873168b9aa, 0x2387a6e756238, 0x29e9df51fdee1,
-    0x306fe0a31b715, 0x371a7373aa9cb, 0x3dea64c123422, 0x44e086061892d,
-    0x4bfdad5362a27, 0x5342b569d4f82, 0x5ab07dd485429, 0x6247eb03a5585,
-    0x6a09e667f3bcd, 0x71f75e8ec5f74, 0x7a11473eb0187, 0x82589994cce13,
-    0x8ace5422aa0db, 0x93737b0cdc5e5, 0x9c49182a3f090, 0xa5503b23e255d,
-    0xae89f995ad3ad, 0xb7f76f2fb5e47, 0xc199bdd85529c, 0xcb720dcef9069,
-    0xd5818dcfba487, 0xdfc97337b9b5f, 0xea4afa2a490da, 0xf50765b6e4540,
-    UINT64_MAX,
+    0x0000000000000, 0x059b0d3158574, 0x0b5586cf9890f, 0x11301d0125b51, 0x172b83c7d517b, 0x1d4873168b9aa, 0x2387a6e756238,
+    0x29e9df51fdee1, 0x306fe0a31b715, 0x371a7373aa9cb, 0x3dea64c123422, 0x44e086061892d, 0x4bfdad5362a27, 0x5342b569d4f82,
+    0x5ab07dd485429, 0x6247eb03a5585, 0x6a09e667f3bcd, 0x71f75e8ec5f74, 0x7a11473eb0187, 0x82589994cce13, 0x8ace5422aa0db,
+    0x93737b0cdc5e5, 0x9c49182a3f090, 0xa5503b23e255d, 0xae89f995ad3ad, 0xb7f76f2fb5e47, 0xc199bdd85529c, 0xcb720dcef9069,
+    0xd5818dcfba487, 0xdfc97337b9b5f, 0xea4afa2a490da, 0xf50765b6e4540, UINT64_MAX,
 };
 
 /* How many boundaries lie below the start of each slice. */
 static const uint8_t below_slice[64] = {
-    0, 1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 8, 9, 10, 10, 11, 11, 12, 13, 13, 14, 14, 15, 15, 16, 16, 17, 17, 18, 18, 19,
-    19, 20, 20, 21, 21, 22, 22, 22, 23, 23, 24, 24, 25, 25, 26, 26, 26, 27, 27, 28, 28, 28, 29, 29, 30, 30, 30, 31, 31, 31, 32, 32,
+    0,  1,  2,  3,  3,  4,  5,  5,  6,  7,  7,  8,  8,  9,  10, 10, 11, 11, 12, 13, 13, 14,
+    14, 15, 15, 16, 16, 17, 17, 18, 18, 19, 19, 20, 20, 21, 21, 22, 22, 22, 23, 23, 24, 24,
+    25, 25, 26, 26, 26, 27, 27, 28, 28, 28, 29, 29, 30, 30, 30, 31, 31, 31, 32, 32,
 };
 
 /* The smallest k with 2^(k/32) >= value, for a positive normal value. */
@@ -77,9 +74,12 @@ void mlcm__histogram_record_ns(mlcm__histogram *h, int64_t latency_ns) {
     h->invalid++;
     return;
   }
-  if (b == MLCM__HISTOGRAM_UNDERFLOW) h->underflow++;
-  else if (b == MLCM__HISTOGRAM_OVERFLOW) h->overflow++;
-  else h->bucket[b]++;
+  if (b == MLCM__HISTOGRAM_UNDERFLOW)
+    h->underflow++;
+  else if (b == MLCM__HISTOGRAM_OVERFLOW)
+    h->overflow++;
+  else
+    h->bucket[b]++;
   h->count++;
   h->sum_ns += (uint64_t)latency_ns;
 }

@@ -37,9 +37,7 @@ typedef struct mlcm__histogram {
 int32_t mlcm__histogram_bucket(double seconds);
 
 /* The same for a duration: the value is latency_ns / 1e9 rounded to the nearest double. */
-static inline int32_t mlcm__histogram_bucket_ns(int64_t latency_ns) {
-  return mlcm__histogram_bucket((double)latency_ns / 1e9);
-}
+static inline int32_t mlcm__histogram_bucket_ns(int64_t latency_ns) { return mlcm__histogram_bucket((double)latency_ns / 1e9); }
 
 /* Upper end of a bucket in seconds, 2^((bucket-639)/32) rounded to nearest. UNDERFLOW: 2^-20. OVERFLOW: +Inf. */
 double mlcm__histogram_upper(int32_t bucket);

@@ -57,17 +57,21 @@ static keyset_header make_header(void) {
 static mlcm_status check_part(const char *what, const char *part, mlcm_error *err) {
   const size_t n = strspn(part, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
   if (n > 0 && n <= NAME_MAX_BYTES && part[n] == 0) return MLCM_OK;
-  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "key set: %s '%.110s' must have 1 to %d of A-Z a-z 0-9 _ . -", what, part, NAME_MAX_BYTES);
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "key set: %s '%.110s' must have 1 to %d of A-Z a-z 0-9 _ . -", what, part,
+                    NAME_MAX_BYTES);
 }
 
 /* "keys+<rollout>+<signal>": the plus is in neither part, so that no two pairs share a file. */
-static void file_name(const char *rollout, const char *signal, char out[256]) { snprintf(out, 256, "keys+%s+%s", rollout, signal); }
+static void file_name(const char *rollout, const char *signal, char out[256]) {
+  snprintf(out, 256, "keys+%s+%s", rollout, signal);
+}
 
 static mlcm_status check_file(const mlcm__mapped *m, const char *name, mlcm_error *err) {
   const keyset_header want = make_header();
   if (m->base && m->size_bytes == FILE_BYTES && memcmp(m->base, &want, sizeof want) == 0) return MLCM_OK;
-  return mlcm__fail(err, MLCM_CORRUPT, "%s: is not a key set of this format (%zu bytes, expected %d); move it away, keys may then count again",
-                    name, m->size_bytes, FILE_BYTES);
+  return mlcm__fail(err, MLCM_CORRUPT,
+                    "%s: is not a key set of this format (%zu bytes, expected %d); move it away, keys may then count again", name,
+                    m->size_bytes, FILE_BYTES);
 }
 
 static mlcm_status make(mlcm_context *ctx, const char *run_dir, const char *name, mlcm__mapped *out, mlcm_error *err) {
@@ -107,8 +111,10 @@ mlcm_status mlcm__keyset_open(mlcm_context *ctx, const char *run_dir, const char
   set->ctx = mlcm__context_retain(ctx);
   set->map = MLCM__MAPPED_NONE;
   st = open_or_make(ctx, run_dir, name, &set->map, err);
-  if (!st) *out = set;
-  else mlcm__keyset_close(set);
+  if (!st)
+    *out = set;
+  else
+    mlcm__keyset_close(set);
   return st;
 }
 
@@ -121,7 +127,8 @@ void mlcm__keyset_close(mlcm__keyset *set) {
 }
 
 bool mlcm__keyset_first(mlcm__keyset *set, uint64_t key_hash) {
-  /* The hash also decides the routing. Mixing it keeps the bits independent of the arm, so that a collision takes from both alike. */
+  /* The hash also decides the routing. Mixing it keeps the bits independent of the arm, so that a collision takes from both
+   * alike. */
   uint64_t h = key_hash * UINT64_C(0x9e3779b97f4a7c15);
   h ^= h >> 29;
   h *= UINT64_C(0xbf58476d1ce4e5b9);

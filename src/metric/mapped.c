@@ -87,8 +87,10 @@ mlcm_status mlcm__mapped_make(mlcm_context *ctx, const mlcm__mapped_spec *spec, 
   st = fill(ctx, spec, mode, unfinished, &m, err);
   if (!st) {
     const int bad = ctx->io.link(ctx->io.user, unfinished, path);
-    if (bad == -EEXIST) st = mlcm__fail(err, MLCM_ALREADY_EXISTS, "%s: is there already", path);
-    else if (bad < 0) st = mlcm__fail_errno(err, bad, "%s: cannot put the file in place", path);
+    if (bad == -EEXIST)
+      st = mlcm__fail(err, MLCM_ALREADY_EXISTS, "%s: is there already", path);
+    else if (bad < 0)
+      st = mlcm__fail_errno(err, bad, "%s: cannot put the file in place", path);
   }
   if (m.fd >= 0) ctx->io.unlink(ctx->io.user, unfinished); /* left behind by a failure: swept later */
   if (!st) {
@@ -102,7 +104,8 @@ done:
   return st;
 }
 
-static mlcm_status open_path(mlcm_context *ctx, const char *path, bool writable, size_t min_bytes, mlcm__mapped *m, mlcm_error *err) {
+static mlcm_status open_path(mlcm_context *ctx, const char *path, bool writable, size_t min_bytes, mlcm__mapped *m,
+                             mlcm_error *err) {
   mlcm_file_info info;
   const int fd = ctx->io.open(ctx->io.user, path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
   if (fd < 0) return mlcm__fail_errno(err, fd, "%s: cannot open", path);

@@ -11,8 +11,8 @@
  * only VALUE and PARTIAL have: set it afterwards. */
 void mlcm__measurement_set(mlcm_measurement *m, mlcm_measurement_kind kind, const char *format, ...) MLCM_PRINTF(3, 4);
 
-/* *m as seen later: turns into STALE when its sample is then older than max_age_ns. `age_ns` is how old the sample was when it was
- * taken, `waited_ns` the time since then by the monotonic clock. */
+/* *m as seen later: turns into STALE when its sample is then older than max_age_ns. `age_ns` is how old the sample was when it
+ * was taken, `waited_ns` the time since then by the monotonic clock. */
 void mlcm__measurement_age(mlcm_measurement *m, int64_t age_ns, int64_t waited_ns, int64_t max_age_ns);
 
 #endif

@@ -75,11 +75,13 @@ mlcm_status mlcm__meter_outcome_index(mlcm__meter *meter, const char *name, uint
     pthread_mutex_lock(&meter->mutex);
     i = find_name(first, name);
     const uint32_t n_files = atomic_load(&meter->n_files);
-    for (uint32_t f = n_files; f-- > 0 && i < MLCM__METER_OUTCOMES;) write_name(&meter->files[f], i, name); /* the first one last */
+    for (uint32_t f = n_files; f-- > 0 && i < MLCM__METER_OUTCOMES;)
+      write_name(&meter->files[f], i, name); /* the first one last */
     pthread_mutex_unlock(&meter->mutex);
   }
   if (i >= MLCM__METER_OUTCOMES) {
-    return mlcm__fail(err, MLCM_LIMIT, "outcome '%s': this process already reports %d kinds of outcome for the endpoint, the most there can be",
+    return mlcm__fail(err, MLCM_LIMIT,
+                      "outcome '%s': this process already reports %d kinds of outcome for the endpoint, the most there can be",
                       name, MLCM__METER_OUTCOMES);
   }
   *out_index = i;
@@ -114,12 +116,13 @@ static uint32_t free_slot(const mlcm__meter_file *file) {
   return i;
 }
 
-/* Adds a file with room to the meter. Under the mutex, or before anybody else has the meter. A file that an earlier handle of this
- * process left with other outcome names is passed over. */
+/* Adds a file with room to the meter. Under the mutex, or before anybody else has the meter. A file that an earlier handle of
+ * this process left with other outcome names is passed over. */
 static mlcm_status add_file(mlcm__meter *meter, mlcm_error *err) {
   const uint32_t n = atomic_load(&meter->n_files);
   if (n == MLCM__METER_FILES) {
-    return mlcm__fail(err, MLCM_LIMIT, "meter of endpoint %016" PRIx64 ": all %d cells of this process are taken; close and open it",
+    return mlcm__fail(err, MLCM_LIMIT,
+                      "meter of endpoint %016" PRIx64 ": all %d cells of this process are taken; close and open it",
                       meter->endpoint_id, MLCM__METER_FILES * MLCM__METER_CELLS);
   }
   mlcm__meter_file_id id = {.endpoint_id = meter->endpoint_id, .process = meter->process};
@@ -204,8 +207,10 @@ mlcm_status mlcm__meter_open(mlcm_context *ctx, const char *run_dir, uint64_t en
   pthread_mutex_init(&meter->mutex, NULL);
   meter->run_dir = mlcm__strdup(ctx, run_dir);
   mlcm_status st = meter->run_dir ? add_file(meter, err) : mlcm__fail_memory(err, strlen(run_dir) + 1);
-  if (!st) *out = meter;
-  else mlcm__meter_close(meter);
+  if (!st)
+    *out = meter;
+  else
+    mlcm__meter_close(meter);
   return st;
 }
 
@@ -262,10 +267,14 @@ void mlcm__meter_route(mlcm__meter *meter, uint32_t cell, mlcm__scope scope) { a
 void mlcm__meter_complete(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, int64_t latency_ns, bool ok) {
   mlcm__scope_block *block = block_of(meter, cell, scope);
   const int32_t b = mlcm__histogram_bucket_ns(latency_ns);
-  if (b >= 0 && b < MLCM__HISTOGRAM_BUCKETS) add(&block->bucket[b], 1);
-  else if (b == MLCM__HISTOGRAM_UNDERFLOW) add(&block->underflow, 1);
-  else if (b == MLCM__HISTOGRAM_OVERFLOW) add(&block->overflow, 1);
-  else add(&block->invalid, 1);
+  if (b >= 0 && b < MLCM__HISTOGRAM_BUCKETS)
+    add(&block->bucket[b], 1);
+  else if (b == MLCM__HISTOGRAM_UNDERFLOW)
+    add(&block->underflow, 1);
+  else if (b == MLCM__HISTOGRAM_OVERFLOW)
+    add(&block->overflow, 1);
+  else
+    add(&block->invalid, 1);
   if (b != MLCM__HISTOGRAM_INVALID) add(&block->sum_ns, (uint64_t)latency_ns);
   if (!ok) add(&block->errors, 1);
 }
@@ -273,9 +282,12 @@ void mlcm__meter_complete(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, 
 void mlcm__meter_outcome(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, uint32_t outcome, double value) {
   assert(outcome < MLCM__METER_OUTCOMES);
   mlcm__outcome_block *block = &block_of(meter, cell, scope)->outcome[outcome];
-  if (value == 0) add(&block->zero, 1);
-  else if (value == 1) add(&block->one, 1);
-  else if (!isfinite(value)) add(&block->invalid, 1);
+  if (value == 0)
+    add(&block->zero, 1);
+  else if (value == 1)
+    add(&block->one, 1);
+  else if (!isfinite(value))
+    add(&block->invalid, 1);
   else {
     add_double(&block->other_sum, value);
     add(&block->other, 1);

@@ -2,9 +2,9 @@
  *
  * meter.h - what a serving process counts, in memory-mapped files that other processes read and that survive a kill.
  *
- * One process and endpoint has one file (more when 128 cells are not enough) in the registry's run/ folder; docs/formats-metric.md
- * has the layout. A cell holds the counters of one (version, routing epoch). Within a cell a shard is picked by CPU, within a
- * shard a block by scope. All counters only grow; a reader takes differences.
+ * One process and endpoint has one file (more when 128 cells are not enough) in the registry's run/ folder;
+ * docs/formats-metric.md has the layout. A cell holds the counters of one (version, routing epoch). Within a cell a shard is
+ * picked by CPU, within a shard a block by scope. All counters only grow; a reader takes differences.
  *
  *   mlcm__meter_cell(meter, version, epoch, &cell, err);           once a routing table
  *   mlcm__meter_route(meter, cell, scope);                         the request path: no lock, no allocation
@@ -24,11 +24,11 @@
 #include "metric/process.h"
 
 enum {
-  MLCM__METER_OUTCOMES = 8,           /* kinds of outcome a process can report for an endpoint */
-  MLCM__METER_OUTCOME_NAME = 48,      /* with the closing NUL: names have 1 to 47 of A-Z a-z 0-9 _ . - */
-  MLCM__METER_CELLS = 128,            /* a file */
-  MLCM__METER_FILES = 64,             /* a process and endpoint: 8,192 cells */
-  MLCM__SNAPSHOT_OUTCOMES = 32        /* different names over all processes */
+  MLCM__METER_OUTCOMES = 8,      /* kinds of outcome a process can report for an endpoint */
+  MLCM__METER_OUTCOME_NAME = 48, /* with the closing NUL: names have 1 to 47 of A-Z a-z 0-9 _ . - */
+  MLCM__METER_CELLS = 128,       /* a file */
+  MLCM__METER_FILES = 64,        /* a process and endpoint: 8,192 cells */
+  MLCM__SNAPSHOT_OUTCOMES = 32   /* different names over all processes */
 };
 
 typedef enum mlcm__scope {

@@ -83,24 +83,28 @@ static mlcm_status check_header(const mlcm__mapped *m, const char *name, mlcm_er
   mlcm__meter_header h;
   memcpy(&h, m->base, sizeof h);
   if (memcmp(h.magic, MLCM__METER_MAGIC, sizeof h.magic) != 0) {
-    return mlcm__fail(err, MLCM_CORRUPT, "%s: is not a meter file: it does not begin with '" MLCM__METER_MAGIC "'; move it away", name);
+    return mlcm__fail(err, MLCM_CORRUPT, "%s: is not a meter file: it does not begin with '" MLCM__METER_MAGIC "'; move it away",
+                      name);
   }
   if (h.byte_order != MLCM__METER_BYTE_ORDER) {
     return mlcm__fail(err, MLCM_CORRUPT, "%s: was written by a machine of another byte order; move it away", name);
   }
   if (h.checksum != header_checksum(&h)) {
-    return mlcm__fail(err, MLCM_CORRUPT, "%s: the header changed: its checksum is %016" PRIx64 ", it says %016" PRIx64 "; move it away",
-                      name, header_checksum(&h), h.checksum);
+    return mlcm__fail(err, MLCM_CORRUPT,
+                      "%s: the header changed: its checksum is %016" PRIx64 ", it says %016" PRIx64 "; move it away", name,
+                      header_checksum(&h), h.checksum);
   }
   if (h.format > MLCM__METER_FORMAT) {
-    return mlcm__fail(err, MLCM_NEWER_FORMAT, "%s: has format %" PRIu32 ", this library reads up to %d; update it", name, h.format,
-                      MLCM__METER_FORMAT);
+    return mlcm__fail(err, MLCM_NEWER_FORMAT, "%s: has format %" PRIu32 ", this library reads up to %d; update it", name,
+                      h.format, MLCM__METER_FORMAT);
   }
   const bool sane = h.shards > 0 && h.shards <= MLCM__METER_MAX_SHARDS && (h.shards & (h.shards - 1)) == 0 &&
                     h.cells == MLCM__METER_CELLS && h.shard_bytes == MLCM__METER_SHARD_BYTES;
   if (!sane || m->size_bytes != file_bytes(h.shards)) {
-    return mlcm__fail(err, MLCM_CORRUPT, "%s: has %zu bytes, its header says %" PRIu32 " cells of %" PRIu32 " shards of %" PRIu32
-                      " bytes; move it away", name, m->size_bytes, h.cells, h.shards, h.shard_bytes);
+    return mlcm__fail(err, MLCM_CORRUPT,
+                      "%s: has %zu bytes, its header says %" PRIu32 " cells of %" PRIu32 " shards of %" PRIu32
+                      " bytes; move it away",
+                      name, m->size_bytes, h.cells, h.shards, h.shard_bytes);
   }
   return MLCM_OK;
 }
@@ -118,9 +122,12 @@ static mlcm_status take_up(mlcm_context *ctx, const char *run_dir, const char *n
   mlcm__mapped m = MLCM__MAPPED_NONE;
   mlcm_status st = mlcm__mapped_open(ctx, run_dir, name, true, MLCM__METER_FIRST_CELL, &m, err);
   if (st) return st;
-  if (!mlcm__mapped_lock(ctx, &m)) st = MLCM_BUSY;
-  else if (never_finished(&m)) st = mlcm__fail(err, MLCM_CORRUPT, "%s: has no header; move it away", name);
-  else st = check_header(&m, name, err);
+  if (!mlcm__mapped_lock(ctx, &m))
+    st = MLCM_BUSY;
+  else if (never_finished(&m))
+    st = mlcm__fail(err, MLCM_CORRUPT, "%s: has no header; move it away", name);
+  else
+    st = check_header(&m, name, err);
   if (!st) {
     *out = file_of(&m);
     return MLCM_OK;
@@ -166,7 +173,8 @@ mlcm_status mlcm__meter_file_take(mlcm_context *ctx, const char *run_dir, const 
     }
     next.number++;
   }
-  return mlcm__fail(err, MLCM_LIMIT, "%s: this process has %d meter files of one endpoint open; close handles", run_dir, MOST_NUMBERS);
+  return mlcm__fail(err, MLCM_LIMIT, "%s: this process has %d meter files of one endpoint open; close handles", run_dir,
+                    MOST_NUMBERS);
 }
 
 mlcm_status mlcm__meter_file_reserve(const mlcm__meter_file *file, uint32_t slot, mlcm_error *err) {
@@ -174,7 +182,8 @@ mlcm_status mlcm__meter_file_reserve(const mlcm__meter_file *file, uint32_t slot
   return mlcm__mapped_reserve(&file->map, MLCM__METER_FIRST_CELL + slot * bytes, bytes, "meter cell", err);
 }
 
-mlcm_status mlcm__meter_file_map(mlcm_context *ctx, const char *run_dir, const char *name, mlcm__meter_file *out, mlcm_error *err) {
+mlcm_status mlcm__meter_file_map(mlcm_context *ctx, const char *run_dir, const char *name, mlcm__meter_file *out,
+                                 mlcm_error *err) {
   mlcm__mapped m = MLCM__MAPPED_NONE;
   const mlcm__meter_file none = {.map = MLCM__MAPPED_NONE};
   mlcm_error why;
@@ -194,7 +203,9 @@ mlcm_status mlcm__meter_file_map(mlcm_context *ctx, const char *run_dir, const c
     return MLCM_OK;
   }
   st = check_header(&m, name, err);
-  if (!st) *out = file_of(&m);
-  else mlcm__mapped_close(ctx, &m);
+  if (!st)
+    *out = file_of(&m);
+  else
+    mlcm__mapped_close(ctx, &m);
   return st;
 }

@@ -33,7 +33,8 @@ enum {
 #define MLCM__METER_MAGIC "mlcmmetr"
 
 typedef _Atomic uint64_t mlcm__counter;
-static_assert(sizeof(mlcm__counter) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "counters are shared by processes: no lock may hide in them");
+static_assert(sizeof(mlcm__counter) == 8 && ATOMIC_LLONG_LOCK_FREE == 2,
+              "counters are shared by processes: no lock may hide in them");
 
 /* Fixed when the file is made; never changes afterwards. */
 typedef struct mlcm__meter_header {
@@ -117,7 +118,8 @@ mlcm_status mlcm__meter_file_take(mlcm_context *ctx, const char *run_dir, const 
 
 /* Maps a file for reading. out->map.base is NULL when it is gone or was never finished (the latter is logged). MLCM_CORRUPT,
  * MLCM_NEWER_FORMAT name the file. */
-mlcm_status mlcm__meter_file_map(mlcm_context *ctx, const char *run_dir, const char *name, mlcm__meter_file *out, mlcm_error *err);
+mlcm_status mlcm__meter_file_map(mlcm_context *ctx, const char *run_dir, const char *name, mlcm__meter_file *out,
+                                 mlcm_error *err);
 
 /* Sets disk space aside for a cell. */
 mlcm_status mlcm__meter_file_reserve(const mlcm__meter_file *file, uint32_t slot, mlcm_error *err);

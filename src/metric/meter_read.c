@@ -93,8 +93,10 @@ static size_t lower_bound(const mlcm__meter_snapshot *s, int64_t version, uint64
   size_t high = s->n_cells;
   while (low < high) {
     const size_t mid = low + (high - low) / 2;
-    if (comes_before(&s->cells[mid], version, epoch)) low = mid + 1;
-    else high = mid;
+    if (comes_before(&s->cells[mid], version, epoch))
+      low = mid + 1;
+    else
+      high = mid;
   }
   return low;
 }
@@ -156,7 +158,8 @@ static mlcm_status add_file(reading *r, const mlcm__meter_file *file, const char
     const uint64_t ready = atomic_load_explicit(&slots[i].ready, memory_order_acquire);
     if (ready == 0) continue;
     if (ready != 1 || slots[i].checksum != mlcm__meter_slot_checksum(slots[i].version, slots[i].epoch)) {
-      return mlcm__fail(err, MLCM_CORRUPT, "%s: the entry of cell %" PRIu32 " changed: its checksum does not match; move it away", name, i);
+      return mlcm__fail(err, MLCM_CORRUPT, "%s: the entry of cell %" PRIu32 " changed: its checksum does not match; move it away",
+                        name, i);
     }
     mlcm__meter_cell_sum *cell = NULL;
     st = cell_for(r, slots[i].version, slots[i].epoch, &cell, err);
@@ -169,7 +172,8 @@ static mlcm_status add_process(reading *r, const mlcm__process *process, mlcm_er
   mlcm__meter_snapshot *s = r->snapshot;
   for (size_t i = 0; i < s->n_processes; i++) {
     const mlcm__process *p = &s->processes[i].process;
-    if (p->pid == process->pid && p->start_ticks == process->start_ticks && strcmp(p->boot_id, process->boot_id) == 0) return MLCM_OK;
+    if (p->pid == process->pid && p->start_ticks == process->start_ticks && strcmp(p->boot_id, process->boot_id) == 0)
+      return MLCM_OK;
   }
   mlcm_status st = mlcm__reserve(r->ctx, &s->processes, &r->processes_cap, s->n_processes + 1, sizeof *s->processes, err);
   if (st) return st;
@@ -194,8 +198,8 @@ static mlcm_status read_one(void *user, const char *name, mlcm_error *err) {
 /* ---- What the header offers ---------------------------------------------------------------------------------------- */
 
 /* Lists run_dir unless it is not there. */
-static mlcm_status each_file(mlcm_context *ctx, const char *run_dir, mlcm_status (*visit)(void *user, const char *name, mlcm_error *err),
-                             void *user, mlcm_error *err) {
+static mlcm_status each_file(mlcm_context *ctx, const char *run_dir,
+                             mlcm_status (*visit)(void *user, const char *name, mlcm_error *err), void *user, mlcm_error *err) {
   mlcm_file_info info;
   const int bad = ctx->io.stat(ctx->io.user, run_dir, &info);
   if (bad == -ENOENT) return MLCM_OK;
@@ -210,8 +214,10 @@ mlcm_status mlcm__meter_read(mlcm_context *ctx, const char *run_dir, uint64_t en
   s->ctx = mlcm__context_retain(ctx);
   reading r = {.ctx = ctx, .run_dir = run_dir, .endpoint_id = endpoint_id, .snapshot = s};
   mlcm_status st = each_file(ctx, run_dir, read_one, &r, err);
-  if (!st) *out = s;
-  else mlcm__meter_snapshot_free(s);
+  if (!st)
+    *out = s;
+  else
+    mlcm__meter_snapshot_free(s);
   return st;
 }
 
@@ -259,7 +265,8 @@ static bool is_needed(sweeping *s, const char *name) {
   mlcm_error why;
   bool needed = false;
   if (mlcm__meter_file_map(s->ctx, s->run_dir, name, &file, &why)) {
-    mlcm__log(s->ctx, MLCM_LOG_WARN, "%s: removing a meter file of a dead process that cannot be read: %s", s->run_dir, why.message);
+    mlcm__log(s->ctx, MLCM_LOG_WARN, "%s: removing a meter file of a dead process that cannot be read: %s", s->run_dir,
+              why.message);
     return false;
   }
   if (file.map.base) {
@@ -274,7 +281,8 @@ static bool is_needed(sweeping *s, const char *name) {
 
 /* Removes a file that is old and that nobody holds (its process may live in another pid namespace, where /proc does not show it).
  * The lock is kept until the name is gone. */
-static mlcm_status remove_if_over(sweeping *s, const mlcm__meter_file_id *id, const char *name, const char *path, mlcm_error *err) {
+static mlcm_status remove_if_over(sweeping *s, const mlcm__meter_file_id *id, const char *name, const char *path,
+                                  mlcm_error *err) {
   mlcm__mapped held = MLCM__MAPPED_NONE;
   mlcm_file_info info;
   mlcm_status st = MLCM_OK;
@@ -282,8 +290,10 @@ static mlcm_status remove_if_over(sweeping *s, const mlcm__meter_file_id *id, co
   if (!old || mlcm__mapped_open(s->ctx, s->run_dir, name, false, SIZE_MAX, &held, NULL)) return MLCM_OK;
   if (mlcm__mapped_lock(s->ctx, &held) && (id->unfinished || !is_needed(s, name))) {
     const int bad = s->ctx->io.unlink(s->ctx->io.user, path);
-    if (bad == 0) s->removed++;
-    else if (bad != -ENOENT) st = mlcm__fail_errno(err, bad, "%s: cannot remove", path);
+    if (bad == 0)
+      s->removed++;
+    else if (bad != -ENOENT)
+      st = mlcm__fail_errno(err, bad, "%s: cannot remove", path);
   }
   mlcm__mapped_close(s->ctx, &held);
   return st;
@@ -293,7 +303,8 @@ static mlcm_status sweep_one(void *user, const char *name, mlcm_error *err) {
   sweeping *s = user;
   mlcm__meter_file_id id;
   char *path = NULL;
-  if (!mlcm__meter_file_parse(name, &id) || id.endpoint_id != s->endpoint_id || mlcm__process_alive(s->ctx, &id.process)) return MLCM_OK;
+  if (!mlcm__meter_file_parse(name, &id) || id.endpoint_id != s->endpoint_id || mlcm__process_alive(s->ctx, &id.process))
+    return MLCM_OK;
   mlcm_status st = mlcm__path_join(s->ctx, s->run_dir, name, &path, err);
   if (!st) st = remove_if_over(s, &id, name, path, err);
   mlcm__free(s->ctx, path);

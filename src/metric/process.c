@@ -48,7 +48,8 @@ bool mlcm__process_parse_stat(const char *text, uint64_t *out_start_ticks, char 
   char state;
   uint64_t start;
   if (!after_name) return false;
-  if (sscanf(after_name, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state, &start) != 2) {
+  if (sscanf(after_name, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state,
+             &start) != 2) {
     return false;
   }
   *out_start_ticks = start;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * prometheus.c - the answer to an instant query (GET /api/v1/query) as a measurement. The order of judgement: HTTP status, content
- * type, JSON, "status", result type, number of series, the value, its age, warnings.
+ * prometheus.c - the answer to an instant query (GET /api/v1/query) as a measurement. The order of judgement: HTTP status,
+ * content type, JSON, "status", result type, number of series, the value, its age, warnings.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -28,7 +28,7 @@ static bool read_pair(const cJSON *pair, int64_t *out_at_ns, double *out_value) 
   const cJSON *value = cJSON_GetArrayItem(pair, 1);
   if (!cJSON_IsArray(pair) || cJSON_GetArraySize(pair) != 2 || !cJSON_IsNumber(at) || !cJSON_IsString(value)) return false;
   if (!(at->valuedouble >= 0 && at->valuedouble < 9e9)) return false; /* until the year 2255 in int64 nanoseconds */
-  *out_at_ns = (int64_t)(at->valuedouble * 1e3) * 1000000; /* Prometheus counts milliseconds */
+  *out_at_ns = (int64_t)(at->valuedouble * 1e3) * 1000000;            /* Prometheus counts milliseconds */
   return mlcm__parse_f64(value->valuestring, strlen(value->valuestring), out_value);
 }
 
@@ -65,11 +65,16 @@ static void judge_vector(mlcm_measurement *m, const cJSON *result) {
 static void judge_data(mlcm_measurement *m, const cJSON *data) {
   const char *type = text_of(data, "resultType");
   const cJSON *result = cJSON_GetObjectItemCaseSensitive(data, "result");
-  if (strcmp(type, "vector") == 0) judge_vector(m, result);
-  else if (strcmp(type, "scalar") == 0) judge_value(m, result);
-  else if (strcmp(type, "matrix") == 0) mlcm__measurement_set(m, MLCM_MEASURED_ERROR, "a range of samples where one is expected: drop the [range]");
-  else if (strcmp(type, "string") == 0) mlcm__measurement_set(m, MLCM_MEASURED_ERROR, "a string where a number is expected");
-  else mlcm__measurement_set(m, MLCM_MEASURED_ERROR, "an answer without a result type that is known ('%.40s')", type);
+  if (strcmp(type, "vector") == 0)
+    judge_vector(m, result);
+  else if (strcmp(type, "scalar") == 0)
+    judge_value(m, result);
+  else if (strcmp(type, "matrix") == 0)
+    mlcm__measurement_set(m, MLCM_MEASURED_ERROR, "a range of samples where one is expected: drop the [range]");
+  else if (strcmp(type, "string") == 0)
+    mlcm__measurement_set(m, MLCM_MEASURED_ERROR, "a string where a number is expected");
+  else
+    mlcm__measurement_set(m, MLCM_MEASURED_ERROR, "an answer without a result type that is known ('%.40s')", type);
 }
 
 /* ---- From the whole answer ----------------------------------------------------------------------------------------- */
@@ -93,13 +98,15 @@ static void judge_warnings(mlcm_measurement *m, const cJSON *answer) {
 static void judge_answer(mlcm_measurement *m, const cJSON *answer, int64_t now_wall_ns, int64_t max_age_ns) {
   const char *error = text_of(answer, "error");
   if (strcmp(text_of(answer, "status"), "success") != 0) {
-    mlcm__measurement_set(m, MLCM_MEASURED_ERROR, "%s: %s", text_of(answer, "errorType")[0] ? text_of(answer, "errorType") : "error",
+    mlcm__measurement_set(m, MLCM_MEASURED_ERROR, "%s: %s",
+                          text_of(answer, "errorType")[0] ? text_of(answer, "errorType") : "error",
                           error[0] ? error : "the answer's status is not success");
     return;
   }
   judge_data(m, cJSON_GetObjectItemCaseSensitive(answer, "data"));
   judge_warnings(m, answer);
-  if (m->kind == MLCM_MEASURED_VALUE || m->kind == MLCM_MEASURED_PARTIAL) mlcm__measurement_age(m, now_wall_ns - m->at_ns, 0, max_age_ns);
+  if (m->kind == MLCM_MEASURED_VALUE || m->kind == MLCM_MEASURED_PARTIAL)
+    mlcm__measurement_age(m, now_wall_ns - m->at_ns, 0, max_age_ns);
 }
 
 /* An answer that is no JSON at all is said to be so; one with a bad status tells Prometheus' reason when it has one. */
@@ -108,12 +115,11 @@ static void judge_status(mlcm_measurement *m, const cJSON *answer) {
   mlcm__measurement_set(m, MLCM_MEASURED_ERROR, error[0] ? "HTTP %" PRId32 ": %s" : "HTTP %" PRId32 "%s", m->http_status, error);
 }
 
-static bool is_json(const char *content_type) {
-  return content_type[0] == 0 || strcmp(content_type, "application/json") == 0;
-}
+static bool is_json(const char *content_type) { return content_type[0] == 0 || strcmp(content_type, "application/json") == 0; }
 
-mlcm_status mlcm__prometheus_read(mlcm_context *ctx, int32_t http_status, const char *content_type, const char *body, size_t body_len,
-                                  int64_t now_wall_ns, int64_t max_age_ns, mlcm_measurement *out, mlcm_error *err) {
+mlcm_status mlcm__prometheus_read(mlcm_context *ctx, int32_t http_status, const char *content_type, const char *body,
+                                  size_t body_len, int64_t now_wall_ns, int64_t max_age_ns, mlcm_measurement *out,
+                                  mlcm_error *err) {
   const mlcm__json_limits limits = {.max_bytes = 16 << 20, .max_depth = ANSWER_DEPTH};
   const bool good_status = http_status >= 200 && http_status <= 299;
   mlcm_measurement m = {.http_status = http_status, .at_ns = now_wall_ns};
@@ -125,10 +131,14 @@ mlcm_status mlcm__prometheus_read(mlcm_context *ctx, int32_t http_status, const 
     if (err) *err = why;
     return st;
   }
-  if (!good_status) judge_status(&m, answer);
-  else if (!is_json(content_type)) mlcm__measurement_set(&m, MLCM_MEASURED_ERROR, "%.40s instead of JSON: a login page or proxy?", content_type);
-  else if (st) mlcm__measurement_set(&m, MLCM_MEASURED_ERROR, "not JSON: %s", why.message);
-  else judge_answer(&m, answer, now_wall_ns, max_age_ns);
+  if (!good_status)
+    judge_status(&m, answer);
+  else if (!is_json(content_type))
+    mlcm__measurement_set(&m, MLCM_MEASURED_ERROR, "%.40s instead of JSON: a login page or proxy?", content_type);
+  else if (st)
+    mlcm__measurement_set(&m, MLCM_MEASURED_ERROR, "not JSON: %s", why.message);
+  else
+    judge_answer(&m, answer, now_wall_ns, max_age_ns);
   cJSON_Delete(answer);
   *out = m;
   return MLCM_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sampler.c - one thread a source. A slot's `mutex` guards what stands behind it in the struct; it is held for a copy, never while
- * asking. Waiting is by the real monotonic clock; ages are by the context's clock, so that tests can move it.
+ * sampler.c - one thread a source. A slot's `mutex` guards what stands behind it in the struct; it is held for a copy, never
+ * while asking. Waiting is by the real monotonic clock; ages are by the context's clock, so that tests can move it.
  */
 #include "metric/sampler.h"
 
@@ -168,8 +168,10 @@ static mlcm_status start_slot(slot *s, mlcm__arena *arena, const mlcm_source *so
 
 static void signal_slot(slot *s, bool stop) {
   pthread_mutex_lock(&s->mutex);
-  if (stop) s->stop = true;
-  else s->wake = true;
+  if (stop)
+    s->stop = true;
+  else
+    s->wake = true;
   pthread_cond_signal(&s->changed);
   pthread_mutex_unlock(&s->mutex);
 }
@@ -188,7 +190,8 @@ static void free_slot(slot *s) {
 static mlcm_status check_cadence(const mlcm_source *sources, size_t n, mlcm_error *err) {
   for (size_t i = 0; i < n; i++) {
     if (mlcm__source_interval_ns(&sources[i]) < mlcm__source_max_age_ns(&sources[i])) continue;
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "source %zu: asked every %lld ms, but older than %lld ms is stale: shorten the interval", i,
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                      "source %zu: asked every %lld ms, but older than %lld ms is stale: shorten the interval", i,
                       (long long)(mlcm__source_interval_ns(&sources[i]) / 1000000),
                       (long long)(mlcm__source_max_age_ns(&sources[i]) / 1000000));
   }
@@ -211,8 +214,10 @@ mlcm_status mlcm__sampler_new(mlcm_context *ctx, const mlcm_source *sources, siz
     sampler->n++;
     st = start_slot(&sampler->slots[i], &sampler->arena, &sources[i], err);
   }
-  if (!st) *out = sampler;
-  else mlcm__sampler_free(sampler);
+  if (!st)
+    *out = sampler;
+  else
+    mlcm__sampler_free(sampler);
   return st;
 }
 

@@ -3,7 +3,8 @@
  * sampler.h - asks sources in the background, so that a tick reads the newest measurement of each without waiting.
  *
  * Every source has a thread of its own (all signals blocked, joined by free): a slow source delays only itself. It asks every
- * interval_ns; after an error it tries again sooner, at random within 0.5 to 1 times a delay that doubles from 1 s up to the interval.
+ * interval_ns; after an error it tries again sooner, at random within 0.5 to 1 times a delay that doubles from 1 s up to the
+ * interval.
  */
 #ifndef MLCM_METRIC_SAMPLER_H
 #define MLCM_METRIC_SAMPLER_H
@@ -16,8 +17,8 @@ typedef struct mlcm__sampler mlcm__sampler; /* any thread at the same time, exce
 /* Starts asking. The sources are copied, their strings too. n may be 0. The errors of mlcm_measure, and
  * MLCM_INVALID_ARGUMENT for an interval that is not shorter than the max age (every measurement would be stale). */
 mlcm_status mlcm__sampler_new(mlcm_context *ctx, const mlcm_source *sources, size_t n, mlcm__sampler **out, mlcm_error *err);
-/* Stops asking, cancels what is under way, joins the threads. NULL is allowed. In a forked child, which has none of the threads, it
- * touches nothing. */
+/* Stops asking, cancels what is under way, joins the threads. NULL is allowed. In a forked child, which has none of the threads,
+ * it touches nothing. */
 void mlcm__sampler_free(mlcm__sampler *sampler);
 
 /* The newest measurement of source i, judged at `now`: NO_DATA ("not measured yet") before the first answer, STALE when older

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * source.c - a source's defaults, its address, and what the end of an exchange means. Prometheus' answers are read in prometheus.c.
+ * source.c - a source's defaults, its address, and what the end of an exchange means. Prometheus' answers are read in
+ * prometheus.c.
  */
 #include "metric/source.h"
 
@@ -69,8 +70,10 @@ int64_t mlcm__source_interval_ns(const mlcm_source *source) {
 static void append_encoded(mlcm__buffer *b, const char *text) {
   static const char kept[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
   for (; *text; text++) {
-    if (strchr(kept, *text)) mlcm__buffer_char(b, *text);
-    else mlcm__buffer_format(b, "%%%02X", (unsigned)(unsigned char)*text);
+    if (strchr(kept, *text))
+      mlcm__buffer_char(b, *text);
+    else
+      mlcm__buffer_format(b, "%%%02X", (unsigned)(unsigned char)*text);
   }
 }
 
@@ -109,9 +112,12 @@ void mlcm__probe_read(const mlcm__http_answer *answer, int32_t expect_status, in
     const bool up = expect_status ? answer->status == expect_status : answer->status >= 200 && answer->status <= 299;
     m.http_status = answer->status;
     value = up ? 1 : 0;
-    if (up) mlcm__measurement_set(&m, MLCM_MEASURED_VALUE, "%s", "");
-    else if (expect_status) mlcm__measurement_set(&m, MLCM_MEASURED_VALUE, "down: HTTP %d, expected %" PRId32, answer->status, expect_status);
-    else mlcm__measurement_set(&m, MLCM_MEASURED_VALUE, "down: HTTP %d, expected 2xx", answer->status);
+    if (up)
+      mlcm__measurement_set(&m, MLCM_MEASURED_VALUE, "%s", "");
+    else if (expect_status)
+      mlcm__measurement_set(&m, MLCM_MEASURED_VALUE, "down: HTTP %d, expected %" PRId32, answer->status, expect_status);
+    else
+      mlcm__measurement_set(&m, MLCM_MEASURED_VALUE, "down: HTTP %d, expected 2xx", answer->status);
   }
   m.value = value;
   *out = m;
@@ -123,8 +129,8 @@ mlcm_status mlcm__source_read(mlcm_context *ctx, const mlcm_source *source, cons
   if (!source->query) {
     mlcm__probe_read(answer, source->expect_status, now_wall_ns, out);
   } else if (answer->end == MLCM__HTTP_ANSWERED) {
-    st = mlcm__prometheus_read(ctx, answer->status, answer->content_type, answer->body.len ? answer->body.data : "", answer->body.len,
-                               now_wall_ns, mlcm__source_max_age_ns(source), out, err);
+    st = mlcm__prometheus_read(ctx, answer->status, answer->content_type, answer->body.len ? answer->body.data : "",
+                               answer->body.len, now_wall_ns, mlcm__source_max_age_ns(source), out, err);
     if (!st) out->took_ns = answer->took_ns;
   } else {
     *out = (mlcm_measurement){.at_ns = now_wall_ns, .took_ns = answer->took_ns};

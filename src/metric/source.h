@@ -28,8 +28,9 @@ mlcm_status mlcm__source_url(mlcm_context *ctx, const mlcm_source *source, char 
 /* What an answer to an instant query means, by the table in mlcm/metric.h. `body` need not be NUL-terminated; content_type is
  * lower case without parameters, "" when absent. Sets every member of *out but took_ns. MLCM_NO_MEMORY only: anything that can be
  * wrong with the answer is a measurement. */
-mlcm_status mlcm__prometheus_read(mlcm_context *ctx, int32_t http_status, const char *content_type, const char *body, size_t body_len,
-                                  int64_t now_wall_ns, int64_t max_age_ns, mlcm_measurement *out, mlcm_error *err);
+mlcm_status mlcm__prometheus_read(mlcm_context *ctx, int32_t http_status, const char *content_type, const char *body,
+                                  size_t body_len, int64_t now_wall_ns, int64_t max_age_ns, mlcm_measurement *out,
+                                  mlcm_error *err);
 
 /* What a probe's exchange means: value 1 (up) or 0 (down); kind ERROR only for an exchange that was cancelled. */
 void mlcm__probe_read(const mlcm__http_answer *answer, int32_t expect_status, int64_t now_wall_ns, mlcm_measurement *out);

@@ -132,8 +132,8 @@ static double read_back(mlcm_context *ctx, const char *dir) {
 static void print_bar(const char *name, const char *unit, double ours, double theirs, double goal) {
   char opponent_text[64] = "null,\"ratio\":null";
   if (theirs > 0) snprintf(opponent_text, sizeof opponent_text, "%.1f,\"ratio\":%.2f", theirs, ours / theirs);
-  printf("{\"name\":\"%s\",\"unit\":\"%s\",\"ours\":%.1f,\"theirs\":%s,\"goal\":\"<= %g\",\"ok\":%s}\n", name, unit, ours, opponent_text, goal,
-         ours <= goal ? "true" : "false");
+  printf("{\"name\":\"%s\",\"unit\":\"%s\",\"ours\":%.1f,\"theirs\":%s,\"goal\":\"<= %g\",\"ok\":%s}\n", name, unit, ours,
+         opponent_text, goal, ours <= goal ? "true" : "false");
 }
 
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *ftw) {

@@ -12,8 +12,10 @@
 
 enum { N_ENDS = sizeof exact_bucket_end / sizeof *exact_bucket_end };
 
-/* How many units in the last place the constants that Prometheus' clients and server use for 2^(j/32) lie below the nearest double. */
-static const int prometheus_below[MLCM__HISTOGRAM_PER_OCTAVE] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 1, 1, 1, 2, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 2};
+/* How many units in the last place the constants that Prometheus' clients and server use for 2^(j/32) lie below the nearest
+ * double. */
+static const int prometheus_below[MLCM__HISTOGRAM_PER_OCTAVE] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1,
+                                                                 1, 1, 1, 2, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 2};
 
 START_TEST(upper_ends_are_the_nearest_doubles) {
   ck_assert_int_eq(N_ENDS, MLCM__HISTOGRAM_BUCKETS + 1);
@@ -111,7 +113,8 @@ START_TEST(a_quantile_is_the_bucket_of_the_value_of_its_rank) {
     ck_assert_msg(mlcm__histogram_quantile_bucket(&h, percent / 100.0) == expected, "p%d", percent);
     const double exact = (double)values[rank - 1] / 1e9;
     const double estimate = mlcm__histogram_quantile(&h, percent / 100.0);
-    ck_assert_msg(fabs(estimate - exact) <= 0.0109 * exact || expected < 0 || expected >= MLCM__HISTOGRAM_BUCKETS, "p%d", percent);
+    ck_assert_msg(fabs(estimate - exact) <= 0.0109 * exact || expected < 0 || expected >= MLCM__HISTOGRAM_BUCKETS, "p%d",
+                  percent);
   }
 }
 END_TEST

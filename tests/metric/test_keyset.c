@@ -50,7 +50,8 @@ END_TEST
 START_TEST(rollouts_and_signals_do_not_touch_each_other) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   char *dir = test_temp_dir();
-  const char *const names[][2] = {{"7", "complete"}, {"7", "outcome.wrong"}, {"8", "complete"}, {"7-complete", "x"}, {"7", "complete-x"}};
+  const char *const names[][2] = {
+      {"7", "complete"}, {"7", "outcome.wrong"}, {"8", "complete"}, {"7-complete", "x"}, {"7", "complete-x"}};
   for (size_t i = 0; i < 5; i++) {
     mlcm__keyset *set = open_set(ctx, dir, names[i][0], names[i][1]);
     ck_assert(mlcm__keyset_first(set, 42));

@@ -41,7 +41,8 @@ START_TEST(a_query_reaches_the_server_as_it_was_written) {
   const char *const headers[] = {"Authorization: Bearer abc"};
   char url[128];
   test_request request;
-  test_httpd_on(server, "/base/api/v1/query", &(test_reply){.content_type = "application/json; charset=utf-8", .body = fresh_body});
+  test_httpd_on(server, "/base/api/v1/query",
+                &(test_reply){.content_type = "application/json; charset=utf-8", .body = fresh_body});
   test_httpd_url(server, "/base/", url);
   const mlcm_measurement m =
       measure_one((mlcm_source){.url = url, .query = "a{b=\"c\"} > 1", .headers = headers, .n_headers = 1});
@@ -62,7 +63,8 @@ START_TEST(answers_that_are_none_are_errors) {
     test_reply reply;
     const char *detail;
   } cases[] = {
-      {{.status = 503, .content_type = "application/json", .body = "{\"status\":\"error\",\"error\":\"busy\"}"}, "HTTP 503: busy"},
+      {{.status = 503, .content_type = "application/json", .body = "{\"status\":\"error\",\"error\":\"busy\"}"},
+       "HTTP 503: busy"},
       {{.status = 302, .headers = "Location: /api/v1/query2\r\n"}, "HTTP 302"},
       {{.content_type = "text/html", .body = "<html>log in</html>"}, "text/html instead of JSON"},
       {{.content_type = "application/json", .body = fresh_body, .cut_after = 20}, ""},

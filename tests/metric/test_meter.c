@@ -272,7 +272,8 @@ START_TEST(outcome_names_are_checked_and_limited) {
   uint32_t index = 99;
   const char *const bad[] = {"", "a b", "a/b", "\xc3\xa9", "a234567890123456789012345678901234567890123456789"};
   for (size_t i = 0; i < 5; i++) ck_assert_int_eq(mlcm__meter_outcome_index(meter, bad[i], &index, &err), MLCM_INVALID_ARGUMENT);
-  for (char c = 'a'; c < 'a' + MLCM__METER_OUTCOMES; c++) ck_assert_uint_eq(outcome_of(meter, (char[]){c, 0}), (uint32_t)(c - 'a'));
+  for (char c = 'a'; c < 'a' + MLCM__METER_OUTCOMES; c++)
+    ck_assert_uint_eq(outcome_of(meter, (char[]){c, 0}), (uint32_t)(c - 'a'));
   ck_assert_uint_eq(outcome_of(meter, "c"), 2);
   ck_assert_int_eq(mlcm__meter_outcome_index(meter, "ninth", &index, &err), MLCM_LIMIT);
   ck_assert_ptr_nonnull(strstr(err.message, "8 kinds"));
@@ -452,7 +453,10 @@ START_TEST(a_file_name_says_all_and_has_one_spelling) {
   ck_assert(!back.unfinished);
   ck_assert(mlcm__meter_file_parse("meter-00ab12cd34ef5678-0123456789abcdef0123456789abcdef-4711-99-3.new-aa", &back));
   ck_assert(back.unfinished);
-  const char *const bad[] = {"", "meter-", "keys+r+s", "meter-00ab12cd34ef5678-0123456789abcdef0123456789abcdef-4711-99",
+  const char *const bad[] = {"",
+                             "meter-",
+                             "keys+r+s",
+                             "meter-00ab12cd34ef5678-0123456789abcdef0123456789abcdef-4711-99",
                              "meter-ab12cd34ef5678-0123456789abcdef0123456789abcdef-4711-99-3",
                              "meter-00AB12cd34ef5678-0123456789abcdef0123456789abcdef-4711-99-3",
                              "meter-00ab12cd34ef5678-0123456789abcdef0123456789abcdef- 4711-99-3",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_real_prometheus.c - Debian's prometheus scrapes an exporter that this test scripts; mlcm_measure asks it. Killed, restarted,
- * an exporter that goes away: each must land in its kind.
+ * test_real_prometheus.c - Debian's prometheus scrapes an exporter that this test scripts; mlcm_measure asks it. Killed,
+ * restarted, an exporter that goes away: each must land in its kind.
  *
  * The server listens on a free port of 127.0.0.1 and dies with the test (PR_SET_PDEATHSIG). All waiting is polling with a limit.
  */
@@ -148,8 +148,8 @@ START_TEST(a_real_server_gives_each_kind_and_survives_kill_and_restart) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const mlcm_measurement m = ask(ctx, &p, cases[i].query, 0);
-    ck_assert_msg(m.kind == cases[i].kind && m.value == cases[i].value, "%s: %s %g (%s)", cases[i].query, mlcm_measurement_kind_name(m.kind),
-                  m.value, m.detail);
+    ck_assert_msg(m.kind == cases[i].kind && m.value == cases[i].value, "%s: %s %g (%s)", cases[i].query,
+                  mlcm_measurement_kind_name(m.kind), m.value, m.detail);
     ck_assert_msg(strstr(m.detail, cases[i].detail) != NULL, "%s: '%s' lacks '%s'", cases[i].query, m.detail, cases[i].detail);
   }
 

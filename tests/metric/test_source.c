@@ -60,7 +60,8 @@ START_TEST(one_finite_sample_is_a_value) {
       {DATA("scalar", SAMPLE("42")), MLCM_MEASURED_VALUE, 42, ""},
       {"{\"status\":\"success\",\"infos\":[\"PromQL info\"],\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE("1") "}}",
        MLCM_MEASURED_VALUE, 1, ""},
-      {"{\"status\":\"success\",\"isPartial\":false,\"warnings\":[],\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE("1") "}}",
+      {"{\"status\":\"success\",\"isPartial\":false,\"warnings\":[],\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE(
+           "1") "}}",
        MLCM_MEASURED_VALUE, 1, ""},
   };
   CHECK_ALL(cases);
@@ -79,7 +80,8 @@ START_TEST(nothing_and_nan_are_no_data) {
       {VECTOR(""), MLCM_MEASURED_NO_DATA, 0, "no series matches"},
       {VECTOR(SERIES("NaN")), MLCM_MEASURED_NO_DATA, 0, "NaN"},
       {DATA("scalar", SAMPLE("NaN")), MLCM_MEASURED_NO_DATA, 0, "NaN"},
-      {"{\"status\":\"success\",\"warnings\":[\"w\"],\"data\":{\"resultType\":\"vector\",\"result\":[]}}", MLCM_MEASURED_NO_DATA, 0, ""},
+      {"{\"status\":\"success\",\"warnings\":[\"w\"],\"data\":{\"resultType\":\"vector\",\"result\":[]}}", MLCM_MEASURED_NO_DATA,
+       0, ""},
   };
   CHECK_ALL(cases);
 }
@@ -132,10 +134,13 @@ END_TEST
 
 START_TEST(status_error_is_an_error_also_with_data) {
   const judged cases[] = {
-      {"{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"parse error\"}", MLCM_MEASURED_ERROR, 0, "bad_data: parse error"},
-      {"{\"status\":\"error\",\"errorType\":\"timeout\",\"error\":\"late\",\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE("1") "}}",
+      {"{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"parse error\"}", MLCM_MEASURED_ERROR, 0,
+       "bad_data: parse error"},
+      {"{\"status\":\"error\",\"errorType\":\"timeout\",\"error\":\"late\",\"data\":{\"resultType\":\"scalar\","
+       "\"result\":" SAMPLE("1") "}}",
        MLCM_MEASURED_ERROR, 0, "timeout: late"},
-      {"{\"status\":\"Success\",\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE("1") "}}", MLCM_MEASURED_ERROR, 0, "not success"},
+      {"{\"status\":\"Success\",\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE("1") "}}", MLCM_MEASURED_ERROR, 0,
+       "not success"},
   };
   CHECK_ALL(cases);
 }
@@ -143,12 +148,13 @@ END_TEST
 
 START_TEST(warnings_and_partial_answers_are_partial_and_keep_the_value) {
   const judged cases[] = {
-      {"{\"status\":\"success\",\"warnings\":[\"store 2 is down\",\"x\"],\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE("7") "}}",
+      {"{\"status\":\"success\",\"warnings\":[\"store 2 is down\",\"x\"],\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE(
+           "7") "}}",
        MLCM_MEASURED_PARTIAL, 7, "store 2 is down"},
       {"{\"status\":\"success\",\"isPartial\":true,\"data\":{\"resultType\":\"vector\",\"result\":[" SERIES("7") "]}}",
        MLCM_MEASURED_PARTIAL, 7, "partial"},
-      {"{\"status\":\"success\",\"warnings\":[5],\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE("7") "}}", MLCM_MEASURED_PARTIAL, 7,
-       "partial"},
+      {"{\"status\":\"success\",\"warnings\":[5],\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE("7") "}}",
+       MLCM_MEASURED_PARTIAL, 7, "partial"},
       {"{\"status\":\"success\",\"warnings\":[\"w\"],\"data\":{\"resultType\":\"scalar\",\"result\":" SAMPLE("+Inf") "}}",
        MLCM_MEASURED_ERROR, 0, "infinite"},
   };
@@ -162,7 +168,8 @@ START_TEST(an_old_sample_is_stale) {
       {DATA("scalar", "[1772366339.9,\"1\"]"), MLCM_MEASURED_STALE, 0, "old, the limit is 1 min"},
       {DATA("scalar", "[0,\"1\"]"), MLCM_MEASURED_STALE, 0, "old"},
       {DATA("scalar", "[1772366500,\"1\"]"), MLCM_MEASURED_VALUE, 1, ""}, /* the server's clock runs ahead */
-      {"{\"status\":\"success\",\"warnings\":[\"w\"],\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"1\"]}}", MLCM_MEASURED_STALE, 0, "old"},
+      {"{\"status\":\"success\",\"warnings\":[\"w\"],\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"1\"]}}",
+       MLCM_MEASURED_STALE, 0, "old"},
   };
   CHECK_ALL(cases);
 }
@@ -176,7 +183,8 @@ START_TEST(any_http_status_but_2xx_is_an_error_with_the_servers_reason) {
     ck_assert_int_eq(m.http_status, bad[i]);
     ck_assert_double_eq(m.value, 0);
   }
-  mlcm_measurement m = judge_as("{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"too many samples\"}", 422, "application/json");
+  mlcm_measurement m =
+      judge_as("{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"too many samples\"}", 422, "application/json");
   ck_assert_str_eq(m.detail, "HTTP 422: too many samples");
   m = judge_as("<html>Bad gateway</html>", 502, "text/html");
   ck_assert_str_eq(m.detail, "HTTP 502");
@@ -245,8 +253,14 @@ START_TEST(a_probe_is_up_on_its_status) {
     int32_t expected;
     double value;
     const char *detail;
-  } cases[] = {{200, 0, 1, ""}, {204, 0, 1, ""}, {299, 0, 1, ""}, {199, 0, 0, "down: HTTP 199, expected 2xx"}, {301, 0, 0, "down: HTTP 301, expected 2xx"},
-               {404, 0, 0, "down: HTTP 404, expected 2xx"}, {503, 0, 0, "down: HTTP 503, expected 2xx"}, {404, 404, 1, ""},
+  } cases[] = {{200, 0, 1, ""},
+               {204, 0, 1, ""},
+               {299, 0, 1, ""},
+               {199, 0, 0, "down: HTTP 199, expected 2xx"},
+               {301, 0, 0, "down: HTTP 301, expected 2xx"},
+               {404, 0, 0, "down: HTTP 404, expected 2xx"},
+               {503, 0, 0, "down: HTTP 503, expected 2xx"},
+               {404, 404, 1, ""},
                {200, 204, 0, "down: HTTP 200, expected 204"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const mlcm_measurement m = probe(MLCM__HTTP_ANSWERED, cases[i].status, cases[i].expected);
@@ -308,7 +322,8 @@ START_TEST(addresses_are_built_and_encoded) {
       {{.url = "http://h?", .query = "up"}, "http://h/api/v1/query?query=up&timeout=10000ms"},
       {{.url = "https://h", .query = "a{b=\"c d\"}+1&\xc3\xa9%", .max_age_ns = 30000000000},
        "https://h/api/v1/query?query=a%7Bb%3D%22c%20d%22%7D%2B1%26%C3%A9%25&timeout=10000ms&lookback_delta=30000ms"},
-      {{.url = "http://h", .query = "up", .timeout_ns = 1, .max_age_ns = 1}, "http://h/api/v1/query?query=up&timeout=1ms&lookback_delta=1ms"},
+      {{.url = "http://h", .query = "up", .timeout_ns = 1, .max_age_ns = 1},
+       "http://h/api/v1/query?query=up&timeout=1ms&lookback_delta=1ms"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char *url = NULL;
@@ -351,7 +366,8 @@ START_TEST(malformed_sources_are_refused_by_number) {
     ck_assert_msg(mlcm__source_check(&bad[i], i, &err) == MLCM_INVALID_ARGUMENT, "case %zu", i);
     ck_assert_ptr_nonnull(strstr(err.message, "source "));
   }
-  const mlcm_source good = {.url = "https://h/x?y=z", .query = "up", .headers = good_header, .n_headers = 1, .expect_status = 204};
+  const mlcm_source good = {
+      .url = "https://h/x?y=z", .query = "up", .headers = good_header, .n_headers = 1, .expect_status = 204};
   ck_assert_int_eq(mlcm__source_check(&good, 0, NULL), MLCM_OK);
 }
 END_TEST
@@ -370,8 +386,9 @@ START_TEST(a_measurement_grows_stale_by_its_age_and_the_wait_together) {
   const struct {
     int64_t age, waited;
     mlcm_measurement_kind kind;
-  } cases[] = {{0, 60, MLCM_MEASURED_VALUE}, {30, 30, MLCM_MEASURED_VALUE}, {30, 31, MLCM_MEASURED_STALE}, {0, 61, MLCM_MEASURED_STALE},
-               {-100, 60, MLCM_MEASURED_VALUE}, {-100, 61, MLCM_MEASURED_STALE}, {61, -5, MLCM_MEASURED_STALE}};
+  } cases[] = {{0, 60, MLCM_MEASURED_VALUE}, {30, 30, MLCM_MEASURED_VALUE},   {30, 31, MLCM_MEASURED_STALE},
+               {0, 61, MLCM_MEASURED_STALE}, {-100, 60, MLCM_MEASURED_VALUE}, {-100, 61, MLCM_MEASURED_STALE},
+               {61, -5, MLCM_MEASURED_STALE}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     mlcm_measurement m = {.kind = MLCM_MEASURED_VALUE, .value = 3};
     mlcm__measurement_age(&m, cases[i].age * second, cases[i].waited * second, 60 * second);
