@@ -52,12 +52,10 @@ const mlcm__key *mlcm__key_group(mlcm__entity entity, const char *prefix) {
 }
 
 const char *mlcm__key_nearest(mlcm__entity entity, const char *name) {
-  const char *names[N_KEYS + 2];
+  const char *names[N_KEYS];
   size_t n = 0;
   for (size_t i = 0; i < N_KEYS; i++) {
     if (keys[i].entities & (int)entity) names[n++] = keys[i].name;
   }
-  names[n++] = "tags.KEY";
-  if (entity == MLCM__VERSIONS) names[n++] = "metrics.NAME";
   return mlcm__nearest(name, names, n);
 }

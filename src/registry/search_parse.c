@@ -44,6 +44,8 @@ static const char *found(const parser *p) {
 /* ---- keys ---- */
 
 static mlcm_status unknown_key(const parser *p, const mlcm__token *token, mlcm_error *err) {
+  const mlcm__key *group = mlcm__key_group(p->entity, token->text);
+  if (group) return mlcm__lex_fail(&p->lexer, token->at, err, "'%s' needs a name: %s.KEY", group->name, group->name);
   const char *near = mlcm__key_nearest(p->entity, token->text);
   if (near) return mlcm__lex_fail(&p->lexer, token->at, err, "unknown key '%.80s' (did you mean '%s'?)", token->text, near);
   return mlcm__lex_fail(&p->lexer, token->at, err,

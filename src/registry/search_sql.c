@@ -21,15 +21,19 @@ static void put(builder *b, const char *text) {
   mlcm__buffer_text(&b->out->sql, text);
 }
 
-/* Adds a parameter and writes its name. */
-static void put_bind(builder *b, mlcm__bind bind) {
+static bool add_bind(builder *b, mlcm__bind bind) {
   mlcm__query_sql *q = b->out;
   if (mlcm__reserve(b->arena->ctx, &q->binds, &q->cap_binds, q->n_binds + 1, sizeof q->binds[0], NULL)) {
     q->sql.bad = MLCM_NO_MEMORY;
-    return;
+    return false;
   }
   q->binds[q->n_binds++] = bind;
-  mlcm__buffer_format(&q->sql, "?%zu", q->n_binds);
+  return true;
+}
+
+/* Adds a parameter and writes its name. */
+static void put_bind(builder *b, mlcm__bind bind) {
+  if (add_bind(b, bind)) mlcm__buffer_format(&b->out->sql, "?%zu", b->out->n_binds);
 }
 
 static mlcm__bind bind_of(const mlcm__value *value) {
@@ -43,29 +47,6 @@ static mlcm__bind bind_of(const mlcm__value *value) {
 
 /* ---- comparisons ---- */
 
-/* LIKE minds case and SQLite's does not, GLOB does: % and _ become * and ?, and its own signs are put in brackets. */
-static const char *glob_of(builder *b, const char *pattern) {
-  char *out = mlcm__arena_alloc(b->arena, 3 * strlen(pattern) + 1, 1);
-  size_t n = 0;
-  if (!out) {
-    b->out->sql.bad = MLCM_NO_MEMORY;
-    return "";
-  }
-  for (const char *p = pattern; *p; p++) {
-    if (*p == '%') out[n++] = '*';
-    else if (*p == '_') out[n++] = '?';
-    else if (*p == '*' || *p == '?' || *p == '[') {
-      out[n++] = '[';
-      out[n++] = *p;
-      out[n++] = ']';
-    } else {
-      out[n++] = *p;
-    }
-  }
-  out[n] = '\0';
-  return out;
-}
-
 static const char *sign_of(mlcm__op op) {
   switch (op) {
   case MLCM__OP_EQ: return " = ";
@@ -74,28 +55,35 @@ static const char *sign_of(mlcm__op op) {
   case MLCM__OP_LE: return " <= ";
   case MLCM__OP_GT: return " > ";
   case MLCM__OP_GE: return " >= ";
-  case MLCM__OP_LIKE: return " GLOB ";
+  case MLCM__OP_LIKE: return " LIKE "; /* minds case: the store sets its connections so */
   case MLCM__OP_ILIKE: return " LIKE ";
   case MLCM__OP_IN: return " IN ";
   }
   return " = ";
 }
 
+static void put_list(builder *b, const mlcm__comparison *c) {
+  for (size_t i = 0; i < c->n_values; i++) {
+    put(b, i ? ", " : "(");
+    put_bind(b, bind_of(&c->values[i]));
+  }
+  put(b, ")");
+}
+
 /* `expression` sign value(s). */
 static void put_test(builder *b, const char *expression, const mlcm__comparison *c) {
+  bool any_case = c->op == MLCM__OP_ILIKE;
+  if (any_case) put(b, "lower(");
   put(b, expression);
+  if (any_case) put(b, ")");
   put(b, sign_of(c->op));
   if (c->op == MLCM__OP_IN) {
-    for (size_t i = 0; i < c->n_values; i++) {
-      put(b, i ? ", " : "(");
-      put_bind(b, bind_of(&c->values[i]));
-    }
-    put(b, ")");
-  } else if (c->op == MLCM__OP_LIKE) {
-    put_bind(b, mlcm__text(glob_of(b, c->values[0].text)));
-  } else {
-    put_bind(b, bind_of(&c->values[0]));
+    put_list(b, c);
+    return;
   }
+  if (any_case) put(b, "lower(");
+  put_bind(b, bind_of(&c->values[0]));
+  if (any_case) put(b, ")");
 }
 
 static void put_alias_test(builder *b, const mlcm__comparison *c) {
@@ -175,11 +163,7 @@ static const char *named_expression(builder *b, const mlcm__order *order) {
   const char *beginning = "(SELECT t.value FROM model_tag t WHERE t.model_id = m.id AND t.key = ";
   if (b->search->entity == MLCM__VERSIONS) beginning = "(SELECT t.value FROM version_tag t WHERE t.version_id = v.id AND t.key = ";
   if (order->key->type == MLCM__TYPE_METRIC) beginning = "(SELECT t.value FROM metric t WHERE t.version_id = v.id AND t.name = ";
-  if (mlcm__reserve(b->arena->ctx, &q->binds, &q->cap_binds, q->n_binds + 1, sizeof q->binds[0], NULL)) {
-    q->sql.bad = MLCM_NO_MEMORY;
-    return "";
-  }
-  q->binds[q->n_binds++] = mlcm__text(order->name);
+  if (!add_bind(b, mlcm__text(order->name))) return "";
   int len = snprintf(sql, sizeof sql, "%s?%zu)", beginning, q->n_binds);
   const char *kept = mlcm__arena_strndup(b->arena, sql, (size_t)len);
   if (!kept) q->sql.bad = MLCM_NO_MEMORY;
@@ -221,24 +205,37 @@ static void put_order(builder *b) {
   }
 }
 
-/* Behind the last row: t0 > a0 OR (t0 IS a0 AND (t1 > a1 OR (...))). The bound on a leading column repeats a part of it in a form that an
- * index can start from. NULL sorts as equal to NULL: whether a value is absent is a term of its own before it. */
+/* Adds the values of the last row as parameters first ... first + n_terms - 1, without writing them. */
+static bool add_last(builder *b, const mlcm__bind *last, size_t *first) {
+  mlcm__query_sql *q = b->out;
+  *first = q->n_binds + 1;
+  for (size_t i = 0; i < q->n_terms; i++) {
+    if (!add_bind(b, last[i])) return false;
+  }
+  return true;
+}
+
+/* Equal to the last row in all terms before `n`, and behind it in term `n`. NULL is equal to NULL: whether a value is absent is a term of
+ * its own before it. */
+static void put_behind(builder *b, size_t first, size_t n) {
+  const mlcm__query_sql *q = b->out;
+  put(b, "(");
+  for (size_t i = 0; i < n; i++) mlcm__buffer_format(&b->out->sql, "%s IS ?%zu AND ", q->terms[i].sql, first + i);
+  mlcm__buffer_format(&b->out->sql, "%s %s ?%zu)", q->terms[n].sql, q->terms[n].descending ? "<" : ">", first + n);
+}
+
+/* Behind the last row: behind in term 0, or equal there and behind in term 1, and so on. Flat, since SQLite's parser has a stack. The bound
+ * on a leading column repeats a part of it in a form that an index can start from. */
 static void put_continuation(builder *b, const mlcm__bind *last) {
   mlcm__query_sql *q = b->out;
-  const mlcm__term *first = &q->terms[0];
-  if (first->is_column) {
-    mlcm__buffer_format(&q->sql, " AND %s %s ", first->sql, first->descending ? "<=" : ">=");
-    put_bind(b, last[0]);
-  }
+  size_t first = 0;
+  if (!add_last(b, last, &first)) return;
+  if (q->terms[0].is_column) mlcm__buffer_format(&q->sql, " AND %s %s ?%zu", q->terms[0].sql, q->terms[0].descending ? "<=" : ">=", first);
   put(b, " AND (");
   for (size_t i = 0; i < q->n_terms; i++) {
-    const mlcm__term *term = &q->terms[i];
-    mlcm__buffer_format(&q->sql, "%s %s ", term->sql, term->descending ? "<" : ">");
-    put_bind(b, last[i]);
-    if (i + 1 == q->n_terms) break;
-    mlcm__buffer_format(&q->sql, " OR (%s IS ?%zu AND (", term->sql, q->n_binds);
+    if (i) put(b, " OR ");
+    put_behind(b, first, i);
   }
-  for (size_t i = 0; i + 1 < q->n_terms; i++) put(b, "))");
   put(b, ")");
 }
 
