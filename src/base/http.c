@@ -82,11 +82,12 @@ mlcm_status mlcm__http_check_url(const char *url, mlcm_error *err) {
   CURLU *parts = curl_url();
   if (!parts) return mlcm__fail(err, MLCM_NO_MEMORY, "out of memory: libcurl has none for a URL");
   char *scheme = NULL;
-  const CURLUcode bad = curl_url_set(parts, CURLUPART_URL, url, 0);
-  const bool web = !bad && curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-                   (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+  CURLUcode bad = curl_url_set(parts, CURLUPART_URL, url, 0);
+  if (!bad) bad = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
+  const bool web = !bad && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
   curl_free(scheme);
   curl_url_cleanup(parts);
+  if (bad == CURLUE_OUT_OF_MEMORY) return mlcm__fail(err, MLCM_NO_MEMORY, "out of memory: libcurl has none for a URL");
   if (web) return MLCM_OK;
   return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%.200s' is not a URL that begins with http:// or https://", url);
 }

@@ -176,6 +176,19 @@ START_TEST(the_clock_can_be_replaced) {
 }
 END_TEST
 
+START_TEST(the_coarse_clock_is_near_and_can_be_replaced_too) {
+  test_clock clock;
+  test_clock_init(&clock, TEST_EPOCH_NS);
+  const mlcm_clock table = test_clock_table(&clock);
+  mlcm_context *ctx = test_context(NULL, NULL, &table);
+  ck_assert_int_eq(mlcm__wall_coarse_ns(ctx), TEST_EPOCH_NS);
+  mlcm_context_free(ctx);
+  ctx = test_context(NULL, NULL, NULL);
+  ck_assert_int_le(llabs(mlcm__wall_coarse_ns(ctx) - mlcm__wall_ns(ctx)), TEST_SECOND_NS);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 START_TEST(default_random_gives_different_bytes) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   uint8_t a[32] = {0}, b[32] = {0};
@@ -409,6 +422,7 @@ int main(void) {
                           a_hold_keeps_the_context_alive,
                           default_clocks_are_real_time_and_boot_time,
                           the_clock_can_be_replaced,
+                          the_coarse_clock_is_near_and_can_be_replaced_too,
                           default_random_gives_different_bytes,
                           a_failing_random_source_is_told,
                           the_log_receives_whole_lines,

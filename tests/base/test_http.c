@@ -13,6 +13,7 @@
 #include "base/http.h"
 #include "support/fault.h"
 #include "support/httpd.h"
+#include "support/malloc_fault.h"
 #include "support/suite.h"
 #include "support/tls_server.h"
 
@@ -403,6 +404,28 @@ START_TEST(lack_of_memory_is_an_error_each_time) {
 }
 END_TEST
 
+/* curl and what stands below it. Lack of memory is either told, or ends the exchange as one that broke. */
+static mlcm_status fetch_or_break(mlcm_context *ctx, void *user, mlcm_error *err) {
+  mlcm__http *http = NULL;
+  mlcm__http_answer answer;
+  const mlcm__http_request request = {.url = user, .timeout_ns = INT64_C(20000) * MS};
+  mlcm_status st = mlcm__http_new(ctx, &http, err);
+  if (!st) st = mlcm__http_run(http, &request, &answer, 1, err);
+  if (!st) mlcm__http_answer_reset(&answer);
+  mlcm__http_free(http);
+  return st;
+}
+
+START_TEST(lack_of_curls_memory_is_survived) {
+  test_httpd *server = test_httpd_start();
+  char url[128];
+  test_httpd_on(server, "/a", &(test_reply){.body = "0123456789", .repeat = 100});
+  test_httpd_url(server, "/a", url);
+  if (test_malloc_can_fail()) ck_assert_uint_gt(test_fault_malloc(fetch_or_break, NULL, url, 1), 50);
+  test_httpd_stop(server);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {an_answer_has_status_type_and_body,
                           an_empty_body_is_an_answer,
@@ -425,6 +448,7 @@ int main(void) {
                           the_environments_proxy_is_not_used,
                           the_signal_mask_is_as_before,
                           clients_of_several_threads_do_not_meet,
-                          lack_of_memory_is_an_error_each_time};
+                          lack_of_memory_is_an_error_each_time,
+                          lack_of_curls_memory_is_survived};
   return TEST_RUN("base_http", tests);
 }

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "support/fault.h"
+#include "support/malloc_fault.h"
 #include "support/suite.h"
 
 /* ---- Out ----------------------------------------------------------------------------------------------------------- */
@@ -86,6 +87,10 @@ START_TEST(text_that_is_not_utf8_spoils_the_buffer) {
   ck_assert_int_eq(bad, MLCM_INVALID_ARGUMENT);
   free(written(write_bad_key, false, &bad));
   ck_assert_int_eq(bad, MLCM_INVALID_ARGUMENT);
+  const mlcm__buffer spoilt = {.bad = MLCM_INVALID_ARGUMENT};
+  mlcm_error err;
+  ck_assert_int_eq(mlcm__buffer_check(&spoilt, "the record", &err), MLCM_INVALID_ARGUMENT);
+  ck_assert_str_eq(err.message, "the record would hold text that is not valid UTF-8");
 }
 END_TEST
 
@@ -221,6 +226,19 @@ START_TEST(complains_with_line_and_column) {
 }
 END_TEST
 
+/* Two spellings of one key are one key. */
+START_TEST(keys_are_compared_decoded) {
+  static const char *const rows[] = {"{\"\\u00e9\":1,\"\xC3\xA9\":2}", "{\"\xE2\x82\xAC\":1,\"\\u20AC\":2}",
+                                     "{\"\\ud83d\\ude00\":1,\"\xF0\x9F\x98\x80\":2}", "{\"\\/\\n\":1,\"/\\u000a\":2}"};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    cJSON *tree = NULL;
+    mlcm_error err;
+    ck_assert_int_eq(parse_n(rows[i], strlen(rows[i]), &tree, &err), MLCM_PARSE);
+    ck_assert_msg(strstr(err.message, "stands twice") != NULL, "%s", err.message);
+  }
+}
+END_TEST
+
 START_TEST(a_nul_in_the_text_is_no_end) {
   cJSON *tree = NULL;
   ck_assert_int_eq(parse_n("1\0", 2, &tree, NULL), MLCM_PARSE);
@@ -300,6 +318,12 @@ static mlcm_status read_and_write(mlcm_context *ctx, void *user, mlcm_error *err
 START_TEST(lack_of_memory_is_an_error_each_time) { ck_assert_uint_gt(test_fault_memory(read_and_write, NULL, NULL), 8); }
 END_TEST
 
+/* The parser underneath has the C library's memory. */
+START_TEST(lack_of_the_parsers_memory_is_an_error_too) {
+  if (test_malloc_can_fail()) ck_assert_uint_gt(test_fault_malloc(read_and_write, NULL, NULL, 1), 8);
+}
+END_TEST
+
 /* One document with 20,000 keys: finding duplicates must not take the square of it. */
 START_TEST(many_keys_are_read_quickly) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
@@ -332,10 +356,12 @@ int main(void) {
                           reads_what_is_json,
                           decodes_values,
                           complains_with_line_and_column,
+                          keys_are_compared_decoded,
                           a_nul_in_the_text_is_no_end,
                           limits_are_named,
                           typed_members,
                           lack_of_memory_is_an_error_each_time,
+                          lack_of_the_parsers_memory_is_an_error_too,
                           many_keys_are_read_quickly};
   return TEST_RUN("base_json", tests);
 }

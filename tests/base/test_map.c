@@ -2,6 +2,7 @@
  *
  * test_map.c - the hash table against a plain list as model, and its behaviour without memory.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -150,6 +151,23 @@ START_TEST(agrees_with_a_model_under_random_operations) {
 }
 END_TEST
 
+static int no_entropy(void *user, void *out, size_t size_bytes) {
+  (void)user, (void)out, (void)size_bytes;
+  return EIO;
+}
+
+START_TEST(without_random_bytes_there_is_no_map) {
+  mlcm_context_options options = MLCM_CONTEXT_OPTIONS_INIT;
+  mlcm_context *ctx = NULL;
+  mlcm__map *map = NULL;
+  options.random.fill = no_entropy;
+  ck_assert_int_eq(mlcm_context_new(&options, &ctx, NULL), MLCM_OK);
+  ck_assert_int_eq(mlcm__map_new(ctx, &map, NULL), MLCM_IO);
+  ck_assert_ptr_null(map);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 static mlcm_status fill(mlcm_context *ctx, void *user, mlcm_error *err) {
   mlcm__map *map = NULL;
   mlcm_status st = mlcm__map_new(ctx, &map, err);
@@ -176,6 +194,7 @@ int main(void) {
                           iteration_is_in_order_of_insertion,
                           removing_while_iterating_is_safe,
                           agrees_with_a_model_under_random_operations,
+                          without_random_bytes_there_is_no_map,
                           a_failed_set_changes_nothing};
   return TEST_RUN("base_map", tests);
 }

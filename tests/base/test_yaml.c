@@ -8,6 +8,7 @@
 
 #include "base/yaml.h"
 #include "support/fault.h"
+#include "support/malloc_fault.h"
 #include "support/suite.h"
 
 /* The parsed text together with the context it needs. */
@@ -201,6 +202,22 @@ START_TEST(unknown_keys_suggest_the_nearest) {
 }
 END_TEST
 
+START_TEST(a_long_list_of_known_keys_is_cut_at_a_word) {
+  char words[40][32];
+  const char *keys[40];
+  for (int i = 0; i < 40; i++) {
+    snprintf(words[i], sizeof words[i], "some-key-%02d", i);
+    keys[i] = words[i];
+  }
+  mlcm_error err;
+  parsed p = parse("zzzzzz: 1\n");
+  ck_assert_int_eq(mlcm__yaml_known_keys(p.doc, p.root, keys, 40, &err), MLCM_PARSE);
+  ck_assert_ptr_nonnull(strstr(err.message, "some-key-23)"));
+  ck_assert_ptr_null(strstr(err.message, "some-key-24"));
+  end(&p);
+}
+END_TEST
+
 START_TEST(fail_without_a_place_names_the_file) {
   mlcm_error err;
   parsed p = parse("a: 1\n");
@@ -368,6 +385,12 @@ static mlcm_status read_plan(mlcm_context *ctx, void *user, mlcm_error *err) {
 START_TEST(lack_of_memory_is_an_error_each_time) { ck_assert_uint_gt(test_fault_memory(read_plan, NULL, NULL), 10); }
 END_TEST
 
+/* The parser underneath has the C library's memory. */
+START_TEST(lack_of_the_parsers_memory_is_an_error_too) {
+  if (test_malloc_can_fail()) ck_assert_uint_gt(test_fault_malloc(read_plan, NULL, NULL, 1), 8);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {the_tree_has_kinds_texts_and_positions,
                           empty_maps_lists_and_values_are_there,
@@ -379,10 +402,12 @@ int main(void) {
                           bytes_that_are_not_utf8_have_a_position_too,
                           size_depth_and_number_of_values_are_limited,
                           unknown_keys_suggest_the_nearest,
+                          a_long_list_of_known_keys_is_cut_at_a_word,
                           fail_without_a_place_names_the_file,
                           typed_scalars_are_read,
                           typed_scalars_complain_with_what_was_found,
                           a_missing_value_is_named,
-                          lack_of_memory_is_an_error_each_time};
+                          lack_of_memory_is_an_error_each_time,
+                          lack_of_the_parsers_memory_is_an_error_too};
   return TEST_RUN("base_yaml", tests);
 }
