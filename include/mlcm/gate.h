@@ -119,9 +119,9 @@ typedef struct mlcm_check {
   const char *outcome;   /* outcome: its name */
   double fail_above;     /* compare: margins, as odds ratios; for latency as ratios of the quantile, as written */
   double pass_below;
-  int32_t failures;      /* threshold: bad values in a row until it fails, 1 to 1000 */
-  int32_t http_status;   /* http: the status that is good */
-  int32_t has_at_least;  /* threshold: 1 when the limit is set */
+  int32_t failures;     /* threshold: bad values in a row until it fails, 1 to 1000 */
+  int32_t http_status;  /* http: the status that is good */
+  int32_t has_at_least; /* threshold: 1 when the limit is set */
   int32_t has_at_most;
   double at_least;
   double at_most;
@@ -137,14 +137,14 @@ typedef struct mlcm_check {
 
 /* Settings of a policy outside its checks, defaults filled in. */
 typedef struct mlcm_policy_settings {
-  double alpha;                /* chance of failing a good candidate, over all comparing checks and all looks */
-  double pass_alpha;           /* chance of passing a candidate that is worse than pass_below, for each check */
-  double sample_ratio_alpha;   /* chance of a false sample-ratio alarm; 0: not checked */
-  int64_t warm_up_requests;    /* candidate's first requests that stay out of the evidence */
-  int64_t warm_up_ns;          /* and its first time */
-  int64_t min_samples;         /* candidate trials a comparing check needs before any verdict */
-  int64_t harm_budget;         /* extra failed requests that stop without statistics; -1: no budget */
-  int64_t expire_after_ns;     /* length of the whole rollout */
+  double alpha;              /* chance of failing a good candidate, over all comparing checks and all looks */
+  double pass_alpha;         /* chance of passing a candidate that is worse than pass_below, for each check */
+  double sample_ratio_alpha; /* chance of a false sample-ratio alarm; 0: not checked */
+  int64_t warm_up_requests;  /* candidate's first requests that stay out of the evidence */
+  int64_t warm_up_ns;        /* and its first time */
+  int64_t min_samples;       /* candidate trials a comparing check needs before any verdict */
+  int64_t harm_budget;       /* extra failed requests that stop without statistics; -1: no budget */
+  int64_t expire_after_ns;   /* length of the whole rollout */
   mlcm_expire_action expire_action;
 } mlcm_policy_settings;
 
@@ -206,11 +206,11 @@ typedef struct mlcm_observation {
 /* The traffic of one routing epoch in one tick, for the checks on the evidence itself. The sample-ratio check asks whether the
  * candidate's share of reports is its share of what is routed in the epoch; both count the same units. */
 typedef struct mlcm_traffic {
-  int64_t candidate_routed; /* units routed in this routing epoch so far, all its ticks together; where routing is random by a known */
-  int64_t stable_routed;    /* weight, any two numbers in that proportion, which is exact. 0: the check is skipped */
+  int64_t candidate_routed;   /* units routed in this routing epoch so far, all its ticks together; or, better, the weights of */
+  int64_t stable_routed;      /* random routing: any two numbers in that proportion. 0: the check is skipped */
   int64_t candidate_reported; /* units of this epoch reported since the last tick, however late */
   int64_t stable_reported;
-  mlcm_counts requests;       /* every request completed since the last tick and whether it failed, whatever the unit */
+  mlcm_counts requests; /* every request completed since the last tick and whether it failed, whatever the unit */
 } mlcm_traffic;
 
 /* Tells the gate of a tick's traffic, before that tick's mlcm_gate_observe, once for each routing epoch. Feeds the sample-ratio
@@ -306,9 +306,9 @@ typedef struct mlcm_lint_step {
 /* What lint knows about the traffic. */
 typedef struct mlcm_lint_options {
   size_t struct_size;
-  const char *name;           /* the policy's or plan's name for messages; NULL: "policy" */
-  double requests_per_second; /* today's rate of the endpoint; 0: unknown */
-  double bad_rate;            /* today's share of bad events; 0: 0.01 is assumed, and said */
+  const char *name;            /* the policy's or plan's name for messages; NULL: "policy" */
+  double requests_per_second;  /* today's rate of the endpoint; 0: unknown */
+  double bad_rate;             /* today's share of bad events; 0: 0.01 is assumed, and said */
   const mlcm_lint_step *steps; /* [n_steps]; none: a canary at 5 % is assumed, and said */
   size_t n_steps;
   uint64_t reserved[4];
@@ -322,8 +322,9 @@ MLCM_API void mlcm_lint_options_init(mlcm_lint_options *options, size_t size_byt
  *   out_json {"findings":[{"check":"name" or null,"column":N,"level":"warning|note","line":N,"message":"..."}...]}
  *   out_text one line for each finding: "plan.yaml:16:5: 'wrong answers' sees a doubling ..."; "" when there is none
  * MLCM_INVALID_ARGUMENT, MLCM_NO_MEMORY. Since 0.1. */
-MLCM_API MLCM_MUST_USE mlcm_status mlcm_policy_lint(mlcm_context *ctx, const mlcm_policy *policy, const mlcm_lint_options *options,
-                                                    char **out_json, char **out_text, mlcm_error *err);
+MLCM_API MLCM_MUST_USE mlcm_status mlcm_policy_lint(mlcm_context *ctx, const mlcm_policy *policy,
+                                                    const mlcm_lint_options *options, char **out_json, char **out_text,
+                                                    mlcm_error *err);
 
 #ifdef __cplusplus
 }

@@ -119,6 +119,8 @@ static bool is_too_short(const lint *l, const mlcm_lint_step *step, double reque
   return step->for_ns > 0 && l->o->requests_per_second > 0 && (double)step->for_ns / 1e9 * l->o->requests_per_second < requests;
 }
 
+static const char *unit_words(const mlcm_check *check) { return check->unit == MLCM_UNIT_KEY ? " of different keys" : ""; }
+
 /* The first step that ends before a doubling would be seen; without times and rate, what the first step needs. */
 static void lint_failing(lint *l, const mlcm_check *check) {
   const mlcm_lint_step *steps;
@@ -138,15 +140,14 @@ static void lint_failing(lint *l, const mlcm_check *check) {
     if (steps[i].line > 0) snprintf(where, sizeof(where), " (line %d)", (int)steps[i].line);
     if (is_too_short(l, &steps[i], requests)) {
       tell(l, check, "warning",
-           "'%s' sees a doubling at %s weight only after about %s requests%s; the step%s lasts %s. Raise the weight, the "
-           "duration, "
-           "or the tolerance.",
-           check->name, weight, count, time, where, lasts);
+           "'%s' sees a doubling at %s weight only after about %s requests%s%s; the step%s lasts %s. Raise the weight, the "
+           "duration, or the tolerance.",
+           check->name, weight, count, unit_words(check), time, where, lasts);
       return;
     }
     if (l->o->requests_per_second <= 0 && i == 0)
-      tell(l, check, "note", "'%s' sees a doubling at %s weight after about %s requests%s", check->name, weight, count,
-           l->o->bad_rate > 0 || check->meter == MLCM_METER_LATENCY ? "" : ", if 1 % are bad today");
+      tell(l, check, "note", "'%s' sees a doubling at %s weight after about %s requests%s%s", check->name, weight, count,
+           unit_words(check), l->o->bad_rate > 0 || check->meter == MLCM_METER_LATENCY ? "" : ", if 1 % are bad today");
   }
 }
 
@@ -169,10 +170,9 @@ static void lint_passing(lint *l, const mlcm_check *check) {
   time_needed(l, total, time);
   mlcm__format_duration(l->policy->settings.expire_after_ns, expire);
   tell(l, check, "warning",
-       "'%s' needs about %s requests%s to prove a candidate as good as stable in %s; the rollout expires after %s. Raise a "
-       "weight, "
-       "pass_below, or 'expire'.",
-       check->name, count, time, n == 1 ? "its step" : "all steps", expire);
+       "'%s' needs about %s requests%s%s to prove a candidate as good as stable in %s; the rollout expires after %s. Raise a "
+       "weight, pass_below, or 'expire'.",
+       check->name, count, unit_words(check), time, n == 1 ? "its step" : "all steps", expire);
 }
 
 static void lint_samples(lint *l, const mlcm_check *check) {

@@ -83,10 +83,11 @@ static double expectation(mlcm__side side, double margin, double null_odds, int6
   int64_t low = m > n_s ? m - n_s : 0;
   int64_t high = m < n_c ? m : n_c;
   double sum = 0;
+  mlcm__evalue start;
+  mlcm__evalue_init(&start, side, margin);
   for (int64_t k = low; k <= high; k++) {
     double log_p;
-    mlcm__evalue e;
-    mlcm__evalue_init(&e, side, margin);
+    mlcm__evalue e = start;
     mlcm__evalue_add(&e, &(mlcm_counts){n_c, k, n_s, m - k});
     mlcm__hyper_log_pmf(&(mlcm__hyper){n_c, n_s, m, k}, &null_odds, 1, &log_p);
     sum += exp(log_p + e.log_e);

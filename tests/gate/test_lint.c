@@ -52,16 +52,18 @@ START_TEST(a_sound_policy_gets_no_finding) {
 END_TEST
 
 START_TEST(a_step_too_short_for_a_doubling_is_named) {
-  check_contains(lint(CHECKS("  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n"), canary, 2, 7.5),
-                 "plan.yaml:3:5: 'wrong answers' sees a doubling at 5 % weight only after about 71,000 requests (2h35m at "
-                 "today's 7.5/s); the "
-                 "step lasts 1 min. Raise the weight, the duration, or the tolerance.\n");
+  check_contains(
+      lint(CHECKS("  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n"), canary, 2, 7.5),
+      "plan.yaml:3:5: 'wrong answers' sees a doubling at 5 % weight only after about 71,000 requests of different keys (2h35m at "
+      "today's 7.5/s); the "
+      "step lasts 1 min. Raise the weight, the duration, or the tolerance.\n");
 }
 END_TEST
 
 START_TEST(without_a_rate_the_number_of_requests_is_told) {
   check_text(lint(CHECKS("  - {name: e, compare: error, tolerate: 1.25x}\n"), NULL, 0, 0),
-             "plan.yaml:3:5: note: 'e' sees a doubling at 5 % weight after about 71,000 requests, if 1 % are bad today\n");
+             "plan.yaml:3:5: note: 'e' sees a doubling at 5 % weight after about 71,000 requests of different keys, if 1 % are "
+             "bad today\n");
 }
 END_TEST
 

@@ -266,59 +266,6 @@ START_TEST(null_arguments_are_refused) {
 }
 END_TEST
 
-/* ---- Memory --------------------------------------------------------------------------------------------------------- */
-
-typedef struct ration {
-  int left; /* allocations until one fails; negative: never */
-  int live;
-} ration;
-
-static void *ration_alloc(void *user, size_t size) {
-  ration *r = user;
-  if (r->left == 0) return NULL;
-  if (r->left > 0) r->left--;
-  r->live++;
-  return malloc(size);
-}
-
-static void *ration_realloc(void *user, void *ptr, size_t size) {
-  ration *r = user;
-  if (r->left == 0) return NULL;
-  if (r->left > 0) r->left--;
-  r->live += ptr == NULL;
-  return realloc(ptr, size);
-}
-
-static void ration_free(void *user, void *ptr) {
-  if (ptr) ((ration *)user)->live--;
-  free(ptr);
-}
-
-START_TEST(parsing_survives_every_failed_allocation) {
-  ration r = {-1, 0};
-  mlcm_context_options options;
-  mlcm_context_options_init(&options, sizeof(options));
-  options.allocator = (mlcm_allocator){ration_alloc, ration_realloc, ration_free, &r};
-  mlcm_context *ctx = NULL;
-  ck_assert_int_eq(mlcm_context_new(&options, &ctx, NULL), MLCM_OK);
-  int before = r.live;
-  bool done = false;
-  for (int i = 0; i < 5000 && !done; i++) {
-    mlcm_policy *policy = NULL;
-    r.left = i;
-    mlcm_status st = mlcm_policy_parse(ctx, "g", mlcm_str_of(full), &policy, NULL);
-    done = st == MLCM_OK;
-    ck_assert(done || st == MLCM_NO_MEMORY);
-    ck_assert(done || policy == NULL);
-    mlcm_policy_free(policy);
-    ck_assert_int_eq(r.live, before);
-  }
-  ck_assert(done);
-  r.left = -1;
-  mlcm_context_free(ctx);
-}
-END_TEST
-
 int main(void) {
   TCase *c = tcase_create("policy");
   tcase_add_test(c, every_key_is_read);
@@ -328,6 +275,5 @@ int main(void) {
   tcase_add_loop_test(c, everything_else_is_refused_with_its_place, 0, (int)(sizeof(complaints) / sizeof(complaints[0])));
   tcase_add_test(c, more_checks_than_the_limit_are_refused);
   tcase_add_test(c, null_arguments_are_refused);
-  tcase_add_test(c, parsing_survives_every_failed_allocation);
   return run_case("policy", c);
 }
