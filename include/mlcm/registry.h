@@ -581,8 +581,8 @@ typedef struct mlcm_gc_result {
  * bytes, because they can be restored. An object must have been without reference for a grace time before it goes to the trash, and be
  * there for another before it is removed, so one run does not do both; a run that is cut off anywhere loses nothing and the next goes on.
  * Uploads of living processes are never touched, however long they take. `options` NULL means all defaults, `by` NULL the registry's
- * actor and no reason; `out` may be NULL. Runs beside readers and writers; the writer lock is held for short stretches. Writes one audit
- * entry when something was trashed or removed. O(objects).
+ * actor and no reason; `out` may be NULL. Runs beside readers and writers; the writer lock is held for short stretches. Writes an
+ * audit entry for every 1,000 objects trashed, restored or removed. O(objects).
  * Changes. MLCM_CANCELLED: the progress callback said so; what was done stays done. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_gc(mlcm_registry *reg, const mlcm_gc_options *options, const mlcm_attribution *by,
                                            mlcm_gc_result *out, mlcm_error *err);

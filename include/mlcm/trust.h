@@ -54,10 +54,10 @@ typedef struct mlcm_audit_proof {
 /* The head as of the last commit. Believes the database; mlcm_audit_verify does not. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_audit_head_get(mlcm_registry *reg, mlcm_audit_head *out, mlcm_error *err);
 
-/* Recomputes the whole log: no gap in the sequence, every entry in canonical form with its own seq, every leaf, tile and the root;
+/* Recomputes the whole log: no gap in the sequence, every entry well formed with its own seq, every leaf, tile and the root;
  * that erasable texts have their digests; that the log continues the head kept in `audit.head`, and `anchor` (nullable: a head taken
- * earlier and kept elsewhere); and that entries agree with the registry's rows: every change of the feed has its entry, each version's
- * manifest digest and each alias's target is the one that was logged.
+ * earlier and kept elsewhere); and that entries agree with the registry's rows: each change of the feed has its entry and the other way
+ * round, each version its manifest, each alias its target, each rollout's decision its record, what is deleted was deleted.
  * `progress` may be NULL and counts entries. `out` may be NULL and gets the verified head. O(entries); does not block writers.
  * MLCM_CORRUPT: names the first bad seq or row, with both values. MLCM_CANCELLED. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_audit_verify(mlcm_registry *reg, const mlcm_audit_head *anchor, const mlcm_progress *progress,

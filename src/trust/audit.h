@@ -13,6 +13,7 @@
 #define MLCM_TRUST_AUDIT_H
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "store/db.h"
 
 enum { MLCM__AUDIT_ENTRY_MAX = 65535, MLCM__AUDIT_PROOF_MAX = 64 };
@@ -49,13 +50,14 @@ mlcm_status mlcm__audit_erase_text(mlcm__db_conn *conn, int64_t seq, mlcm_error 
 
 /* ---- verification ---- */
 
-/* Sees each verified entry in order (JSON, not NUL-terminated beyond len). A non-OK answer stops and is returned. */
-typedef mlcm_status mlcm__audit_visit(void *user, int64_t seq, const char *entry, size_t len, mlcm_error *err);
+/* Sees each verified entry in order, taken apart. A non-OK answer stops and is returned. */
+typedef mlcm_status mlcm__audit_visit(void *user, int64_t seq, const cJSON *entry, mlcm_error *err);
 
-/* Recomputes everything: sequence without gaps, each entry's form and leaf, tiles, frontier, root. MLCM_CORRUPT names the first
- * bad seq or table. `anchor` (nullable): an earlier head; the log must be its continuation. `visit`, `progress` nullable. O(n). */
-mlcm_status mlcm__audit_verify(mlcm__db_conn *conn, const mlcm__audit_head *anchor, mlcm__audit_visit *visit, void *user,
-                               const mlcm_progress *progress, mlcm__audit_head *out, mlcm_error *err);
+/* Recomputes everything: sequence without gaps, each entry's form and leaf, erasable texts, tiles, frontier, root. MLCM_CORRUPT names
+ * the first bad seq or table. anchors[n_anchors]: earlier heads; the log must be a continuation of each. `visit` and `progress` may be
+ * NULL. O(n). */
+mlcm_status mlcm__audit_verify(mlcm__db_conn *conn, const mlcm__audit_head *anchors, size_t n_anchors, mlcm__audit_visit *visit,
+                               void *user, const mlcm_progress *progress, mlcm__audit_head *out, mlcm_error *err);
 
 /* ---- proofs ---- */
 

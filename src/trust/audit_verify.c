@@ -22,7 +22,8 @@ typedef struct tile_state {
 typedef struct verification {
   mlcm__db_conn *conn;
   mlcm_context *ctx;
-  const mlcm__audit_head *anchor;
+  const mlcm__audit_head *anchors;
+  size_t n_anchors;
   mlcm__audit_visit *visit;
   void *user;
   const mlcm_progress *progress;
@@ -62,6 +63,7 @@ static mlcm_status check_form(verification *v, int64_t seq, const char *entry, s
   else if (status != MLCM_OK) status = bad_entry(seq, "is not well formed", err);
   else if (own != seq) status = bad_entry(seq, "carries another number", err);
   else status = check_text(seq, json, stmt, err);
+  if (status == MLCM_OK && v->visit) status = v->visit(v->user, seq, json, err);
   cJSON_Delete(json);
   return status;
 }
@@ -76,9 +78,7 @@ static mlcm_status check_entry(verification *v, int64_t seq, mlcm__db_stmt *stmt
   if (status != MLCM_OK) return status;
   if (!stored || leaf_len != MLCM__SHA256_BYTES || memcmp(stored, leaf, leaf_len) != 0)
     return bad_entry(seq, "does not have the hash of its leaf", err);
-  status = check_form(v, seq, entry, len, stmt, err);
-  if (status == MLCM_OK && v->visit) status = v->visit(v->user, seq, entry, len, err);
-  return status;
+  return check_form(v, seq, entry, len, stmt, err);
 }
 
 /* ---- tiles ---- */
@@ -132,15 +132,19 @@ static mlcm_status check_last_tiles(verification *v, mlcm_error *err) {
 
 /* ---- the whole ---- */
 
-static mlcm_status check_anchor(verification *v, mlcm_error *err) {
+/* Compares the tree of the entries so far with the earlier heads of that size. */
+static mlcm_status check_anchors(verification *v, mlcm_error *err) {
   uint8_t root[MLCM__SHA256_BYTES];
-  if (!v->anchor || v->anchor->size != v->tree.size) return MLCM_OK;
-  mlcm_status status = mlcm__merkle_root(&v->tree, root, err);
-  if (status == MLCM_OK && memcmp(root, v->anchor->root, sizeof root) != 0)
-    status = mlcm__fail(err, MLCM_CORRUPT,
+  for (size_t i = 0; i < v->n_anchors; i++) {
+    if (v->anchors[i].size != v->tree.size) continue;
+    mlcm_status status = mlcm__merkle_root(&v->tree, root, err);
+    if (status != MLCM_OK) return status;
+    if (memcmp(root, v->anchors[i].root, sizeof root) != 0)
+      return mlcm__fail(err, MLCM_CORRUPT,
                         "audit log: its first %lld entries are not those of the head that was kept: the log was rewritten",
                         (long long)v->tree.size);
-  return status;
+  }
+  return MLCM_OK;
 }
 
 static mlcm_status report(verification *v, bool last, mlcm_error *err) {
@@ -161,14 +165,14 @@ static mlcm_status check_entries(verification *v, mlcm_error *err) {
                                         "SELECT e.seq, e.entry, e.leaf, t.salt, t.text FROM audit_entry e"
                                         " LEFT JOIN audit_text t ON t.seq = e.seq ORDER BY e.seq",
                                         &stmt, err);
-  if (status == MLCM_OK) status = check_anchor(v, err);
+  if (status == MLCM_OK) status = check_anchors(v, err);
   while (status == MLCM_OK) {
     status = mlcm__db_step(stmt, &row, err);
     if (status != MLCM_OK || !row) break;
     status = check_entry(v, v->tree.size + 1, stmt, leaf, err);
     if (status == MLCM_OK) status = mlcm__merkle_push(&v->tree, leaf, err);
     if (status == MLCM_OK) status = push_tiles(v, leaf, err);
-    if (status == MLCM_OK) status = check_anchor(v, err);
+    if (status == MLCM_OK) status = check_anchors(v, err);
     if (status == MLCM_OK) status = report(v, false, err);
   }
   mlcm__db_reset(stmt);
@@ -189,18 +193,22 @@ static mlcm_status check_head(verification *v, mlcm__audit_head *out, mlcm_error
     return mlcm__fail(err, MLCM_CORRUPT, "audit log: the root in its head is not that of its %lld entries", (long long)head.size);
   if (memcmp(stored.hashes, v->tree.hashes, v->tree.n * MLCM__SHA256_BYTES) != 0)
     return mlcm__fail(err, MLCM_CORRUPT, "audit log: the frontier in its head is not that of its %lld entries", (long long)head.size);
-  if (v->anchor && v->anchor->size > head.size)
-    return mlcm__fail(err, MLCM_CORRUPT, "audit log: it has %lld entries, but a head of %lld was kept: entries were removed",
-                      (long long)head.size, (long long)v->anchor->size);
+  for (size_t i = 0; i < v->n_anchors; i++)
+    if (v->anchors[i].size > head.size)
+      return mlcm__fail(err, MLCM_CORRUPT, "audit log: it has %lld entries, but a head of %lld was kept: entries were removed",
+                        (long long)head.size, (long long)v->anchors[i].size);
   *out = head;
   return MLCM_OK;
 }
 
-mlcm_status mlcm__audit_verify(mlcm__db_conn *conn, const mlcm__audit_head *anchor, mlcm__audit_visit *visit, void *user,
-                               const mlcm_progress *progress, mlcm__audit_head *out, mlcm_error *err) {
+mlcm_status mlcm__audit_verify(mlcm__db_conn *conn, const mlcm__audit_head *anchors, size_t n_anchors, mlcm__audit_visit *visit,
+                               void *user, const mlcm_progress *progress, mlcm__audit_head *out, mlcm_error *err) {
   mlcm__audit_head head = {0};
   mlcm_context *ctx = mlcm__db_context(conn);
-  verification v = {.conn = conn, .ctx = ctx, .anchor = anchor, .visit = visit, .user = user, .progress = progress};
+  verification v = {.conn = conn, .ctx = ctx, .anchors = anchors, .n_anchors = n_anchors};
+  v.visit = visit;
+  v.user = user;
+  v.progress = progress;
   v.tiles = (tile_state *)mlcm__alloc_zero(ctx, MLCM__TILE_LEVELS, sizeof *v.tiles);
   if (!v.tiles) return mlcm__fail_memory(err, MLCM__TILE_LEVELS * sizeof *v.tiles);
   mlcm_status status = check_entries(&v, err);
