@@ -100,10 +100,10 @@ static mlcm_status open_meter(mlcm_endpoint *ep, mlcm_error *err) {
 
 /* Decisions taken before the endpoint was opened are no news. */
 static mlcm_status skip_old_decisions(mlcm_endpoint *ep, mlcm_error *err) {
-  if (ep->rollout_id == 0) return MLCM_OK;
   mlcm_decision *last = NULL;
-  mlcm_status st = mlcm_rollout_open_by_id(ep->reg, ep->rollout_id, &ep->rollout, err);
-  if (!st) st = mlcm_decision_get(ep->rollout, 0, &last, err);
+  mlcm_status st = mlcm__endpoint_attach(ep, err);
+  if (st || ep->rollout == NULL) return st;
+  st = mlcm_decision_get(ep->rollout, 0, &last, err);
   if (!st) ep->seen_decision = mlcm_decision_seq(last);
   mlcm_decision_free(last);
   return st;

@@ -110,6 +110,8 @@ void mlcm__served_free_retired(mlcm__retired *self);
 
 /* tick.c: one round. `due_only`: tick the rollout only when its plan's interval is over. The caller owns `ticking`. */
 mlcm_status mlcm__endpoint_round(mlcm_endpoint *ep, const mlcm_time *now, bool due_only, mlcm_decision **out, mlcm_error *err);
+/* Opens the active rollout, when it is another than `rollout`. */
+mlcm_status mlcm__endpoint_attach(mlcm_endpoint *ep, mlcm_error *err);
 bool mlcm__endpoint_begin_ticking(mlcm_endpoint *ep);
 void mlcm__endpoint_end_ticking(mlcm_endpoint *ep);
 

@@ -8,7 +8,7 @@
  */
 #include "endpoint/endpoint.h"
 
-#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- What a table points to ----------------------------------------------------------------------------------------- */
@@ -117,6 +117,16 @@ static void let_go_outstanding(mlcm_endpoint *ep, const mlcm__table *table) {
   }
 }
 
+/* Its files are of no use once the rollout is over; a process that lags behind keeps what it has open. */
+static void remove_files(mlcm_endpoint *ep, int64_t rollout_id) {
+  char rollout[24];
+  mlcm_error why;
+  snprintf(rollout, sizeof rollout, "%lld", (long long)rollout_id);
+  if (mlcm__keyset_remove(ep->ctx, ep->reg->run_dir, rollout, &why)) {
+    mlcm__log(ep->ctx, MLCM_LOG_WARN, "endpoint '%s': key sets of rollout %s stay behind: %s", ep->row.name, rollout, why.message);
+  }
+}
+
 static void let_go_keysets(mlcm_endpoint *ep, const mlcm__table *table) {
   for (mlcm__keysets **at = &ep->keysets; *at != NULL;) {
     mlcm__keysets *sets = *at;
@@ -125,6 +135,7 @@ static void let_go_keysets(mlcm_endpoint *ep, const mlcm__table *table) {
       continue;
     }
     *at = sets->next;
+    if (sets->rollout_id != ep->rollout_id) remove_files(ep, sets->rollout_id);
     mlcm__guard_retire(&ep->guard, &sets->retired, free_keysets);
   }
 }

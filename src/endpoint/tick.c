@@ -56,7 +56,7 @@ static void before_commit(void *user, const mlcm__routing *routing, mlcm_action 
 static void resume_traffic(mlcm_endpoint *ep) { atomic_store(&atomic_load(&ep->table)->halted, false); }
 
 /* Makes `rollout` the handle on the active rollout, after the host was told the end of the one before. */
-static mlcm_status attach(mlcm_endpoint *ep, mlcm_error *err) {
+mlcm_status mlcm__endpoint_attach(mlcm_endpoint *ep, mlcm_error *err) {
   if (ep->rollout_id == 0 || (ep->rollout != NULL && mlcm_rollout_id(ep->rollout) == ep->rollout_id)) return MLCM_OK;
   mlcm_rollout *rollout = NULL;
   mlcm_status st = mlcm__endpoint_notify(ep, err);
@@ -122,7 +122,7 @@ static mlcm_status follow_and_attach(mlcm_endpoint *ep, const mlcm_time *now, ml
   mlcm_error why;
   mlcm_status first = MLCM_OK;
   note(mlcm__endpoint_follow(ep, now->mono_ns, &why), &why, &first, err);
-  note(attach(ep, &why), &why, &first, err);
+  note(mlcm__endpoint_attach(ep, &why), &why, &first, err);
   return first;
 }
 
