@@ -34,7 +34,7 @@ trap cleanup EXIT
 say "1. Version 1 serves"
 run init
 run register digits $data/digits-1.onnx --alias champion --tag team=vision --reason 'first try'
-run run digits@champion --input $data/traffic.csv --without digit --limit 3 --output output_label
+run run digits@champion --input $data/traffic.csv --without digit --limit 3 --output label
 rm -f "$build/stop" && mkfifo "$build/stop"
 digits-service "$MLCM_REGISTRY" $data/traffic.csv <"$build/stop" >"$build/service.json" 2>"$build/service.log" &
 service=$!
@@ -74,9 +74,9 @@ for id in 1 2; do
 done
 run audit verify
 run alias history digits champion
-list=$(mlcm rollout list digits --json)
-promoted=$(grep -o '"status":"promoted"' <<<"$list" | wc -l)
-rolled_back=$(grep -o '"status":"rolled back"' <<<"$list" | wc -l)
+statuses=$(mlcm rollout list digits | cut -f4)
+promoted=$(grep -cx promoted <<<"$statuses" || true)
+rolled_back=$(grep -cx 'rolled back' <<<"$statuses" || true)
 versions=$(mlcm list digits | wc -l)
 
 [[ $versions == 3 && $promoted == 1 && $rolled_back == 1 ]] || fail "versions=$versions promoted=$promoted rolled_back=$rolled_back"

@@ -221,13 +221,12 @@ int cmd_search(cli *c) {
 
 /* ---- history and feed ---------------------------------------------------------------------------------------------- */
 
-static void print_move(cli *c, const mlcm_alias_move *move) {
+static void print_move(const mlcm_alias_move *move) {
   char when[32], from[24], to[24];
   snprintf(from, sizeof from, move->from ? "%lld" : "-", (long long)move->from);
   snprintf(to, sizeof to, move->to ? "%lld" : "-", (long long)move->to);
-  printf("%s  %4s -> %-4s %-9s %s%s%s%s%s\n", local_time(move->time_ns, when), from, to, mlcm_cause_name(move->cause), move->actor,
-         *move->reason ? "  \"" : "", move->reason, *move->reason ? "\"" : "", *move->rollout_id ? "  (rollout)" : "");
-  (void)c;
+  printf("%s  %4s -> %-4s %-9s %s%s%s%s\n", local_time(move->time_ns, when), from, to, mlcm_cause_name(move->cause), move->actor,
+         *move->reason ? "  \"" : "", move->reason, *move->reason ? "\"" : "");
 }
 
 int cmd_alias_history(cli *c) {
@@ -245,7 +244,7 @@ int cmd_alias_history(cli *c) {
   for (size_t i = 0; i < n; i++) {
     mlcm_alias_move move = mlcm_history_at(history, i);
     char *json = NULL;
-    if (!c->json) print_move(c, &move);
+    if (!c->json) print_move(&move);
     else if (mlcm_history_to_json(history, i, &json, &c->err) == MLCM_OK) cJSON_AddItemToArray(moves, cli_json_tree(c, json));
     else code = cli_fail(c);
   }

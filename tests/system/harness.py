@@ -76,7 +76,7 @@ class Registry:
         return self.json("rollout", "status", "digits")
 
     def decisions(self):
-        n = self.status()["decisions"]
+        n = self.status()["n_decisions"]
         return [self.json("rollout", "explain", "digits", "--decision", i) for i in range(1, n + 1)]
 
 
