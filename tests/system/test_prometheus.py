@@ -53,7 +53,7 @@ class PrometheusGates(unittest.TestCase):
         self.assertEqual(self.gate(self.check(rule="at_least: 0.99"), 3)["verdict"], "fail")
         self.assertEqual(self.gate(self.check("no_such_series"), 4)["checks"][0]["measured"], "no data")
         self.assertEqual(self.gate(self.check("model_accuracy * NaN"), 4)["checks"][0]["measured"], "no data")
-        self.assertEqual(self.gate(self.check("up or model_accuracy"), 4)["checks"][0]["measured"], "error")
+        self.assertEqual(self.gate(self.check("{__name__=~'up|model_accuracy'}"), 4)["checks"][0]["measured"], "error")
         self.assertEqual(self.gate(self.check("sum("), 4)["checks"][0]["measured"], "error")
         self.prometheus.kill()
         self.assertEqual(self.gate(self.check(), 4)["checks"][0]["measured"], "error")
