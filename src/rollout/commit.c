@@ -117,8 +117,9 @@ static void author_of(const mlcm_rollout *h, author *a) {
   a->by.reason = o->note[0] ? o->note : o->reason;
 }
 
-static mlcm_status check_alias(const mlcm_rollout *h, int64_t target, mlcm_error *err) {
-  if (h->pending.must_stand || h->machine->displaced || target == h->machine->stable) return MLCM_OK;
+static mlcm_status check_alias(mlcm_rollout *h, int64_t target, mlcm_error *err) {
+  h->pending.alias_moved = !h->pending.must_stand && !h->machine->displaced && target != h->machine->stable;
+  if (!h->pending.alias_moved) return MLCM_OK;
   return mlcm__fail(err, MLCM_CONFLICT, "alias %s points to /%lld, not to stable /%lld any more; rollout %lld does not go on",
                     h->endpoint.alias, (long long)target, (long long)h->machine->stable, (long long)h->id);
 }

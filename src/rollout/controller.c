@@ -117,7 +117,13 @@ static mlcm_status commit_pending(mlcm_rollout *h, mlcm_error *err) {
 static mlcm_status settle(mlcm_rollout *h, mlcm_decision **out, mlcm_error *err) {
   mlcm_status st = MLCM_OK;
   bool ends = h->pending.has_decision && !mlcm__machine_active(h->machine);
-  if (h->pending.has_decision) st = mlcm__decision_of(h->ctx, h->pending.record, out, err);
+  if (h->pending.has_decision) {
+    st = mlcm__decision_of(h->ctx, h->pending.record, out, err);
+    h->head.active = !ends;
+    h->head.status = h->machine->status;
+    h->head.ended_ns = h->machine->ended_ns;
+    h->head.n_decisions = h->pending.outcome.seq;
+  }
   mlcm__pending_done(h);
   if (ends) mlcm__handle_drop_lease(h);
   else mlcm__live_begin(h->reg, &h->live_file, h->id, h->lease.epoch, h->n_chunks);
@@ -145,7 +151,7 @@ static mlcm_status write_pending(mlcm_rollout *h, mlcm_decision **out, mlcm_erro
   mlcm_error why = {0};
   mlcm_status st = commit_pending(h, &why);
   if (!st) return settle(h, out, err);
-  bool moved = st == MLCM_CONFLICT && !h->pending.must_stand;
+  bool moved = st == MLCM_CONFLICT && h->pending.alias_moved;
   st = keep_or_take_back(h, st, &why);
   if (moved) { /* the change's own intent is what the next tick sees */
     mlcm__log(h->ctx, MLCM_LOG_WARN, "rollout %lld: a decision was not taken: %s", (long long)h->id, why.message);

@@ -35,7 +35,8 @@ enum {
 typedef struct mlcm__pending {
   bool is_open;
   bool has_decision;
-  bool must_stand; /* in effect on traffic already: kept until the store takes it */
+  bool must_stand;  /* in effect on traffic already: kept until the store takes it */
+  bool alias_moved; /* the last write found the alias elsewhere: somebody's change goes before this decision */
   mlcm__outcome outcome;
   char *record;
   size_t lines_len; /* of the chunk, before the line of totals */
@@ -93,7 +94,7 @@ mlcm_status mlcm__pending_seal(mlcm_rollout *h, const mlcm__outcome *outcome, co
                                mlcm_error *err);
 /* Takes the line of totals off again, so that the chunk can grow. */
 void mlcm__pending_unseal(mlcm_rollout *h);
-/* Writes h->pending inside a transaction, for lease epoch `lease_epoch`. MLCM_STALE, MLCM_CONFLICT (the alias moved). */
+/* Writes h->pending inside a transaction, for lease epoch `lease_epoch`. MLCM_STALE; MLCM_CONFLICT with alias_moved set. */
 mlcm_status mlcm__pending_write(mlcm_rollout *h, mlcm__db_conn *conn, int64_t lease_epoch, mlcm_error *err);
 /* The store has it: the machine's state is the record's. */
 void mlcm__pending_done(mlcm_rollout *h);

@@ -111,8 +111,8 @@ static void start(turn *t) {
 /* A clock that jumps, a process that was stopped and a new boot (where the clock starts anew) add at most the gap, and never less
  * than nothing: no step ends because of them. */
 static void pass_time(mlcm__machine *m, const mlcm__tick *tick) {
-  int64_t passed = tick->mono_ns > m->last_mono_ns ? tick->mono_ns - m->last_mono_ns : 0;
-  if (passed < 0 || passed > m->plan->gap_ns) passed = m->plan->gap_ns;
+  uint64_t difference = (uint64_t)tick->mono_ns - (uint64_t)m->last_mono_ns; /* of any two clocks, without overflow */
+  int64_t passed = tick->mono_ns <= m->last_mono_ns ? 0 : difference < (uint64_t)m->plan->gap_ns ? (int64_t)difference : m->plan->gap_ns;
   m->last_mono_ns = tick->mono_ns;
   m->last_wall_ns = tick->wall_ns;
   m->counted_ns += passed;
