@@ -461,8 +461,8 @@ MLCM_API const char *mlcm_cause_name(mlcm_cause cause);
  *           A key may be written with `attribute.` before it, tags also as tag.KEY; KEY may stand in `back ticks` or "double quotes".
  *           A tag or metric that is absent matches nothing, not even !=. Deleted ones are found only when the filter says
  *           state = 'deleted' or names state otherwise.
- * order_by  KEY [ASC|DESC], ... over all keys above but alias; absent tags and metrics come last. NULL or "": versions by updated
- *           DESC, models by name. Ties fall to name, then to version DESC.
+ * order_by  KEY [ASC|DESC], ... over all keys above but alias; absent tags and metrics come last. Ties fall to name, then to version
+ *           DESC. NULL or "": versions the newest change first (of one transaction the last registered first), models by name.
  * limit     1 to 1,000; 0: 100.
  * page_token  From mlcm_page_next of the same query (filter and order), or NULL. It continues behind the last key, so that changes
  *           in between neither repeat nor skip what did not change. */

@@ -192,7 +192,11 @@ static void collect_terms(builder *b) {
     if (named) add_named_terms(b, order);
     else add_term(b, expression_of(b, order->key), kind_of(order->key->type), order->descending, order->key->type != MLCM__TYPE_STATE);
   }
-  if (versions && s->n_orders == 0) add_term(b, "v.updated_ns", MLCM__VALUE_I64, true, true);
+  if (versions && s->n_orders == 0) { /* newest first: exactly an index's order, so that a page costs a page */
+    add_term(b, "v.updated_ns", MLCM__VALUE_I64, true, true);
+    add_term(b, "v.id", MLCM__VALUE_I64, true, true);
+    return;
+  }
   if (!has_term(b, "m.name")) add_term(b, "m.name", MLCM__VALUE_TEXT, false, true);
   if (versions && !has_term(b, "v.number")) add_term(b, "v.number", MLCM__VALUE_I64, true, true);
 }

@@ -2,8 +2,8 @@
  *
  * search_sql.h - a parsed search as one SQL statement with parameters.
  *
- * The statement answers rows of (id, term 0, term 1, ...): the terms are what is ordered by, the last ones name and version, so that
- * no two rows are equal. A page token holds the terms of a page's last row; the next page begins behind them.
+ * The statement answers rows of (id, term 0, term 1, ...): the terms are what is ordered by, the last ones name and version, or
+ * the row id, so that no two rows are equal. A page token holds the terms of a page's last row; the next page begins behind them.
  */
 #ifndef MLCM_REGISTRY_SEARCH_SQL_H
 #define MLCM_REGISTRY_SEARCH_SQL_H
