@@ -158,6 +158,7 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_model_create(mlcm_registry *reg, const c
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_model_get(mlcm_registry *reg, const char *name, mlcm_model **out, mlcm_error *err);
 MLCM_API void mlcm_model_free(mlcm_model *model);
 
+/* What a model snapshot says; text lives as long as the snapshot. Any thread. Since 0.1. */
 MLCM_API const char *mlcm_model_name(const mlcm_model *model);
 MLCM_API const char *mlcm_model_description(const mlcm_model *model); /* "" when none */
 MLCM_API mlcm_state mlcm_model_state(const mlcm_model *model);
@@ -270,6 +271,7 @@ typedef struct mlcm_file {
   const char *sha256; /* 64 hex digits */
 } mlcm_file;
 
+/* What a version snapshot says; text lives as long as the snapshot. Any thread. Since 0.1. */
 MLCM_API const char *mlcm_version_model(const mlcm_version *v);
 MLCM_API int64_t mlcm_version_number(const mlcm_version *v);
 MLCM_API mlcm_state mlcm_version_state(const mlcm_version *v);
@@ -364,6 +366,7 @@ typedef struct mlcm_evaluation {
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_evaluate(mlcm_registry *reg, const char *model, int64_t version,
                                                  const mlcm_evaluation *evaluation, const mlcm_attribution *by, mlcm_error *err);
 
+/* The evaluations of a version, as of when it was read; text lives as long as the snapshot. Since 0.1. */
 MLCM_API size_t mlcm_version_n_evaluations(const mlcm_version *v);
 MLCM_API mlcm_evaluation mlcm_version_evaluation(const mlcm_version *v, size_t i); /* i < n_evaluations, oldest first */
 /* Newest value of a metric over all evaluations: 1 and *out, or 0 when it was never measured. Since 0.1. */
