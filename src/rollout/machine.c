@@ -33,7 +33,9 @@ mlcm_status mlcm__machine_new(mlcm_context *ctx, const mlcm_plan *plan, int64_t 
   m->next_expiry_ns = mlcm_policy_get_settings(plan->policy).expire_after_ns;
   if (m->next_expiry_ns <= 0) m->next_expiry_ns = INT64_MAX;
   m->last_data_ns = mlcm__alloc_zero(ctx, n, sizeof(*m->last_data_ns));
-  mlcm_status st = m->last_data_ns ? mlcm_gate_new(plan->policy, &m->gate, err) : mlcm__fail_memory(err, n * sizeof(int64_t));
+  m->decided = mlcm__alloc_zero(ctx, n, sizeof(*m->decided));
+  mlcm_status st = m->last_data_ns && m->decided ? MLCM_OK : mlcm__fail_memory(err, n * sizeof(*m->decided));
+  if (!st) st = mlcm_gate_new(plan->policy, &m->gate, err);
   if (st) {
     mlcm__machine_free(m);
     return st;
@@ -47,6 +49,7 @@ void mlcm__machine_free(mlcm__machine *m) {
   mlcm_context *ctx = m->ctx;
   mlcm_gate_free(m->gate);
   mlcm__free(ctx, m->last_data_ns);
+  mlcm__free(ctx, m->decided);
   mlcm__free(ctx, m);
   mlcm__context_release(ctx);
 }
@@ -77,6 +80,7 @@ static bool enter(turn *t, mlcm_action action, mlcm_rollout_status status, int32
   out->to_weight_ppm = weight_ppm;
   out->status = status;
   out->verdict = verdict;
+  for (size_t i = 0; i < mlcm_gate_n_checks(m->gate); i++) m->decided[i] = mlcm_gate_check(m->gate, i);
   m->seq++;
   m->status = status;
   m->weight_ppm = weight_ppm;

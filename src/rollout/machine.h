@@ -78,6 +78,7 @@ typedef struct mlcm__machine {
   int64_t step_elapsed_ns;
   int64_t elapsed_ns;
   int64_t next_expiry_ns;     /* elapsed_ns at which it expires; INT64_MAX: never */
+  mlcm_check_state *decided;  /* [n checks] as they were when the last decision was taken, before a new step starts them anew */
   int64_t *last_data_ns;      /* [n checks] step_elapsed_ns when a comparing check last got candidate data, -1: not in this step */
   mlcm_counts requests;       /* all requests so far */
   bool displaced;

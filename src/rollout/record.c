@@ -77,10 +77,7 @@ static void write_record(mlcm__json *j, const mlcm__machine *m, const mlcm__outc
   mlcm__json_i64(j, "candidate", m->candidate);
   mlcm__json_string(j, "check", out->check >= 0 ? mlcm_policy_check(policy, (size_t)out->check)->name : NULL);
   mlcm__json_array(j, "checks");
-  for (size_t i = 0; i < mlcm_policy_n_checks(policy); i++) {
-    mlcm_check_state state = mlcm_gate_check(m->gate, i);
-    write_check(j, mlcm_policy_check(policy, i), &state);
-  }
+  for (size_t i = 0; i < mlcm_policy_n_checks(policy); i++) write_check(j, mlcm_policy_check(policy, i), &m->decided[i]);
   mlcm__json_end(j);
   write_i64(j, "elapsed_ns", m->elapsed_ns);
   mlcm__json_string(j, "evidence", evidence);
