@@ -85,16 +85,16 @@ void mlcm__routing_after(const mlcm_rollout *h, const mlcm__outcome *outcome, ml
   out->override_json = h->plan->override_json;
 }
 
-/* A displaced rollout's routing was written by the change that displaced it; when it ends, the alias says who serves. */
+/* A rollout that ends without promotion leaves its traffic to whatever the alias names: a person may have moved it a moment ago. A
+ * displaced rollout's routing was written by the change that displaced it. */
 static mlcm_status write_routing(mlcm_rollout *h, mlcm__db_conn *conn, int64_t alias_target, mlcm_error *err) {
   const mlcm__outcome *o = &h->pending.outcome;
   mlcm__routing routing, now = {0};
   bool ends = o->status != MLCM_ROLLOUT_PROGRESSING && o->status != MLCM_ROLLOUT_PAUSED;
-  if (!ends && o->from_weight_ppm == o->to_weight_ppm) return MLCM_OK;
-  if (!ends && h->machine->displaced) return MLCM_OK;
+  if (!ends && (o->from_weight_ppm == o->to_weight_ppm || h->machine->displaced)) return MLCM_OK;
   mlcm__routing_after(h, o, &routing);
   mlcm_status st = MLCM_OK;
-  if (h->machine->displaced) {
+  if (ends && o->status != MLCM_ROLLOUT_PROMOTED) {
     st = mlcm__routing_read(conn, h->head.endpoint_id, &now, err);
     routing.stable = alias_target ? alias_target : now.stable;
     mlcm__routing_reset(h->ctx, &now);

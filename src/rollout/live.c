@@ -49,12 +49,16 @@ void mlcm__live_append(mlcm_registry *reg, mlcm__live *live, const char *line, s
   if (live->path && live->fd >= 0) write_text(reg, live, line, len);
 }
 
-void mlcm__live_end(mlcm_registry *reg, mlcm__live *live) {
-  const mlcm_io *io = &reg->ctx->io;
+void mlcm__live_close(mlcm_registry *reg, mlcm__live *live) {
   close_file(reg, live);
-  if (live->path) io->unlink(io->user, live->path);
   mlcm__free(reg->ctx, live->path);
   live->path = NULL;
+}
+
+void mlcm__live_end(mlcm_registry *reg, mlcm__live *live) {
+  const mlcm_io *io = &reg->ctx->io;
+  if (live->path) io->unlink(io->user, live->path);
+  mlcm__live_close(reg, live);
 }
 
 mlcm_status mlcm__live_read(mlcm_registry *reg, const mlcm__rollout_head *head, mlcm__buffer *out, mlcm_error *err) {

@@ -23,6 +23,8 @@ void mlcm__live_begin(mlcm_registry *reg, mlcm__live *live, int64_t rollout_id, 
 void mlcm__live_append(mlcm_registry *reg, mlcm__live *live, const char *line, size_t len);
 /* Closes and removes the file. */
 void mlcm__live_end(mlcm_registry *reg, mlcm__live *live);
+/* Closes it and leaves it there: what is left of a handle that is no longer the holder. */
+void mlcm__live_close(mlcm_registry *reg, mlcm__live *live);
 
 /* The watcher's side: whole lines that follow what `head` shows, in *out (cleared first); none when there is no such file or it is
  * of another moment. MLCM_NO_MEMORY, MLCM_IO. */

@@ -34,6 +34,7 @@ static void handle_free(mlcm_rollout *h) {
   mlcm_context *ctx = h->ctx;
   mlcm__handle_forget(h);
   if (h->pid == getpid()) mlcm__gather_free(h->gather);
+  mlcm__live_close(h->reg, &h->live_file);
   mlcm__buffer_reset(&h->live);
   mlcm__buffer_reset(&h->chunk);
   mlcm__free(ctx, h->plan_name);

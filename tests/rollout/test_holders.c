@@ -30,7 +30,6 @@ static void check_counts(mlcm_counts c, int64_t cn, int64_t cb, int64_t sn, int6
 /* What a crash leaves: nothing is written, nothing given back. */
 static void crash(mlcm_rollout *h) {
   h->lease.epoch = 0; /* close would give it back */
-  h->pid = getpid();
   mlcm_rollout_close(h);
 }
 
@@ -308,6 +307,20 @@ START_TEST(a_forced_move_wins_over_a_promotion_decided_in_the_same_moment) {
 }
 END_TEST
 
+START_TEST(a_rollback_after_a_forced_move_leaves_the_traffic_where_the_person_put_it) {
+  rolling r;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  serve(&r, &r.s, 500, 100, 500, 5);
+  CHECK_OK(mlcm_alias_set(r.f.reg, "m", "champion", 3, MLCM_ALIAS_ANY, MLCM_ALIAS_FORCE, NULL, err));
+  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ROLL_BACK);
+  ck_assert_int_eq(routing_of(&r).stable, 3);
+  ck_assert_int_eq(alias_of(&r.f, "m", "champion"), 3);
+  rolling_tear_down(&r);
+}
+END_TEST
+
 START_TEST(a_forced_deletion_of_the_candidate_pauses) {
   rolling r;
   rolling_set_up(&r);
@@ -489,6 +502,7 @@ int main(void) {
                           moving_the_alias_under_a_rollout_is_refused_and_names_it,
                           a_forced_move_takes_the_candidates_traffic_at_once_and_pauses,
                           a_forced_move_wins_over_a_promotion_decided_in_the_same_moment,
+                          a_rollback_after_a_forced_move_leaves_the_traffic_where_the_person_put_it,
                           a_forced_deletion_of_the_candidate_pauses,
                           an_endpoint_follows_its_alias_when_no_rollout_is_active,
                           a_rollback_is_in_effect_before_the_store_takes_it,
