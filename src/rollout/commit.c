@@ -18,6 +18,7 @@
 
 static void drop_record(mlcm_rollout *h) {
   mlcm__free(h->ctx, h->pending.record);
+  mlcm_decision_free(h->pending.decision);
   memset(&h->pending, 0, sizeof(h->pending));
 }
 
@@ -37,6 +38,7 @@ mlcm_status mlcm__pending_seal(mlcm_rollout *h, const mlcm__outcome *outcome, co
   mlcm_status st = mlcm__evidence_write_counted(&h->chunk, counted, err);
   if (!st) st = mlcm__evidence_chain(p->digest, h->chunk.data, h->chunk.len, err);
   if (!st && outcome->action) st = mlcm__record_write(h->machine, outcome, h->id, p->digest, &p->record, err);
+  if (!st && outcome->action) st = mlcm__decision_of(h->ctx, p->record, &p->decision, err);
   if (st) {
     drop_record(h);
     return st;

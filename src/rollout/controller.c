@@ -113,12 +113,12 @@ static mlcm_status commit_pending(mlcm_rollout *h, mlcm_error *err) {
   return st;
 }
 
-/* The record has the pending write: hands out its decision and goes on from there. */
-static mlcm_status settle(mlcm_rollout *h, mlcm_decision **out, mlcm_error *err) {
-  mlcm_status st = MLCM_OK;
+/* The record has the pending write: hands out its decision and goes on from there. Cannot fail. */
+static mlcm_status settle(mlcm_rollout *h, mlcm_decision **out) {
   bool ends = h->pending.has_decision && !mlcm__machine_active(h->machine);
   if (h->pending.has_decision) {
-    st = mlcm__decision_of(h->ctx, h->pending.record, out, err);
+    *out = h->pending.decision;
+    h->pending.decision = NULL;
     h->head.active = !ends;
     h->head.status = h->machine->status;
     h->head.ended_ns = h->machine->ended_ns;
@@ -127,7 +127,7 @@ static mlcm_status settle(mlcm_rollout *h, mlcm_decision **out, mlcm_error *err)
   mlcm__pending_done(h);
   if (ends) mlcm__handle_drop_lease(h);
   else mlcm__live_begin(h->reg, &h->live_file, h->id, h->lease.epoch, h->n_chunks);
-  return st;
+  return MLCM_OK;
 }
 
 /* After a failed write. What is in effect on traffic stays pending, and so does what may have been written after all; a decision
@@ -150,7 +150,7 @@ static mlcm_status keep_or_take_back(mlcm_rollout *h, mlcm_status st, mlcm_error
 static mlcm_status write_pending(mlcm_rollout *h, mlcm_decision **out, mlcm_error *err) {
   mlcm_error why = {0};
   mlcm_status st = commit_pending(h, &why);
-  if (!st) return settle(h, out, err);
+  if (!st) return settle(h, out);
   bool moved = st == MLCM_CONFLICT && h->pending.alias_moved;
   st = keep_or_take_back(h, st, &why);
   if (moved) { /* the change's own intent is what the next tick sees */
@@ -166,7 +166,7 @@ static mlcm_status resolve_pending(mlcm_rollout *h, mlcm_decision **out, bool *s
   *settled = false;
   if (!h->pending.is_open) return MLCM_OK;
   *settled = h->pending.has_decision;
-  if (memcmp(h->head.chain, h->pending.digest, sizeof(h->head.chain)) == 0) return settle(h, out, err);
+  if (memcmp(h->head.chain, h->pending.digest, sizeof(h->head.chain)) == 0) return settle(h, out);
   if (h->pending.must_stand) return write_pending(h, out, err);
   *settled = false;
   if (!h->pending.has_decision) {
@@ -256,7 +256,7 @@ static mlcm_status read_head(mlcm_rollout *h, mlcm__intent *intent, mlcm_error *
 /* Ended: by a write of this handle whose outcome was unknown, or by another process. */
 static mlcm_status ended(mlcm_rollout *h, mlcm_decision **out, mlcm_error *err) {
   bool mine = h->pending.is_open && h->pending.has_decision && memcmp(h->head.chain, h->pending.digest, sizeof(h->head.chain)) == 0;
-  if (mine) return settle(h, out, err);
+  if (mine) return settle(h, out);
   if (mlcm__handle_holds(h)) mlcm__handle_drop_lease(h);
   return mlcm__fail(err, MLCM_INVALID_STATE, "rollout %lld has ended: %s", (long long)h->id, mlcm_rollout_status_name(h->head.status));
 }

@@ -16,6 +16,7 @@ enum { LIVE_MAX_BYTES = 64 << 20 };
 
 static void close_pending(mlcm_rollout *h) {
   mlcm__free(h->ctx, h->pending.record);
+  mlcm_decision_free(h->pending.decision);
   memset(&h->pending, 0, sizeof(h->pending));
 }
 

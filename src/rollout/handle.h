@@ -39,6 +39,7 @@ typedef struct mlcm__pending {
   bool alias_moved; /* the last write found the alias elsewhere: somebody's change goes before this decision */
   mlcm__outcome outcome;
   char *record;
+  mlcm_decision *decision; /* of the record, made before it is written: what is committed can be handed out */
   size_t lines_len; /* of the chunk, before the line of totals */
   uint8_t digest[MLCM__SHA256_BYTES]; /* of the chunk with that line */
   mlcm__intent intent; /* that it answers; id 0: none */

@@ -412,6 +412,34 @@ START_TEST(a_rollback_is_in_effect_before_the_store_takes_it) {
 }
 END_TEST
 
+static mlcm_rollout_status seen_by(mlcm_rollout *watcher) {
+  mlcm_rollout_state *state = NULL;
+  CHECK_OK(mlcm_rollout_state_get(watcher, &state, err));
+  mlcm_rollout_status status = mlcm_rollout_state_summary(state)->status;
+  mlcm_rollout_state_free(state);
+  return status;
+}
+
+START_TEST(a_watcher_sees_no_decision_before_its_record) {
+  rolling r;
+  mlcm_action action = 0;
+  mlcm_error why = {0};
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  mlcm_rollout *watcher = open_again(&r);
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  break_store(&r, "decision", true);
+  serve(&r, &r.s, 500, 100, 500, 5);
+  ck_assert_int_ne(tick_status(&r, &action, &why), MLCM_OK);
+  ck_assert_int_eq(seen_by(watcher), MLCM_ROLLOUT_PROGRESSING);
+  break_store(&r, "decision", false);
+  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ROLL_BACK);
+  ck_assert_int_eq(seen_by(watcher), MLCM_ROLLOUT_ROLLED_BACK);
+  mlcm_rollout_close(watcher);
+  rolling_tear_down(&r);
+}
+END_TEST
+
 START_TEST(an_advance_that_is_not_recorded_has_not_happened) {
   rolling r;
   mlcm_action action = 0;
@@ -506,6 +534,7 @@ int main(void) {
                           a_forced_deletion_of_the_candidate_pauses,
                           an_endpoint_follows_its_alias_when_no_rollout_is_active,
                           a_rollback_is_in_effect_before_the_store_takes_it,
+                          a_watcher_sees_no_decision_before_its_record,
                           an_advance_that_is_not_recorded_has_not_happened,
                           harm_is_watched_while_evidence_cannot_be_recorded,
                           meters_that_cannot_be_read_hold_and_people_are_still_obeyed};
