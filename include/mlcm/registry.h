@@ -590,6 +590,144 @@ typedef struct mlcm_gc_result {
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_gc(mlcm_registry *reg, const mlcm_gc_options *options, const mlcm_attribution *by,
                                            mlcm_gc_result *out, mlcm_error *err);
 
+/* ---- Check and repair ---------------------------------------------------------------------------------------------- */
+
+/* What kind of thing is damaged. */
+typedef int32_t mlcm_damage;
+enum {
+  MLCM_DAMAGE_DATABASE = 1, /* the database file: missing, cut, a damaged page, a table or index that cannot be read */
+  MLCM_DAMAGE_INDEX = 2,    /* an index of the database disagrees with its table */
+  MLCM_DAMAGE_ROW = 3,      /* a row disagrees with the rest of the registry or with the audit log */
+  MLCM_DAMAGE_COUNTER = 4,  /* a number that is kept for speed is not what counting gives */
+  MLCM_DAMAGE_MANIFEST = 5, /* a version's list of files */
+  MLCM_DAMAGE_BLOB = 6,     /* stored bytes: gone, cut, changed, unreadable */
+  MLCM_DAMAGE_AUDIT = 7,    /* an entry, leaf, tile or head of the audit log, or the head file */
+  MLCM_DAMAGE_BACKUP = 8,   /* a backup is not as its backup.json says */
+  MLCM_DAMAGE_LEFTOVER = 9  /* no damage: files of writers that died; they only take room */
+};
+
+/* Static name of a kind: "database", "index", "row", ...; "unknown" for others. Since 0.1. */
+MLCM_API const char *mlcm_damage_name(mlcm_damage kind);
+
+/* One thing found. Texts are never NULL. */
+typedef struct mlcm_finding {
+  mlcm_damage kind;
+  int32_t is_damage;  /* 0: a note, the registry is sound */
+  int32_t can_repair; /* 1: mlcm_fsck with `repair` can put it right without inventing anything */
+  int32_t repaired;   /* 1: this call did, and looking again found it sound */
+  const char *object;   /* e.g. "digits/3 weights.bin", "audit entry 17", "model digits" */
+  const char *problem;  /* what is wrong */
+  const char *expected; /* digest or value it should have, "" when that does not apply */
+  const char *found;    /* what it has */
+  const char *restore;  /* what can be restored from where, and how */
+} mlcm_finding;
+
+/* How to check. All zero: look only. */
+typedef struct mlcm_fsck_options {
+  size_t struct_size;
+  int32_t repair;     /* 1: put right what is safe, record it, look again */
+  int32_t reserved0;
+  const char *backup; /* directory of a backup (or another registry) to look for lost bytes and manifests in; NULL: none */
+  mlcm_progress progress; /* bytes read, of all that versions refer to */
+  uint64_t reserved[4];
+} mlcm_fsck_options;
+
+/* clang-format off */
+#define MLCM_FSCK_OPTIONS_INIT {sizeof(mlcm_fsck_options), 0, 0, NULL, {NULL, NULL}, {0, 0, 0, 0}}
+/* clang-format on */
+
+/* Sets all members of *options to zero and struct_size to `size_bytes`. Since 0.1. */
+MLCM_API void mlcm_fsck_options_init(mlcm_fsck_options *options, size_t size_bytes);
+
+/* Immutable snapshot of what a check found. */
+typedef struct mlcm_fsck_report mlcm_fsck_report;
+
+/* Looks at everything in the registry (or backup) in `dir` and names every damaged row, blob, manifest and part of the audit log, not only
+ * the first: the database's pages, indexes and references; each manifest against its digest; each object's bytes against theirs; counters;
+ * aliases, versions, deletions and decisions against the audit log; evidence chains; the log's entries, leaves, tiles and head. Works on
+ * what mlcm_registry_open would refuse; makes no registry where there is none. Without `repair` nothing is changed; running processes go on.
+ *
+ * With `repair` it does only what needs no guess: bytes are taken back from the trash or from `backup` when their digest is right, a
+ * manifest is taken from there or recomputed from the objects when its digest then is right, counters, indexes and what else can be derived are derived anew,
+ * tiles and head of the audit log are rebuilt when independent evidence confirms the entries, files of dead writers are removed. All in
+ * one transaction with its line in the feed and its leaf in the log; where those cannot be written nothing is repaired. What was put right is found by
+ * looking a second time. The rest is left as it is, and said.
+ *
+ * `options` NULL: look only. `by` is for the record of a repair. *out is to be freed with mlcm_fsck_report_free. O(bytes).
+ * MLCM_OK: the check was made, whatever it found: see mlcm_fsck_summary. MLCM_NOT_FOUND: no registry in `dir`, or none in `backup`.
+ * MLCM_NEWER_FORMAT: written by a newer library, nothing was judged. MLCM_REFUSED: its schema is older; open it once for writing.
+ * MLCM_CANCELLED: the progress callback said so. Since 0.1. */
+MLCM_API MLCM_MUST_USE mlcm_status mlcm_fsck(mlcm_context *ctx, const char *dir, const mlcm_fsck_options *options,
+                                             const mlcm_attribution *by, mlcm_fsck_report **out, mlcm_error *err);
+MLCM_API void mlcm_fsck_report_free(mlcm_fsck_report *report);
+
+/* What was looked at and found, in numbers. */
+typedef struct mlcm_fsck_summary {
+  int64_t versions, manifests; /* looked at */
+  int64_t objects, bytes;      /* that versions refer to, read and hashed */
+  int64_t unreferenced;        /* objects that nothing refers to: garbage, not damage */
+  int64_t audit_entries;
+  int64_t damaged;  /* findings that are damage, the repaired ones included */
+  int64_t repaired; /* of all findings */
+  int64_t left;     /* damage that is still there: 0 means the registry is sound */
+  int64_t reserved[4];
+} mlcm_fsck_summary;
+
+MLCM_API mlcm_fsck_summary mlcm_fsck_report_summary(const mlcm_fsck_report *report);
+MLCM_API size_t mlcm_fsck_report_n(const mlcm_fsck_report *report);                      /* findings */
+MLCM_API mlcm_finding mlcm_fsck_report_at(const mlcm_fsck_report *report, size_t i); /* i < n */
+/* Why a repair that was asked for could not be made at all; "" otherwise. Since 0.1. */
+MLCM_API const char *mlcm_fsck_report_refusal(const mlcm_fsck_report *report);
+
+/* The report as one JSON object (docs/formats-fsck.md); *out is to be freed with mlcm_free. Since 0.1. */
+MLCM_API MLCM_MUST_USE mlcm_status mlcm_fsck_report_to_json(const mlcm_fsck_report *report, char **out, mlcm_error *err);
+
+/* ---- Backup and restore -------------------------------------------------------------------------------------------- */
+
+/* How to make or bring back a backup. All zero is right for most. */
+typedef struct mlcm_backup_options {
+  size_t struct_size;
+  mlcm_progress progress; /* bytes copied, of all */
+  uint64_t reserved[4];
+} mlcm_backup_options;
+
+/* clang-format off */
+#define MLCM_BACKUP_OPTIONS_INIT {sizeof(mlcm_backup_options), {NULL, NULL}, {0, 0, 0, 0}}
+/* clang-format on */
+
+/* Sets all members of *options to zero and struct_size to `size_bytes`. Since 0.1. */
+MLCM_API void mlcm_backup_options_init(mlcm_backup_options *options, size_t size_bytes);
+
+/* What a backup holds. */
+typedef struct mlcm_backup_result {
+  int64_t versions;
+  int64_t objects, object_bytes;
+  int64_t database_bytes;
+  int64_t audit_entries; /* length of the audit log in it */
+  char audit_root[65];   /* hex; worth keeping elsewhere: it holds the backup to its past */
+  char reserved[7];
+} mlcm_backup_result;
+
+/* Copies the registry as it is at one moment into the new directory `dest`: the database, every object that one of its versions refers to,
+ * and backup.json with digests and counts. Writers and garbage collection go on meanwhile. Each object's bytes are checked while they are copied.
+ * `dest` appears complete and durable, or not at all: it is built beside itself as dest.tmp-RANDOM; what a crash leaves of that may be removed.
+ * A backup is a registry that can be opened read-only, checked with mlcm_fsck, and brought back with mlcm_restore. Bytes are copied, never
+ * linked, so that no later damage is shared. `options`, `by` and `out` may be NULL. O(bytes).
+ * Changes (records the backup in feed and log). MLCM_ALREADY_EXISTS: `dest` exists. MLCM_NOT_FOUND: its parent does not, or an
+ * object is gone. MLCM_CORRUPT: an object or manifest is damaged; the message names it, mlcm_fsck names all. MLCM_CANCELLED. Since 0.1. */
+MLCM_API MLCM_MUST_USE mlcm_status mlcm_backup(mlcm_registry *reg, const char *dest, const mlcm_backup_options *options,
+                                               const mlcm_attribution *by, mlcm_backup_result *out, mlcm_error *err);
+
+/* Makes a new registry in `dest` from the backup in `backup`. The backup is checked whole first (mlcm_fsck), then copied beside `dest`,
+ * its audit log continued with the record of the restore, then renamed: `dest` appears complete and durable or not at all. An existing
+ * `dest` is never touched. An older backup is brought to this library's format on the way; the backup itself is not changed.
+ * `options`, `by` and `out` may be NULL. O(bytes).
+ * MLCM_ALREADY_EXISTS: `dest` exists. MLCM_NOT_FOUND: no backup there. MLCM_CORRUPT: the backup is damaged; the message names the first
+ * finding and says how many there are. MLCM_NEWER_FORMAT. MLCM_CANCELLED. Since 0.1. */
+MLCM_API MLCM_MUST_USE mlcm_status mlcm_restore(mlcm_context *ctx, const char *backup, const char *dest,
+                                                const mlcm_backup_options *options, const mlcm_attribution *by, mlcm_backup_result *out,
+                                                mlcm_error *err);
+
 #ifdef __cplusplus
 }
 #endif
