@@ -23,8 +23,6 @@
  */
 #include "endpoint/guard.h"
 
-#include <assert.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,21 +71,6 @@ void mlcm__guard_reset(mlcm__guard *guard) {
   memset(guard, 0, sizeof *guard);
 }
 
-mlcm__guard_token mlcm__guard_enter(mlcm__guard *guard) {
-  int cpu = sched_getcpu();
-  mlcm__guard_token token;
-  token.slot = &guard->slots[(unsigned)(cpu < 0 ? 0 : cpu) & (guard->n_slots - 1)];
-  token.parity = atomic_load(&guard->generation) & 1;
-  atomic_fetch_add(&token.slot->readers[token.parity], 1);
-  return token;
-}
-
-void mlcm__guard_leave(mlcm__guard_token token) {
-  int64_t before = atomic_fetch_sub(&token.slot->readers[token.parity], 1);
-  assert(before > 0);
-  (void)before;
-}
-
 void mlcm__guard_retire(mlcm__guard *guard, mlcm__retired *object, void (*free_fn)(mlcm__retired *self)) {
   object->free_fn = free_fn;
   object->next = guard->pending;
@@ -125,16 +108,4 @@ bool mlcm__guard_sweep(mlcm__guard *guard) {
     }
   }
   return true;
-}
-
-uint64_t mlcm__mix64(uint64_t x) {
-  x ^= x >> 30;
-  x *= UINT64_C(0xbf58476d1ce4e5b9);
-  x ^= x >> 27;
-  x *= UINT64_C(0x94d049bb133111eb);
-  return x ^ (x >> 31);
-}
-
-uint64_t mlcm__guard_random(mlcm__guard_slot *slot) {
-  return mlcm__mix64(atomic_fetch_add_explicit(&slot->random, UINT64_C(0x9e3779b97f4a7c15), memory_order_relaxed));
 }

@@ -12,6 +12,9 @@
 #ifndef MLCM_ENDPOINT_GUARD_H
 #define MLCM_ENDPOINT_GUARD_H
 
+#include <assert.h>
+#include <sched.h>
+
 #include "base/context.h"
 
 enum { MLCM__CACHE_LINES = 128 }; /* bytes: two lines, since processors fetch them in pairs */
@@ -51,17 +54,39 @@ mlcm_status mlcm__guard_init(mlcm__guard *guard, mlcm_context *ctx, mlcm_error *
 /* Frees what is retired. No reader may be inside. */
 void mlcm__guard_reset(mlcm__guard *guard);
 
-mlcm__guard_token mlcm__guard_enter(mlcm__guard *guard);
-void mlcm__guard_leave(mlcm__guard_token token);
+/* The proof in guard.c speaks of the order of these operations. */
+static inline mlcm__guard_token mlcm__guard_enter(mlcm__guard *guard) {
+  int cpu = sched_getcpu();
+  mlcm__guard_token token;
+  token.slot = &guard->slots[(unsigned)(cpu < 0 ? 0 : cpu) & (guard->n_slots - 1)];
+  token.parity = atomic_load(&guard->generation) & 1;
+  atomic_fetch_add(&token.slot->readers[token.parity], 1);
+  return token;
+}
+
+static inline void mlcm__guard_leave(mlcm__guard_token token) {
+  int64_t before = atomic_fetch_sub(&token.slot->readers[token.parity], 1);
+  assert(before > 0);
+  (void)before;
+}
 
 /* Hands over an object that no pointer shows to new readers any more. Writer only. */
 void mlcm__guard_retire(mlcm__guard *guard, mlcm__retired *object, void (*free_fn)(mlcm__retired *self));
 /* Frees what can be freed now, without waiting. True when nothing is left. Writer only. */
 bool mlcm__guard_sweep(mlcm__guard *guard);
 
-/* 64 random bits, good for picking an arm and not for secrets. */
-uint64_t mlcm__guard_random(mlcm__guard_slot *slot);
 /* The finaliser of splitmix64: a fixed bijection that spreads every bit. */
-uint64_t mlcm__mix64(uint64_t x);
+static inline uint64_t mlcm__mix64(uint64_t x) {
+  x ^= x >> 30;
+  x *= UINT64_C(0xbf58476d1ce4e5b9);
+  x ^= x >> 27;
+  x *= UINT64_C(0x94d049bb133111eb);
+  return x ^ (x >> 31);
+}
+
+/* 64 random bits, good for picking an arm and not for secrets. */
+static inline uint64_t mlcm__guard_random(mlcm__guard_slot *slot) {
+  return mlcm__mix64(atomic_fetch_add_explicit(&slot->random, UINT64_C(0x9e3779b97f4a7c15), memory_order_relaxed));
+}
 
 #endif

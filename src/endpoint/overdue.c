@@ -7,17 +7,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* A word: closed (1 bit), lap of the ring (7), completed (28), routed (28). */
-#define CLOSED (UINT64_C(1) << 63)
-#define LAP_SHIFT 56
-#define COMPLETED_SHIFT 28
-#define COUNT_MASK ((UINT64_C(1) << COMPLETED_SHIFT) - 1)
-#define ONE_ROUTED UINT64_C(1)
-#define ONE_COMPLETED (UINT64_C(1) << COMPLETED_SHIFT)
-
-/* How often the ring went round before the period, as a word holds it. */
-static uint64_t lap_of(uint32_t period) { return (uint64_t)(period / MLCM__PERIODS & 127) << LAP_SHIFT; }
-
 void mlcm__overdue_init(mlcm__overdue *overdue, int64_t deadline_ns, int64_t now_mono_ns) {
   memset(overdue, 0, sizeof *overdue);
   overdue->deadline_ns = deadline_ns;
@@ -26,16 +15,11 @@ void mlcm__overdue_init(mlcm__overdue *overdue, int64_t deadline_ns, int64_t now
   atomic_init(&overdue->oldest, 1);
 }
 
-static _Atomic uint64_t *word_of(mlcm__outstanding *o, unsigned shard, uint32_t period, int scope) {
-  assert(scope >= 0 && scope < MLCM__PERIOD_SCOPES);
-  return &o->shards[shard & (o->n_shards - 1)].word[period % MLCM__PERIODS][scope];
-}
-
 /* Opens the words of a period, in which nothing is counted yet. */
 static void open_words(mlcm__outstanding *o, uint32_t period) {
   for (unsigned shard = 0; shard < o->n_shards; ++shard) {
     for (int scope = 0; scope < MLCM__PERIOD_SCOPES; ++scope) {
-      atomic_store_explicit(word_of(o, shard, period, scope), lap_of(period), memory_order_relaxed);
+      atomic_store_explicit(mlcm__outstanding_word(o, shard, period, scope), mlcm__lap_of(period), memory_order_relaxed);
     }
   }
 }
@@ -66,29 +50,6 @@ void mlcm__outstanding_free(mlcm__outstanding *o) {
   mlcm__free(o->ctx, o);
 }
 
-/* Adds to the word if it is still the period's and open, however long the calling thread may have slept before. */
-static bool add_if_open(_Atomic uint64_t *word, uint32_t period, uint64_t amount) {
-  uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
-  do {
-    if ((seen >> LAP_SHIFT << LAP_SHIFT) != lap_of(period)) return false; /* closed, or of a later lap */
-  } while (!atomic_compare_exchange_weak_explicit(word, &seen, seen + amount, memory_order_acq_rel, memory_order_relaxed));
-  return true;
-}
-
-uint32_t mlcm__outstanding_begin(mlcm__overdue *overdue, mlcm__outstanding *o, unsigned shard, int scope) {
-  for (;;) {
-    uint32_t period = atomic_load_explicit(&overdue->period, memory_order_acquire);
-    if (add_if_open(word_of(o, shard, period, scope), period, ONE_ROUTED)) return period;
-  }
-}
-
-bool mlcm__outstanding_end(mlcm__overdue *overdue, mlcm__outstanding *o, unsigned shard, int scope, uint32_t period) {
-  uint32_t oldest = atomic_load_explicit(&overdue->oldest, memory_order_acquire);
-  uint32_t newest = atomic_load_explicit(&overdue->period, memory_order_acquire);
-  if (newest - period > newest - oldest) return false; /* numbers wrap around: this reads oldest <= period <= newest */
-  return add_if_open(word_of(o, shard, period, scope), period, ONE_COMPLETED);
-}
-
 void mlcm__overdue_turn(mlcm__overdue *overdue, mlcm__outstanding *list, int64_t now_mono_ns) {
   if (now_mono_ns - overdue->begun_ns < overdue->deadline_ns / MLCM__PERIOD_SPLIT) return;
   uint32_t period = atomic_load_explicit(&overdue->period, memory_order_relaxed);
@@ -113,9 +74,9 @@ void mlcm__outstanding_close(const mlcm__overdue *overdue, mlcm__outstanding *o,
     uint64_t routed = 0;
     uint64_t completed = 0;
     for (unsigned shard = 0; shard < o->n_shards; ++shard) {
-      uint64_t word = atomic_fetch_or_explicit(word_of(o, shard, oldest, scope), CLOSED, memory_order_acq_rel);
-      routed += word & COUNT_MASK;
-      completed += word >> COMPLETED_SHIFT & COUNT_MASK;
+      uint64_t word = atomic_fetch_or_explicit(mlcm__outstanding_word(o, shard, oldest, scope), MLCM__WORD_CLOSED, memory_order_acq_rel);
+      routed += word & (MLCM__WORD_COMPLETED - 1);
+      completed += word >> MLCM__WORD_COMPLETED_SHIFT & (MLCM__WORD_COMPLETED - 1);
     }
     /* More completions than requests: somebody completed two copies of a ticket. */
     out_overdue[scope] = routed > completed ? routed - completed : 0;

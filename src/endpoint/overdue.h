@@ -60,10 +60,48 @@ mlcm_status mlcm__outstanding_new(const mlcm__overdue *overdue, mlcm_context *ct
                                   mlcm_error *err);
 void mlcm__outstanding_free(mlcm__outstanding *o);
 
+/* ---- The request path ---- */
+
+/* A word: closed (1 bit), lap of the ring (7), completed (28), routed (28). */
+#define MLCM__WORD_CLOSED (UINT64_C(1) << 63)
+#define MLCM__WORD_ROUTED UINT64_C(1)
+enum { MLCM__WORD_LAP_SHIFT = 56, MLCM__WORD_COMPLETED_SHIFT = 28 };
+#define MLCM__WORD_COMPLETED (UINT64_C(1) << MLCM__WORD_COMPLETED_SHIFT)
+
+/* How often the ring went round before the period, as a word holds it. */
+static inline uint64_t mlcm__lap_of(uint32_t period) { return (uint64_t)(period / MLCM__PERIODS & 127) << MLCM__WORD_LAP_SHIFT; }
+
+static inline _Atomic uint64_t *mlcm__outstanding_word(mlcm__outstanding *o, unsigned shard, uint32_t period, int scope) {
+  assert(scope >= 0 && scope < MLCM__PERIOD_SCOPES);
+  return &o->shards[shard & (o->n_shards - 1)].word[period % MLCM__PERIODS][scope];
+}
+
+/* Adds to the word if it is still the period's and open, however long the calling thread may have slept before. */
+static inline bool mlcm__outstanding_add(_Atomic uint64_t *word, uint32_t period, uint64_t amount) {
+  uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+  do {
+    if ((seen >> MLCM__WORD_LAP_SHIFT << MLCM__WORD_LAP_SHIFT) != mlcm__lap_of(period)) return false; /* closed, or of a later lap */
+  } while (!atomic_compare_exchange_weak_explicit(word, &seen, seen + amount, memory_order_acq_rel, memory_order_relaxed));
+  return true;
+}
+
 /* Counts a request in the present period, which it answers. `shard` is any number, best the CPU's. */
-uint32_t mlcm__outstanding_begin(mlcm__overdue *overdue, mlcm__outstanding *o, unsigned shard, int scope);
+static inline uint32_t mlcm__outstanding_begin(mlcm__overdue *overdue, mlcm__outstanding *o, unsigned shard, int scope) {
+  for (;;) {
+    uint32_t period = atomic_load_explicit(&overdue->period, memory_order_acquire);
+    if (mlcm__outstanding_add(mlcm__outstanding_word(o, shard, period, scope), period, MLCM__WORD_ROUTED)) return period;
+  }
+}
+
 /* Counts its completion. False: its period is closed, the request was found overdue before (or the period never was). */
-bool mlcm__outstanding_end(mlcm__overdue *overdue, mlcm__outstanding *o, unsigned shard, int scope, uint32_t period);
+static inline bool mlcm__outstanding_end(mlcm__overdue *overdue, mlcm__outstanding *o, unsigned shard, int scope, uint32_t period) {
+  uint32_t oldest = atomic_load_explicit(&overdue->oldest, memory_order_acquire);
+  uint32_t newest = atomic_load_explicit(&overdue->period, memory_order_acquire);
+  if (newest - period > newest - oldest) return false; /* numbers wrap around: this reads oldest <= period <= newest */
+  return mlcm__outstanding_add(mlcm__outstanding_word(o, shard, period, scope), period, MLCM__WORD_COMPLETED);
+}
+
+/* ---- The ticking thread ---- */
 
 /* The ticking thread: begins a new period in each `o` of the list when the present one is old enough. */
 void mlcm__overdue_turn(mlcm__overdue *overdue, mlcm__outstanding *list, int64_t now_mono_ns);

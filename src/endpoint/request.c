@@ -19,6 +19,53 @@ mlcm_status mlcm__endpoint_check(const mlcm_endpoint *ep, const char *function, 
   return MLCM_OK;
 }
 
+/* ---- Choosing ------------------------------------------------------------------------------------------------------- */
+
+/* Where a request goes. */
+typedef struct choice {
+  const mlcm__arm *arm;
+  uint64_t key_hash;
+  uint32_t flags; /* MLCM_TICKET_* */
+  mlcm__scope scope;
+} choice;
+
+static bool candidate_answers(const mlcm__table *table, choice *c, const mlcm_attribute *attributes, size_t n) {
+  if (table->candidate.version == 0 || atomic_load_explicit(&table->halted, memory_order_relaxed)) return false;
+  const mlcm__override_rule *rule = n == 0 ? NULL : mlcm__route_override(table->rules, table->n_rules, attributes, n);
+  if (rule == NULL) {
+    return mlcm__route_is_candidate(c->key_hash, table->stable.hash, table->candidate.hash, table->candidate_ppm);
+  }
+  c->flags |= MLCM_TICKET_OVERRIDE;
+  return rule->to_candidate;
+}
+
+/* Under which scope the request counts: only a key's first request of a rollout is a unit of its analysis. */
+static mlcm__scope scope_for(const mlcm__table *table, const choice *c) {
+  if (c->flags & MLCM_TICKET_OVERRIDE) return MLCM__SCOPE_OVERRIDE;
+  if (!(c->flags & MLCM_TICKET_KEYED)) return MLCM__SCOPE_KEY;
+  if (table->keysets == NULL) return MLCM__SCOPE_REQUEST;
+  return mlcm__keyset_first(table->keysets->routed, c->key_hash) ? MLCM__SCOPE_KEY : MLCM__SCOPE_REQUEST;
+}
+
+/* Chooses the arm. Marks the key as counted when the request is the first of its key. */
+static choice choose(const mlcm__table *table, mlcm_str key, const mlcm_attribute *attributes, size_t n_attributes,
+                     mlcm__guard_slot *slot) {
+  choice c = {0};
+  if (key.len > 0) {
+    c.key_hash = mlcm__route_key_hash(table->salt, key);
+    c.flags = MLCM_TICKET_KEYED;
+  } else {
+    c.key_hash = mlcm__guard_random(slot);
+  }
+  /* Which arm it is nobody can foresee, a processor's branch predictor neither: so no branch depends on it. */
+  bool is_candidate = candidate_answers(table, &c, attributes, n_attributes);
+  c.arm = is_candidate ? &table->candidate : &table->stable;
+  c.flags |= (uint32_t)is_candidate * MLCM_TICKET_CANDIDATE;
+  c.scope = scope_for(table, &c);
+  if (c.scope == MLCM__SCOPE_KEY) c.flags |= MLCM_TICKET_UNIT;
+  return c;
+}
+
 /* ---- Routing -------------------------------------------------------------------------------------------------------- */
 
 static unsigned slot_index(const mlcm_endpoint *ep, const mlcm__guard_slot *slot) { return (unsigned)(slot - ep->guard.slots); }
@@ -26,20 +73,21 @@ static unsigned slot_index(const mlcm_endpoint *ep, const mlcm__guard_slot *slot
 /* Chooses, counts and writes the ticket. The caller is inside the guard. */
 static const mlcm__arm *route_in(mlcm_endpoint *ep, const mlcm__table *table, mlcm__guard_slot *slot, mlcm_str key,
                                  const mlcm_attribute *attributes, size_t n_attributes, mlcm_ticket *out) {
-  mlcm__choice choice = mlcm__table_choose(table, key, attributes, n_attributes, slot);
-  mlcm__outstanding *outstanding = choice.arm->outstanding;
+  choice c = choose(table, key, attributes, n_attributes, slot);
+  mlcm__outstanding *outstanding = c.arm->outstanding;
   *out = (mlcm_ticket){.endpoint_id = ep->id,
-                       .version = choice.arm->version,
+                       .version = c.arm->version,
                        .epoch = table->epoch,
-                       .key_hash = choice.key_hash,
+                       .key_hash = c.key_hash,
                        .routed_ns = mlcm__wall_coarse_ns(ep->ctx),
-                       .flags = choice.flags,
+                       .flags = c.flags,
                        .slot = outstanding->cell,
                        .source = ep->source};
-  out->period = mlcm__outstanding_begin(&ep->overdue, outstanding, slot_index(ep, slot), (int)choice.scope);
-  mlcm__meter_route(ep->meter, outstanding->cell, choice.scope);
+  unsigned cpu = slot_index(ep, slot);
+  out->period = mlcm__outstanding_begin(&ep->overdue, outstanding, cpu, (int)c.scope);
+  mlcm__meter_route_on(ep->meter, cpu, outstanding->cell, c.scope);
   atomic_fetch_add_explicit(&slot->routed, 1, memory_order_relaxed);
-  return choice.arm;
+  return c.arm;
 }
 
 mlcm_status mlcm_endpoint_route_with(mlcm_endpoint *ep, mlcm_str key, const mlcm_attribute *attributes, size_t n_attributes,
@@ -68,11 +116,12 @@ static mlcm__scope scope_of(const mlcm_ticket *ticket) {
 /* False when the request was found overdue before. The caller is inside the guard. */
 static bool complete_in(mlcm_endpoint *ep, const mlcm__table *table, const mlcm__guard_slot *slot, const mlcm_ticket *ticket,
                         int64_t latency_ns, bool ok) {
+  unsigned cpu = slot_index(ep, slot);
   mlcm__scope scope = scope_of(ticket);
   mlcm__outstanding *outstanding = mlcm__table_outstanding(table, ticket);
   if (outstanding == NULL) return false;
-  if (!mlcm__outstanding_end(&ep->overdue, outstanding, slot_index(ep, slot), (int)scope, ticket->period)) return false;
-  mlcm__meter_complete(ep->meter, outstanding->cell, scope, latency_ns, ok);
+  if (!mlcm__outstanding_end(&ep->overdue, outstanding, cpu, (int)scope, ticket->period)) return false;
+  mlcm__meter_complete_on(ep->meter, cpu, outstanding->cell, scope, latency_ns, ok);
   return true;
 }
 
@@ -229,13 +278,13 @@ static mlcm_status outcome_scope(mlcm_endpoint *ep, const mlcm__table *table, co
   return MLCM_OK;
 }
 
-static mlcm_status report_in(mlcm_endpoint *ep, const mlcm__table *table, const mlcm_ticket *ticket, uint32_t outcome, double value,
-                             mlcm_error *err) {
+static mlcm_status report_in(mlcm_endpoint *ep, const mlcm__table *table, unsigned cpu, const mlcm_ticket *ticket, uint32_t outcome,
+                             double value, mlcm_error *err) {
   uint32_t cell = 0;
   mlcm__scope scope = MLCM__SCOPE_REQUEST;
   mlcm_status st = cell_of(ep, table, ticket, &cell, err);
   if (!st) st = outcome_scope(ep, table, ticket, outcome, &scope, err);
-  if (!st) mlcm__meter_outcome(ep->meter, cell, scope, outcome, value);
+  if (!st) mlcm__meter_outcome_on(ep->meter, cpu, cell, scope, outcome, value);
   return st;
 }
 
@@ -253,7 +302,7 @@ mlcm_status mlcm_endpoint_report_id(mlcm_endpoint *ep, const mlcm_ticket *ticket
                       ep->outcome_name[outcome]);
   }
   mlcm__guard_token token = mlcm__guard_enter(&ep->guard);
-  st = report_in(ep, atomic_load(&ep->table), ticket, (uint32_t)outcome, value, err);
+  st = report_in(ep, atomic_load(&ep->table), slot_index(ep, token.slot), ticket, (uint32_t)outcome, value, err);
   mlcm__guard_leave(token);
   return st;
 }

@@ -97,57 +97,6 @@ void mlcm__table_free_retired(mlcm__retired *self) {
   mlcm__table_free(table);
 }
 
-/* ---- Choosing ------------------------------------------------------------------------------------------------------- */
-
-static bool candidate_answers(const mlcm__table *table, mlcm__choice *choice, const mlcm_attribute *attributes, size_t n) {
-  if (table->candidate.version == 0 || atomic_load_explicit(&table->halted, memory_order_relaxed)) return false;
-  const mlcm__override_rule *rule = n == 0 ? NULL : mlcm__route_override(table->rules, table->n_rules, attributes, n);
-  if (rule == NULL) {
-    return mlcm__route_is_candidate(choice->key_hash, table->stable.hash, table->candidate.hash, table->candidate_ppm);
-  }
-  choice->flags |= MLCM_TICKET_OVERRIDE;
-  return rule->to_candidate;
-}
-
-/* Under which scope the request counts: only a key's first request of a rollout is a unit of its analysis. */
-static mlcm__scope scope_of(const mlcm__table *table, const mlcm__choice *choice) {
-  if (choice->flags & MLCM_TICKET_OVERRIDE) return MLCM__SCOPE_OVERRIDE;
-  if (!(choice->flags & MLCM_TICKET_KEYED)) return MLCM__SCOPE_KEY;
-  if (table->keysets == NULL) return MLCM__SCOPE_REQUEST;
-  return mlcm__keyset_first(table->keysets->routed, choice->key_hash) ? MLCM__SCOPE_KEY : MLCM__SCOPE_REQUEST;
-}
-
-mlcm__choice mlcm__table_choose(const mlcm__table *table, mlcm_str key, const mlcm_attribute *attributes, size_t n_attributes,
-                                mlcm__guard_slot *slot) {
-  mlcm__choice choice = {.arm = &table->stable};
-  if (key.len > 0) {
-    choice.key_hash = mlcm__route_key_hash(table->salt, key);
-    choice.flags = MLCM_TICKET_KEYED;
-  } else {
-    choice.key_hash = mlcm__guard_random(slot);
-  }
-  if (candidate_answers(table, &choice, attributes, n_attributes)) {
-    choice.arm = &table->candidate;
-    choice.flags |= MLCM_TICKET_CANDIDATE;
-  }
-  choice.scope = scope_of(table, &choice);
-  if (choice.scope == MLCM__SCOPE_KEY) choice.flags |= MLCM_TICKET_UNIT;
-  return choice;
-}
-
-static bool is_cell(const mlcm__outstanding *o, const mlcm_ticket *ticket) {
-  return o != NULL && o->version == ticket->version && o->epoch == ticket->epoch;
-}
-
-mlcm__outstanding *mlcm__table_outstanding(const mlcm__table *table, const mlcm_ticket *ticket) {
-  if (is_cell(table->stable.outstanding, ticket)) return table->stable.outstanding;
-  if (is_cell(table->candidate.outstanding, ticket)) return table->candidate.outstanding;
-  for (size_t i = 0; i < table->n_former; ++i) {
-    if (is_cell(table->former[i], ticket)) return table->former[i];
-  }
-  return NULL;
-}
-
 /* ---- Key sets ------------------------------------------------------------------------------------------------------- */
 
 static mlcm_status open_set(const mlcm__keysets *sets, const char *run_dir, const char *signal, mlcm__keyset **out, mlcm_error *err) {

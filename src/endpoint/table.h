@@ -65,14 +65,6 @@ typedef struct mlcm__table {
   atomic_bool halted;
 } mlcm__table;
 
-/* Where a request goes. */
-typedef struct mlcm__choice {
-  const mlcm__arm *arm;
-  uint64_t key_hash;
-  uint32_t flags; /* MLCM_TICKET_* */
-  mlcm__scope scope;
-} mlcm__choice;
-
 /* Copies what the row says; arms, keysets and former are the caller's to fill in before publishing. */
 mlcm_status mlcm__table_new(mlcm_context *ctx, const mlcm__routing *routing, mlcm__table **out, mlcm_error *err);
 /* Counts the table among those that point to its arms and keysets. Call once, right before publishing. */
@@ -81,12 +73,19 @@ void mlcm__table_hold(mlcm__table *table);
 void mlcm__table_free(mlcm__table *table);
 void mlcm__table_free_retired(mlcm__retired *self); /* the same, for mlcm__guard_retire */
 
-/* Chooses the arm for a request. Marks the key as counted when the request is the first of its key. */
-mlcm__choice mlcm__table_choose(const mlcm__table *table, mlcm_str key, const mlcm_attribute *attributes, size_t n_attributes,
-                                mlcm__guard_slot *slot);
+static inline bool mlcm__outstanding_is_of(const mlcm__outstanding *o, const mlcm_ticket *ticket) {
+  return o != NULL && o->version == ticket->version && o->epoch == ticket->epoch;
+}
 
 /* The requests under way of a ticket's cell, or NULL when none can be. */
-mlcm__outstanding *mlcm__table_outstanding(const mlcm__table *table, const mlcm_ticket *ticket);
+static inline mlcm__outstanding *mlcm__table_outstanding(const mlcm__table *table, const mlcm_ticket *ticket) {
+  if (mlcm__outstanding_is_of(table->stable.outstanding, ticket)) return table->stable.outstanding;
+  if (mlcm__outstanding_is_of(table->candidate.outstanding, ticket)) return table->candidate.outstanding;
+  for (size_t i = 0; i < table->n_former; ++i) {
+    if (mlcm__outstanding_is_of(table->former[i], ticket)) return table->former[i];
+  }
+  return NULL;
+}
 
 /* Key sets of a rollout. `run_dir` is the registry's. */
 mlcm_status mlcm__keysets_new(mlcm_context *ctx, const char *run_dir, int64_t rollout_id, uint64_t first_epoch, mlcm__keysets **out,

@@ -242,12 +242,14 @@ void mlcm__meter_close(mlcm__meter *meter) {
 
 /* ---- The request path ---------------------------------------------------------------------------------------------- */
 
-static mlcm__scope_block *block_of(const mlcm__meter *meter, uint32_t cell, mlcm__scope scope) {
-  const int cpu = sched_getcpu(); /* -1 where there is no such call: shard of all ones, as good as any */
-  const uint32_t shard = (uint32_t)cpu & (meter->shards - 1);
+static mlcm__scope_block *block_of(const mlcm__meter *meter, uint32_t cpu, uint32_t cell, mlcm__scope scope) {
+  const uint32_t shard = cpu & (meter->shards - 1);
   assert(cell / MLCM__METER_CELLS < atomic_load_explicit(&meter->n_files, memory_order_relaxed));
   return mlcm__meter_block(&meter->files[cell / MLCM__METER_CELLS], cell % MLCM__METER_CELLS, shard, (uint32_t)scope);
 }
+
+/* -1 where there is no such call: shard of all ones, as good as any. */
+static uint32_t this_cpu(void) { return (uint32_t)sched_getcpu(); }
 
 static void add(mlcm__counter *counter, uint64_t n) { atomic_fetch_add_explicit(counter, n, memory_order_relaxed); }
 
@@ -262,10 +264,12 @@ static void add_double(mlcm__counter *counter, double value) {
   } while (!atomic_compare_exchange_weak_explicit(counter, &old, new_bits, memory_order_relaxed, memory_order_relaxed));
 }
 
-void mlcm__meter_route(mlcm__meter *meter, uint32_t cell, mlcm__scope scope) { add(&block_of(meter, cell, scope)->routed, 1); }
+void mlcm__meter_route_on(mlcm__meter *meter, uint32_t cpu, uint32_t cell, mlcm__scope scope) {
+  add(&block_of(meter, cpu, cell, scope)->routed, 1);
+}
 
-void mlcm__meter_complete(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, int64_t latency_ns, bool ok) {
-  mlcm__scope_block *block = block_of(meter, cell, scope);
+void mlcm__meter_complete_on(mlcm__meter *meter, uint32_t cpu, uint32_t cell, mlcm__scope scope, int64_t latency_ns, bool ok) {
+  mlcm__scope_block *block = block_of(meter, cpu, cell, scope);
   const int32_t b = mlcm__histogram_bucket_ns(latency_ns);
   if (b >= 0 && b < MLCM__HISTOGRAM_BUCKETS)
     add(&block->bucket[b], 1);
@@ -279,9 +283,9 @@ void mlcm__meter_complete(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, 
   if (!ok) add(&block->errors, 1);
 }
 
-void mlcm__meter_outcome(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, uint32_t outcome, double value) {
+void mlcm__meter_outcome_on(mlcm__meter *meter, uint32_t cpu, uint32_t cell, mlcm__scope scope, uint32_t outcome, double value) {
   assert(outcome < MLCM__METER_OUTCOMES);
-  mlcm__outcome_block *block = &block_of(meter, cell, scope)->outcome[outcome];
+  mlcm__outcome_block *block = &block_of(meter, cpu, cell, scope)->outcome[outcome];
   if (value == 0)
     add(&block->zero, 1);
   else if (value == 1)
@@ -292,4 +296,14 @@ void mlcm__meter_outcome(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, u
     add_double(&block->other_sum, value);
     add(&block->other, 1);
   }
+}
+
+void mlcm__meter_route(mlcm__meter *meter, uint32_t cell, mlcm__scope scope) { mlcm__meter_route_on(meter, this_cpu(), cell, scope); }
+
+void mlcm__meter_complete(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, int64_t latency_ns, bool ok) {
+  mlcm__meter_complete_on(meter, this_cpu(), cell, scope, latency_ns, ok);
+}
+
+void mlcm__meter_outcome(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, uint32_t outcome, double value) {
+  mlcm__meter_outcome_on(meter, this_cpu(), cell, scope, outcome, value);
 }

@@ -65,12 +65,16 @@ bool mlcm__meter_cell_is(const mlcm__meter *meter, uint32_t cell, int64_t versio
  * length. MLCM_LIMIT: a ninth name. */
 mlcm_status mlcm__meter_outcome_index(mlcm__meter *meter, const char *name, uint32_t *out_index, mlcm_error *err);
 
-/* The request path. `cell` is from mlcm__meter_cell of this meter, `outcome` from _outcome_index. No lock, no allocation. */
+/* The request path. `cell` is from mlcm__meter_cell of this meter, `outcome` from _outcome_index. No lock, no allocation. The
+ * forms with `_on` take a hint instead of asking for the CPU: any number, the same most of the time for calls on one CPU. */
 void mlcm__meter_route(mlcm__meter *meter, uint32_t cell, mlcm__scope scope);
+void mlcm__meter_route_on(mlcm__meter *meter, uint32_t cpu, uint32_t cell, mlcm__scope scope);
 /* latency_ns < 0 is completed with an invalid latency. Every completion enters the histogram, also one that is not ok. */
 void mlcm__meter_complete(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, int64_t latency_ns, bool ok);
+void mlcm__meter_complete_on(mlcm__meter *meter, uint32_t cpu, uint32_t cell, mlcm__scope scope, int64_t latency_ns, bool ok);
 /* value 0 is good, anything else bad; NaN and infinities are counted as invalid and nowhere else. */
 void mlcm__meter_outcome(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, uint32_t outcome, double value);
+void mlcm__meter_outcome_on(mlcm__meter *meter, uint32_t cpu, uint32_t cell, mlcm__scope scope, uint32_t outcome, double value);
 
 /* ---- Reading ------------------------------------------------------------------------------------------------------- */
 

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "endpoint/guard.h"
 #include "endpoint/route.h"
+#include "gate/math.h"
 
 enum { KEYS = 200000 };
 
@@ -89,6 +91,21 @@ START_TEST(arms_are_drawn_independently_of_their_order) {
 }
 END_TEST
 
+static double score(uint64_t key_hash, int64_t version, double weight_of_the_other) {
+  double u = (double)((mlcm__mix64(key_hash ^ mlcm__route_arm_hash(version)) >> 11) + 1) * 0x1p-53;
+  return -mlcm__math_log(u) * weight_of_the_other;
+}
+
+START_TEST(shortcut_decides_as_the_logarithms_do) {
+  for (int i = 0; i < 2000000; ++i) {
+    uint64_t key = mlcm__mix64((uint64_t)i);
+    int64_t ppm = (int64_t)(mlcm__mix64(key) % (MLCM__WEIGHT_ALL_PPM - 1)) + 1;
+    bool lower = score(key, 3, (double)(MLCM__WEIGHT_ALL_PPM - ppm)) < score(key, 2, (double)ppm);
+    ck_assert_msg(to_candidate(key, ppm) == lower, "key %d at %lld ppm", i, (long long)ppm);
+  }
+}
+END_TEST
+
 /* Written down once; the same on every machine and compiler, or rollouts would not be sticky across a fleet. */
 START_TEST(routing_is_the_same_everywhere) {
   uint64_t fingerprint = 0;
@@ -142,6 +159,7 @@ int main(void) {
                           raising_the_weight_moves_keys_to_the_candidate_and_none_back,
                           another_salt_spreads_the_keys_anew,
                           arms_are_drawn_independently_of_their_order,
+                          shortcut_decides_as_the_logarithms_do,
                           routing_is_the_same_everywhere,
                           rule_meets_its_attribute_and_value,
                           rule_without_value_meets_any_value,
