@@ -205,6 +205,7 @@ static mlcm_status add_line(mlcm_rollout *h, const mlcm__tick *tick, mlcm__outco
   if (!st) st = mlcm__machine_tick(h->machine, tick, outcome, err);
   if (st) return st;
   h->chunk_lines++;
+  if (outcome->action) return MLCM_OK; /* a watcher would take the same decision before it is recorded */
   mlcm__live_append(h->reg, &h->live_file, h->chunk.data + before, h->chunk.len - before);
   return MLCM_OK;
 }
