@@ -59,6 +59,50 @@ typedef mlcm_status mlcm__audit_visit(void *user, int64_t seq, const cJSON *entr
 mlcm_status mlcm__audit_verify(mlcm__db_conn *conn, const mlcm__audit_head *anchors, size_t n_anchors, mlcm__audit_visit *visit,
                                void *user, const mlcm_progress *progress, mlcm__audit_head *out, mlcm_error *err);
 
+/* One thing that is wrong with the log. Digests are hex, "" when there is none. */
+typedef enum mlcm__audit_part {
+  MLCM__AUDIT_GAP = 1, /* entries seq to last are missing */
+  MLCM__AUDIT_ENTRY,   /* entry seq and the leaf beside it do not fit each other, or it is not well formed */
+  MLCM__AUDIT_TEXT,    /* the erasable text beside entry seq is not that it was written with */
+  MLCM__AUDIT_TILE,
+  MLCM__AUDIT_HEAD,    /* size, root or frontier in the head's row */
+  MLCM__AUDIT_ANCHOR   /* the log is not a continuation of a head that was kept */
+} mlcm__audit_part;
+
+typedef struct mlcm__audit_fault {
+  mlcm__audit_part part;
+  int64_t seq, last; /* 0: of no entry */
+  int level;         /* of a tile; -1: their number */
+  int64_t idx;
+  char expected[MLCM__SHA256_HEX + 1];
+  char found[MLCM__SHA256_HEX + 1];
+  const char *message; /* as mlcm__audit_verify would answer it */
+} mlcm__audit_fault;
+
+/* Sees each fault in turn. A non-OK answer stops and is returned. */
+typedef mlcm_status mlcm__audit_tell(void *user, const mlcm__audit_fault *fault, mlcm_error *err);
+
+/* What the whole says about its parts. The log can be rebuilt from its entries (mlcm__audit_rebuild) when it is complete and the
+ * root of its entries stands in a place that a change of theirs would have missed. */
+typedef struct mlcm__audit_state {
+  int64_t n_entries;
+  bool is_complete;          /* no entry is missing or unreadable */
+  bool entries_fit_head;     /* the root of the entries is the one in the head's row */
+  bool leaves_fit_head;      /* the root of the stored leaves is */
+  bool entries_fit_anchor;   /* the root of the entries is that of an anchor of the same size */
+  mlcm__audit_head of_entries; /* recomputed; meaningless unless complete */
+} mlcm__audit_state;
+
+/* The same examination, but it tells each fault and goes on. `visit` is called with `entry` NULL for an entry that is missing or damaged.
+ * Answers MLCM_OK when it came to the end, whatever it found. */
+mlcm_status mlcm__audit_examine(mlcm__db_conn *conn, const mlcm__audit_head *anchors, size_t n_anchors, mlcm__audit_visit *visit,
+                                mlcm__audit_tell *tell, void *user, const mlcm_progress *progress, mlcm__audit_state *out,
+                                mlcm_error *err);
+
+/* Writes leaves, tiles and head anew from the entries, inside the write transaction of `conn`. Only for a log whose entries are
+ * confirmed: it makes whatever they say the truth. O(n). */
+mlcm_status mlcm__audit_rebuild(mlcm__db_conn *conn, mlcm_error *err);
+
 /* ---- proofs ---- */
 
 typedef struct mlcm__audit_proof {

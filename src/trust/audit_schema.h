@@ -11,6 +11,23 @@
 #define MLCM_TRUST_AUDIT_SCHEMA_H
 
 /* clang-format off */
+#define MLCM__AUDIT_GUARDS_SQL \
+  "CREATE TRIGGER IF NOT EXISTS audit_entry_no_update BEFORE UPDATE ON audit_entry" \
+  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;" \
+  "CREATE TRIGGER IF NOT EXISTS audit_entry_no_delete BEFORE DELETE ON audit_entry" \
+  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;" \
+  "CREATE TRIGGER IF NOT EXISTS audit_text_no_update BEFORE UPDATE ON audit_text" \
+  "  BEGIN SELECT RAISE(ABORT, 'an audit text can be erased, not changed'); END;" \
+  "CREATE TRIGGER IF NOT EXISTS audit_tile_grows BEFORE UPDATE ON audit_tile" \
+  "  WHEN NEW.level <> OLD.level OR NEW.idx <> OLD.idx OR substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes" \
+  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;" \
+  "CREATE TRIGGER IF NOT EXISTS audit_tile_no_delete BEFORE DELETE ON audit_tile" \
+  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;" \
+  "CREATE TRIGGER IF NOT EXISTS audit_head_grows BEFORE UPDATE ON audit_head WHEN NEW.size <> OLD.size + 1" \
+  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;" \
+  "CREATE TRIGGER IF NOT EXISTS audit_head_no_delete BEFORE DELETE ON audit_head" \
+  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
+
 #define MLCM__AUDIT_SCHEMA_SQL \
   "CREATE TABLE audit_entry (" \
   "  seq INTEGER PRIMARY KEY CHECK (seq > 0)," \
@@ -32,21 +49,7 @@
   "  frontier BLOB NOT NULL) STRICT;" \
   "INSERT INTO audit_head (id, size, root, frontier) VALUES" \
   "  (1, 0, x'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', x'');" \
-  "CREATE TRIGGER audit_entry_no_update BEFORE UPDATE ON audit_entry" \
-  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;" \
-  "CREATE TRIGGER audit_entry_no_delete BEFORE DELETE ON audit_entry" \
-  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;" \
-  "CREATE TRIGGER audit_text_no_update BEFORE UPDATE ON audit_text" \
-  "  BEGIN SELECT RAISE(ABORT, 'an audit text can be erased, not changed'); END;" \
-  "CREATE TRIGGER audit_tile_grows BEFORE UPDATE ON audit_tile" \
-  "  WHEN NEW.level <> OLD.level OR NEW.idx <> OLD.idx OR substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes" \
-  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;" \
-  "CREATE TRIGGER audit_tile_no_delete BEFORE DELETE ON audit_tile" \
-  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;" \
-  "CREATE TRIGGER audit_head_grows BEFORE UPDATE ON audit_head WHEN NEW.size <> OLD.size + 1" \
-  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;" \
-  "CREATE TRIGGER audit_head_no_delete BEFORE DELETE ON audit_head" \
-  "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
+  MLCM__AUDIT_GUARDS_SQL
 /* clang-format on */
 
 #endif
