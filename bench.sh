@@ -10,7 +10,7 @@ build=build/bench
 mkdir -p "$build"
 if ! { cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMLCM_TESTS=OFF -DMLCM_BENCH=ON &&
        cmake --build "$build"; } >"$build/build.log" 2>&1; then
-  tail -n 40 "$build/build.log" >&2
+  tail -n 40 "$build/build.log" | cut -c1-400 >&2
   exit 1
 fi
 

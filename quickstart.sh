@@ -19,7 +19,7 @@ scripts/setup.sh build
 mkdir -p "$build"
 if ! { cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMLCM_TESTS=OFF -DMLCM_BENCH=OFF -DMLCM_EXAMPLES=ON &&
        cmake --build "$build"; } >"$build/build.log" 2>&1; then
-  tail -n 40 "$build/build.log" >&2
+  tail -n 40 "$build/build.log" | cut -c1-400 >&2
   fail "the build, see $build/build.log"
 fi
 echo "built $build/bin/mlcm"

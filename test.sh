@@ -36,7 +36,7 @@ check() {
   shift || true
   note "$preset in $dir"
   cmake --preset "$preset" -B "$dir" -DMLCM_WERROR=ON -DMLCM_VENV_PYTHON="$venv/bin/python" "$@" >"$dir.log" 2>&1 || { cat "$dir.log"; return 1; }
-  cmake --build "$dir" -j "$jobs" >"$dir.log" 2>&1 || { tail -n 60 "$dir.log"; return 1; }
+  cmake --build "$dir" -j "$jobs" >"$dir.log" 2>&1 || { tail -n 60 "$dir.log" | cut -c1-400; return 1; }
   ctest --preset "$preset" --test-dir "$dir" -j "$jobs" "${ctest_args[@]}"
 }
 
