@@ -8,6 +8,7 @@
  */
 #include "registry/audit_rows.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,8 @@ struct mlcm__audit_rows {
   bool has_event;
   mlcm__map *aliases; /* "model@alias" to version, as a number in the pointer */
   mlcm__map *deleted; /* "model" or "model/3", value not NULL */
+  mlcm__audit_rows_tell *tell; /* NULL: the first fault ends it */
+  void *user;
   int64_t n_versions, n_decisions;
 };
 
@@ -63,6 +66,11 @@ void mlcm__audit_rows_close(mlcm__audit_rows *rows) {
   mlcm__free(rows->ctx, rows);
 }
 
+void mlcm__audit_rows_tell_to(mlcm__audit_rows *rows, mlcm__audit_rows_tell *tell, void *user) {
+  rows->tell = tell;
+  rows->user = user;
+}
+
 /* ---- small helpers ---- */
 
 static const char *text_of(const cJSON *entry, const char *key) {
@@ -70,9 +78,32 @@ static const char *text_of(const cJSON *entry, const char *key) {
   return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-static mlcm_status bad(int64_t seq, const char *what, const char *stored, const char *logged, mlcm_error *err) {
+/* What an event is about, as it is written: "digits@champion", "digits/3", "digits", or "event 17". */
+static void name_object(const event_row *event, char out[KEY_BYTES]) {
+  if (event->alias[0]) (void)snprintf(out, KEY_BYTES, "%s@%s", event->model, event->alias);
+  else if (event->version) (void)snprintf(out, KEY_BYTES, "%s/%lld", event->model, (long long)event->version);
+  else if (event->model[0]) (void)snprintf(out, KEY_BYTES, "%s", event->model);
+  else (void)snprintf(out, KEY_BYTES, "event %lld", (long long)event->seq);
+}
+
+static mlcm_status bad(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *what, const char *stored, const char *logged,
+                       mlcm_error *err) {
+  char object[KEY_BYTES];
+  name_object(event, object);
+  if (rows->tell) return rows->tell(rows->user, &(mlcm__row_fault){seq, object, what, stored, logged}, err);
   return mlcm__fail(err, MLCM_CORRUPT, "audit entry %lld: %s is '%.100s' in the registry, but '%.100s' was logged", (long long)seq, what,
                     stored, logged);
+}
+
+/* A fault with a sentence of its own; `object` is what a report names. */
+static MLCM_PRINTF(5, 6) mlcm_status tell(mlcm__audit_rows *rows, int64_t seq, const char *object, mlcm_error *err, const char *format, ...) {
+  char text[sizeof err->message];
+  va_list list;
+  va_start(list, format);
+  (void)vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  if (rows->tell) return rows->tell(rows->user, &(mlcm__row_fault){seq, object, text, "", ""}, err);
+  return mlcm__fail(err, MLCM_CORRUPT, "%s", text);
 }
 
 static mlcm_status digest_text(const void *data, size_t len, char out[DIGEST_BYTES], mlcm_error *err) {
@@ -101,7 +132,7 @@ static mlcm_status check_manifest(mlcm__audit_rows *rows, int64_t seq, const eve
   }
   mlcm__db_reset(stmt);
   rows->n_versions++;
-  return !st && strcmp(stored, logged) != 0 ? bad(seq, "the version's manifest", stored, logged, err) : st;
+  return !st && strcmp(stored, logged) != 0 ? bad(rows, seq, event, "the version's manifest", stored, logged, err) : st;
 }
 
 static mlcm_status check_decision(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *logged, mlcm_error *err) {
@@ -125,15 +156,15 @@ static mlcm_status check_decision(mlcm__audit_rows *rows, int64_t seq, const eve
   }
   mlcm__db_reset(stmt);
   rows->n_decisions++;
-  return !st && strcmp(stored + 7, logged) != 0 ? bad(seq, "the decision's record", stored + 7, logged, err) : st;
+  return !st && strcmp(stored + 7, logged) != 0 ? bad(rows, seq, event, "the decision's record", stored + 7, logged, err) : st;
 }
 
 /* An entry without a state of its own after the change holds the digest of the event's detail. */
-static mlcm_status check_detail(int64_t seq, const event_row *event, const char *logged, mlcm_error *err) {
+static mlcm_status check_detail(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *logged, mlcm_error *err) {
   char stored[DIGEST_BYTES];
   if (strncmp(logged, "sha256:", 7) != 0 || strcmp(event->kind, "policy.kept") == 0) return MLCM_OK;
   mlcm_status st = digest_text(event->detail, strlen(event->detail), stored, err);
-  return !st && strcmp(stored, logged) != 0 ? bad(seq, "the event's detail", stored, logged, err) : st;
+  return !st && strcmp(stored, logged) != 0 ? bad(rows, seq, event, "the event's detail", stored, logged, err) : st;
 }
 
 /* ---- what later entries may change ---- */
@@ -147,7 +178,9 @@ static mlcm_status follow_alias(mlcm__audit_rows *rows, int64_t seq, const event
     return MLCM_OK;
   }
   if (!mlcm__parse_i64(after, strlen(after), &version) || version != event->version) {
-    return bad(seq, "the event's version", "another", after, err);
+    mlcm_status st = bad(rows, seq, event, "the event's version", "another", after, err);
+    if (st) return st;
+    version = version > 0 ? version : event->version;
   }
   return mlcm__map_set(rows->aliases, key, (size_t)len, (void *)(uintptr_t)version, err);
 }
@@ -164,12 +197,12 @@ static mlcm_status follow_deleted(mlcm__audit_rows *rows, const event_row *event
 
 /* ---- one entry ---- */
 
-static mlcm_status check_event(int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
+static mlcm_status check_event(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
   char time[40];
   mlcm__format_time(event->time_ns, time);
-  if (strcmp(event->kind, text_of(entry, "action")) != 0) return bad(seq, "the change's kind", event->kind, text_of(entry, "action"), err);
-  if (strcmp(event->actor, text_of(entry, "actor")) != 0) return bad(seq, "the change's actor", event->actor, text_of(entry, "actor"), err);
-  if (strcmp(time, text_of(entry, "ts")) != 0) return bad(seq, "the change's time", time, text_of(entry, "ts"), err);
+  if (strcmp(event->kind, text_of(entry, "action")) != 0) return bad(rows, seq, event, "the change's kind", event->kind, text_of(entry, "action"), err);
+  if (strcmp(event->actor, text_of(entry, "actor")) != 0) return bad(rows, seq, event, "the change's actor", event->actor, text_of(entry, "actor"), err);
+  if (strcmp(time, text_of(entry, "ts")) != 0) return bad(rows, seq, event, "the change's time", time, text_of(entry, "ts"), err);
   return MLCM_OK;
 }
 
@@ -182,16 +215,12 @@ static mlcm_status check_subject(mlcm__audit_rows *rows, int64_t seq, const even
   for (size_t i = 0; i < sizeof tombstones / sizeof tombstones[0]; i++) {
     if (strcmp(event->kind, tombstones[i]) == 0) return follow_deleted(rows, event, err);
   }
-  return check_detail(seq, event, after, err);
+  return check_detail(rows, seq, event, after, err);
 }
 
-mlcm_status mlcm__audit_rows_visit(void *user, int64_t seq, const cJSON *entry, mlcm_error *err) {
-  mlcm__audit_rows *rows = user;
+static event_row current_event(mlcm__audit_rows *rows) {
   mlcm__db_stmt *stmt = rows->events;
-  if (!rows->has_event || mlcm__db_i64(stmt, 1) != seq) {
-    return mlcm__fail(err, MLCM_CORRUPT, "audit entry %lld has no event in the change feed: rows were removed or changed", (long long)seq);
-  }
-  event_row event = {.seq = mlcm__db_i64(stmt, 0),
+  return (event_row){.seq = mlcm__db_i64(stmt, 0),
                      .time_ns = mlcm__db_i64(stmt, 2),
                      .kind = mlcm__db_text(stmt, 3),
                      .model = mlcm__db_text(stmt, 4),
@@ -199,7 +228,54 @@ mlcm_status mlcm__audit_rows_visit(void *user, int64_t seq, const cJSON *entry, 
                      .alias = mlcm__db_text(stmt, 6),
                      .detail = mlcm__db_text(stmt, 7),
                      .actor = mlcm__db_text(stmt, 8)};
-  mlcm_status st = check_event(seq, &event, entry, err);
+}
+
+/* Takes the event's word for an entry that is lost. */
+static mlcm_status believe(mlcm__audit_rows *rows, const event_row *event, mlcm_error *err) {
+  char after[24];
+  (void)snprintf(after, sizeof after, "%lld", (long long)event->version);
+  if (strcmp(event->kind, "version.registered") == 0) rows->n_versions++;
+  if (strcmp(event->kind, "rollout.decided") == 0) rows->n_decisions++;
+  if (strncmp(event->kind, "alias.", 6) == 0) return follow_alias(rows, event->seq, event, after, err);
+  if (strstr(event->kind, ".deleted") || strstr(event->kind, ".restored")) return follow_deleted(rows, event, err);
+  return MLCM_OK;
+}
+
+static mlcm_status skip_lost(mlcm__audit_rows *rows, int64_t seq, mlcm_error *err) {
+  mlcm_status st = MLCM_OK;
+  while (!st && rows->has_event && mlcm__db_i64(rows->events, 1) <= seq) {
+    event_row event = current_event(rows);
+    st = believe(rows, &event, err);
+    if (!st) st = next_event(rows, err);
+  }
+  return st;
+}
+
+/* Events that claim entries before `seq` came from nowhere. */
+static mlcm_status check_strays(mlcm__audit_rows *rows, int64_t seq, mlcm_error *err) {
+  mlcm_status st = MLCM_OK;
+  while (!st && rows->tell && rows->has_event && mlcm__db_i64(rows->events, 1) < seq) {
+    char object[KEY_BYTES];
+    event_row event = current_event(rows);
+    (void)snprintf(object, sizeof object, "event %lld", (long long)event.seq);
+    st = tell(rows, 0, object, err, "it names audit entry %lld, which is that of another event", (long long)mlcm__db_i64(rows->events, 1));
+    if (!st) st = next_event(rows, err);
+  }
+  return st;
+}
+
+mlcm_status mlcm__audit_rows_visit(void *user, int64_t seq, const cJSON *entry, mlcm_error *err) {
+  mlcm__audit_rows *rows = user;
+  char object[48];
+  if (!entry) return skip_lost(rows, seq, err);
+  mlcm_status st = check_strays(rows, seq, err);
+  if (st) return st;
+  if (!rows->has_event || mlcm__db_i64(rows->events, 1) != seq) {
+    (void)snprintf(object, sizeof object, "audit entry %lld", (long long)seq);
+    return tell(rows, seq, object, err, "audit entry %lld has no event in the change feed: rows were removed or changed", (long long)seq);
+  }
+  event_row event = current_event(rows);
+  st = check_event(rows, seq, &event, entry, err);
   if (!st) st = check_subject(rows, seq, &event, entry, err);
   if (!st) st = next_event(rows, err);
   return st;
@@ -207,71 +283,104 @@ mlcm_status mlcm__audit_rows_visit(void *user, int64_t seq, const cJSON *entry, 
 
 /* ---- the end ---- */
 
+/* What is left in a map of expectations has no row. */
+static mlcm_status check_left(mlcm__audit_rows *rows, const mlcm__map *map, const char *before, const char *after, mlcm_error *err) {
+  mlcm_status st = MLCM_OK;
+  size_t cursor = 0, len = 0;
+  const char *key = NULL;
+  void *value = NULL;
+  while (!st && mlcm__map_next(map, &cursor, &key, &len, &value)) {
+    char object[KEY_BYTES];
+    (void)snprintf(object, sizeof object, "%.*s", (int)len, key);
+    st = tell(rows, 0, object, err, "%s%s%s", before, object, after);
+  }
+  return st;
+}
+
+static mlcm_status check_alias(mlcm__audit_rows *rows, const char *key, int64_t stored, mlcm_error *err) {
+  int64_t logged = (int64_t)(uintptr_t)mlcm__map_remove(rows->aliases, key, strlen(key));
+  char at[24], should[24];
+  if (stored == logged) return MLCM_OK;
+  (void)snprintf(at, sizeof at, "%lld", (long long)stored);
+  (void)snprintf(should, sizeof should, "%lld", (long long)logged);
+  if (rows->tell) return rows->tell(rows->user, &(mlcm__row_fault){0, key, "the alias's version", at, should}, err);
+  return mlcm__fail(err, MLCM_CORRUPT, "alias %s stands on version %s, but the audit log moved it to %s", key, at, should);
+}
+
 static mlcm_status check_aliases(mlcm__audit_rows *rows, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
-  size_t n = 0;
   mlcm_status st = mlcm__sql_first(rows->conn,
                                    "SELECT m.name || '@' || a.name, a.version FROM alias a JOIN model m ON m.id = a.model_id"
                                    " ORDER BY a.model_id, a.name",
                                    MLCM__NO_BIND, &stmt, &row, err);
-  for (; !st && row; n++) {
-    const char *key = mlcm__db_text(stmt, 0);
-    int64_t stored = mlcm__db_i64(stmt, 1);
-    int64_t logged = (int64_t)(uintptr_t)mlcm__map_get(rows->aliases, key, strlen(key));
-    if (stored != logged) {
-      st = mlcm__fail(err, MLCM_CORRUPT, "alias %s stands on version %lld, but the audit log moved it to %lld", key, (long long)stored,
-                      (long long)logged);
-    }
+  while (!st && row) {
+    st = check_alias(rows, mlcm__db_text(stmt, 0), mlcm__db_i64(stmt, 1), err);
     if (!st) st = mlcm__db_step(stmt, &row, err);
   }
   mlcm__db_reset(stmt);
-  if (!st && n != mlcm__map_count(rows->aliases)) {
-    st = mlcm__fail(err, MLCM_CORRUPT, "the registry has %zu aliases, the audit log made %zu: rows were removed", n,
-                    mlcm__map_count(rows->aliases));
-  }
-  return st;
+  return st ? st : check_left(rows, rows->aliases, "alias ", " is gone from the registry, but the audit log did not remove it", err);
 }
 
 static mlcm_status check_deleted(mlcm__audit_rows *rows, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
-  size_t n = 0;
   mlcm_status st = mlcm__sql_first(rows->conn,
                                    "SELECT m.name || '/' || v.number FROM version v JOIN model m ON m.id = v.model_id WHERE v.state = 2"
                                    " UNION ALL SELECT name FROM model WHERE state = 2",
                                    MLCM__NO_BIND, &stmt, &row, err);
-  for (; !st && row; n++) {
+  while (!st && row) {
     const char *key = mlcm__db_text(stmt, 0);
-    if (!mlcm__map_get(rows->deleted, key, strlen(key))) {
-      st = mlcm__fail(err, MLCM_CORRUPT, "%s is deleted in the registry, but the audit log knows of no deletion", key);
+    if (!mlcm__map_remove(rows->deleted, key, strlen(key))) {
+      st = tell(rows, 0, key, err, "%s is deleted in the registry, but the audit log knows of no deletion", key);
     }
     if (!st) st = mlcm__db_step(stmt, &row, err);
   }
   mlcm__db_reset(stmt);
-  if (!st && n != mlcm__map_count(rows->deleted)) {
-    st = mlcm__fail(err, MLCM_CORRUPT, "the audit log deleted %zu models and versions, in the registry %zu are", mlcm__map_count(rows->deleted),
-                    n);
-  }
-  return st;
+  return st ? st : check_left(rows, rows->deleted, "the audit log deleted ", ", in the registry it is not deleted", err);
 }
 
+/* Rows that no entry made. Those that an entry made and that are gone were told with the entry. */
 static mlcm_status check_count(mlcm__audit_rows *rows, const char *sql, const char *what, int64_t logged, mlcm_error *err) {
   bool row = false;
   int64_t stored = 0;
   mlcm_status st = mlcm__sql_i64(rows->conn, sql, MLCM__NO_BIND, &row, &stored, err);
-  if (!st && stored != logged) {
-    st = mlcm__fail(err, MLCM_CORRUPT, "the registry has %lld %s, the audit log %lld", (long long)stored, what, (long long)logged);
+  if (st || stored == logged) return st;
+  return tell(rows, 0, what, err, "the registry has %lld %s, the audit log %lld", (long long)stored, what, (long long)logged);
+}
+
+static mlcm_status check_strangers(mlcm__audit_rows *rows, mlcm_error *err) {
+  mlcm__db_stmt *stmt = NULL;
+  bool row = false;
+  mlcm_status st = mlcm__sql_first(rows->conn,
+                                   "SELECT name || '/' || number FROM (SELECT m.name, v.number FROM version v JOIN model m ON m.id = v.model_id"
+                                   " EXCEPT SELECT model, version FROM event WHERE kind = 'version.registered')",
+                                   MLCM__NO_BIND, &stmt, &row, err);
+  while (!st && row) {
+    const char *key = mlcm__db_text(stmt, 0);
+    st = tell(rows, 0, key, err, "%s is a version that no change of the feed registered: its row was added behind the log's back", key);
+    if (!st) st = mlcm__db_step(stmt, &row, err);
+  }
+  mlcm__db_reset(stmt);
+  return st;
+}
+
+static mlcm_status check_last_events(mlcm__audit_rows *rows, mlcm_error *err) {
+  mlcm_status st = MLCM_OK;
+  while (!st && rows->has_event) {
+    char object[48];
+    int64_t seq = mlcm__db_i64(rows->events, 0);
+    (void)snprintf(object, sizeof object, "event %lld", (long long)seq);
+    st = tell(rows, 0, object, err, "event %lld of the change feed has no audit entry: it was added behind the log's back", (long long)seq);
+    if (!st) st = next_event(rows, err);
   }
   return st;
 }
 
 mlcm_status mlcm__audit_rows_end(mlcm__audit_rows *rows, mlcm_error *err) {
-  if (rows->has_event) {
-    return mlcm__fail(err, MLCM_CORRUPT, "event %lld of the change feed has no audit entry: it was added behind the log's back",
-                      (long long)mlcm__db_i64(rows->events, 0));
-  }
-  mlcm_status st = check_count(rows, "SELECT count(*) FROM version", "versions", rows->n_versions, err);
+  mlcm_status st = check_last_events(rows, err);
+  if (!st && rows->tell) st = check_strangers(rows, err);
+  if (!st && !rows->tell) st = check_count(rows, "SELECT count(*) FROM version", "versions", rows->n_versions, err);
   if (!st) st = check_count(rows, "SELECT count(*) FROM decision", "decisions", rows->n_decisions, err);
   if (!st) st = check_aliases(rows, err);
   if (!st) st = check_deleted(rows, err);

@@ -90,7 +90,7 @@ static const struct {
   const char *sql, *says;
 } tamperings[] = {
     {"UPDATE alias SET version = 3 WHERE name = 'champion'", "champion stands on version 3"},
-    {"DELETE FROM alias WHERE name = 'champion'", "aliases"},
+    {"DELETE FROM alias WHERE name = 'champion'", "champion is gone"},
     {"INSERT INTO alias (model_id, name, version, move_seq) SELECT model_id, 'new', 2, move_seq FROM alias", "new stands on"},
     {"UPDATE manifest SET text = CAST('{}' AS BLOB) WHERE id = 2", "manifest"},
     {"UPDATE version SET manifest_id = 1 WHERE number = 2", "manifest"},
