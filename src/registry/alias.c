@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * alias.c - reading and moving aliases. Every move is one row of alias_move with its event; the row of alias is the present state.
+ * alias.c - reading and moving aliases. Every move is one row of alias_move with its event; the row of alias is the present
+ * state.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,8 @@ mlcm_status mlcm_alias_get(mlcm_registry *reg, const char *model, const char *al
   mlcm__db_conn *conn = NULL;
   bool row = false;
   int64_t version = 0;
-  if (!reg || !model || !alias || !out_version) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an argument of mlcm_alias_get is NULL");
+  if (!reg || !model || !alias || !out_version)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an argument of mlcm_alias_get is NULL");
   mlcm_status st = mlcm__db_read_begin_single(reg->db, &conn, err);
   if (st) return st;
   st = mlcm__sql_i64(conn, "SELECT a.version FROM model m JOIN alias a ON a.model_id = m.id WHERE m.name = ?1 AND a.name = ?2",
@@ -58,14 +60,17 @@ static mlcm_status check_expect(const char *alias, int64_t expect, const standin
   char when[40];
   char expected[64];
   if (expect == MLCM_ALIAS_ANY || expect == now->version) return MLCM_OK;
-  if (expect == MLCM_ALIAS_UNSET) (void)snprintf(expected, sizeof expected, "that it does not exist");
-  else (void)snprintf(expected, sizeof expected, "version %lld", (long long)expect);
+  if (expect == MLCM_ALIAS_UNSET)
+    (void)snprintf(expected, sizeof expected, "that it does not exist");
+  else
+    (void)snprintf(expected, sizeof expected, "version %lld", (long long)expect);
   if (now->version == 0) {
-    return mlcm__fail(err, MLCM_CONFLICT, "alias %s moved under you: expected %s, but it does not exist. Nothing was changed", alias, expected);
+    return mlcm__fail(err, MLCM_CONFLICT, "alias %s moved under you: expected %s, but it does not exist. Nothing was changed",
+                      alias, expected);
   }
   mlcm__format_time(now->time_ns, when);
-  return mlcm__fail(err, MLCM_CONFLICT, "alias %s moved under you: expected %s, found %lld (by %s, %.19sZ). Nothing was changed", alias, expected,
-                    (long long)now->version, now->actor, when);
+  return mlcm__fail(err, MLCM_CONFLICT, "alias %s moved under you: expected %s, found %lld (by %s, %.19sZ). Nothing was changed",
+                    alias, expected, (long long)now->version, now->actor, when);
 }
 
 /* The target exists and is not deleted. */
@@ -77,20 +82,22 @@ static mlcm_status check_target(mlcm__db_conn *conn, int64_t model_id, const cha
   if (!st && model.id != model_id) st = mlcm__fail(err, MLCM_INTERNAL, "model '%s' changed its row", name);
   if (!st) st = mlcm__version_find(conn, &model, name, version, &id, &state, err);
   if (!st && state == MLCM_STATE_DELETED) {
-    st = mlcm__fail(err, MLCM_NOT_FOUND, "version %s/%lld is deleted; restore it before an alias can stand on it", name, (long long)version);
+    st = mlcm__fail(err, MLCM_NOT_FOUND, "version %s/%lld is deleted; restore it before an alias can stand on it", name,
+                    (long long)version);
   }
   return st;
 }
 
-static mlcm_status record_move(mlcm__db_conn *conn, mlcm_registry *reg, const char *model, const char *alias, int64_t from, int64_t to,
-                               mlcm_cause cause, int64_t rollout_id, const mlcm_attribution *by, int64_t *out_seq, mlcm_error *err) {
+static mlcm_status record_move(mlcm__db_conn *conn, mlcm_registry *reg, const char *model, const char *alias, int64_t from,
+                               int64_t to, mlcm_cause cause, int64_t rollout_id, const mlcm_attribution *by, int64_t *out_seq,
+                               mlcm_error *err) {
   char before[24];
   char after[24];
   char detail[128];
   (void)snprintf(before, sizeof before, "%lld", (long long)from);
   (void)snprintf(after, sizeof after, "%lld", (long long)to);
-  (void)snprintf(detail, sizeof detail, "{\"cause\":\"%s\",\"from\":%lld,\"rollout\":\"%lld\",\"to\":%lld}", mlcm_cause_name(cause), (long long)from,
-                 (long long)rollout_id, (long long)to);
+  (void)snprintf(detail, sizeof detail, "{\"cause\":\"%s\",\"from\":%lld,\"rollout\":\"%lld\",\"to\":%lld}",
+                 mlcm_cause_name(cause), (long long)from, (long long)rollout_id, (long long)to);
   mlcm__record record = {.kind = to ? "alias.set" : "alias.deleted",
                          .object_kind = "alias",
                          .model = model,
@@ -102,17 +109,18 @@ static mlcm_status record_move(mlcm__db_conn *conn, mlcm_registry *reg, const ch
   return mlcm__registry_record(conn, reg, &record, by, out_seq, err);
 }
 
-static mlcm_status write_move(mlcm__db_conn *conn, int64_t seq, int64_t model_id, const char *alias, int64_t from, int64_t to, mlcm_cause cause,
-                              int64_t rollout_id, mlcm_error *err) {
+static mlcm_status write_move(mlcm__db_conn *conn, int64_t seq, int64_t model_id, const char *alias, int64_t from, int64_t to,
+                              mlcm_cause cause, int64_t rollout_id, mlcm_error *err) {
   mlcm_status st = mlcm__sql_run(conn,
                                  "INSERT INTO alias_move (seq, model_id, alias, from_version, to_version, cause, rollout_id)"
                                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                                 MLCM__BIND(mlcm__i64(seq), mlcm__i64(model_id), mlcm__text(alias), mlcm__i64(from), mlcm__i64(to),
-                                            mlcm__i64(cause), mlcm__i64(rollout_id)),
+                                 MLCM__BIND(mlcm__i64(seq), mlcm__i64(model_id), mlcm__text(alias), mlcm__i64(from),
+                                            mlcm__i64(to), mlcm__i64(cause), mlcm__i64(rollout_id)),
                                  err);
   if (st) return st;
   if (to == 0) {
-    return mlcm__sql_run(conn, "DELETE FROM alias WHERE model_id = ?1 AND name = ?2", MLCM__BIND(mlcm__i64(model_id), mlcm__text(alias)), err);
+    return mlcm__sql_run(conn, "DELETE FROM alias WHERE model_id = ?1 AND name = ?2",
+                         MLCM__BIND(mlcm__i64(model_id), mlcm__text(alias)), err);
   }
   return mlcm__sql_run(conn,
                        "INSERT INTO alias (model_id, name, version, move_seq) VALUES (?1, ?2, ?3, ?4)"
@@ -120,8 +128,9 @@ static mlcm_status write_move(mlcm__db_conn *conn, int64_t seq, int64_t model_id
                        MLCM__BIND(mlcm__i64(model_id), mlcm__text(alias), mlcm__i64(to), mlcm__i64(seq)), err);
 }
 
-mlcm_status mlcm__alias_move_in(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias, int64_t to_version, int64_t expect,
-                                mlcm_cause cause, int64_t rollout_id, const mlcm_attribution *by, mlcm_error *err) {
+mlcm_status mlcm__alias_move_in(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias, int64_t to_version,
+                                int64_t expect, mlcm_cause cause, int64_t rollout_id, const mlcm_attribution *by,
+                                mlcm_error *err) {
   standing now;
   char *model = NULL;
   int64_t seq = 0;
@@ -138,8 +147,9 @@ mlcm_status mlcm__alias_move_in(mlcm__db_conn *conn, mlcm_registry *reg, int64_t
 }
 
 /* A move from outside: the move, then the word with an active rollout, which may refuse all of it. */
-static mlcm_status move_from_outside(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias, int64_t to, int64_t expect,
-                                     mlcm_cause cause, uint32_t flags, const mlcm_attribution *by, mlcm_error *err) {
+static mlcm_status move_from_outside(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias, int64_t to,
+                                     int64_t expect, mlcm_cause cause, uint32_t flags, const mlcm_attribution *by,
+                                     mlcm_error *err) {
   int64_t from = 0;
   mlcm_status st = mlcm__alias_target(conn, model_id, alias, &from, err);
   if (!st) st = mlcm__alias_move_in(conn, reg, model_id, alias, to, expect, cause, 0, by, err);
@@ -154,15 +164,18 @@ static mlcm_status check_flags(uint32_t flags, mlcm_error *err) {
 
 static mlcm_status check_arguments(const mlcm_registry *reg, const char *model, const char *alias, int64_t expect, uint32_t flags,
                                    const mlcm_attribution *by, mlcm_error *err) {
-  if (!reg || !model || !alias) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s is NULL", !reg ? "reg" : !model ? "model" : "alias");
-  if (expect < MLCM_ALIAS_ANY) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "expect is %lld: a version, MLCM_ALIAS_UNSET or MLCM_ALIAS_ANY", (long long)expect);
+  if (!reg || !model || !alias)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s is NULL", !reg ? "reg" : !model ? "model" : "alias");
+  if (expect < MLCM_ALIAS_ANY)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "expect is %lld: a version, MLCM_ALIAS_UNSET or MLCM_ALIAS_ANY",
+                      (long long)expect);
   mlcm_status st = check_flags(flags, err);
   if (!st) st = mlcm__check_attribution(by, err);
   return st;
 }
 
-mlcm_status mlcm_alias_set(mlcm_registry *reg, const char *model, const char *alias, int64_t version, int64_t expect, uint32_t flags,
-                           const mlcm_attribution *by, mlcm_error *err) {
+mlcm_status mlcm_alias_set(mlcm_registry *reg, const char *model, const char *alias, int64_t version, int64_t expect,
+                           uint32_t flags, const mlcm_attribution *by, mlcm_error *err) {
   mlcm__db_conn *conn = NULL;
   mlcm__model_row row;
   mlcm_status st = check_arguments(reg, model, alias, expect, flags, by, err);
@@ -182,7 +195,8 @@ mlcm_status mlcm_alias_delete(mlcm_registry *reg, const char *model, const char 
   mlcm__model_row row;
   int64_t from = 0;
   mlcm_status st = check_arguments(reg, model, alias, expect, flags, by, err);
-  if (!st && expect == MLCM_ALIAS_UNSET) st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an alias that must not exist cannot be removed");
+  if (!st && expect == MLCM_ALIAS_UNSET)
+    st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an alias that must not exist cannot be removed");
   if (!st) st = mlcm__registry_write_begin(reg, &conn, err);
   if (!st) st = mlcm__model_find_ready(conn, model, &row, err);
   if (!st) st = mlcm__alias_target(conn, row.id, alias, &from, err);

@@ -52,18 +52,16 @@ static bool is_bad(const bad_list *bad, int64_t version) {
   return false;
 }
 
-static bool takes_back(int64_t cause) {
-  return cause == MLCM_CAUSE_UNDO || cause == MLCM_CAUSE_ROLLBACK;
-}
+static bool takes_back(int64_t cause) { return cause == MLCM_CAUSE_UNDO || cause == MLCM_CAUSE_ROLLBACK; }
 
-/* Walks the moves from the newest back. A version that was left by an undo or a rollback is bad for all moves before that; so is one
- * that is deleted now. The first target that is neither bad nor the present one is the answer. */
+/* Walks the moves from the newest back. A version that was left by an undo or a rollback is bad for all moves before that; so is
+ * one that is deleted now. The first target that is neither bad nor the present one is the answer. */
 static const char walk_sql[] = "SELECT h.from_version, h.to_version, h.cause, v.state FROM alias_move h"
                                " LEFT JOIN version v ON v.model_id = h.model_id AND v.number = h.to_version"
                                " WHERE h.model_id = ?1 AND h.alias = ?2 ORDER BY h.seq DESC";
 
-static mlcm_status walk(mlcm__db_conn *conn, int64_t model_id, const char *alias, int64_t current, bad_list *bad, int64_t *out, bool *any,
-                        mlcm_error *err) {
+static mlcm_status walk(mlcm__db_conn *conn, int64_t model_id, const char *alias, int64_t current, bad_list *bad, int64_t *out,
+                        bool *any, mlcm_error *err) {
   mlcm_context *ctx = mlcm__db_context(conn);
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
@@ -84,8 +82,8 @@ static mlcm_status walk(mlcm__db_conn *conn, int64_t model_id, const char *alias
   return st;
 }
 
-mlcm_status mlcm__alias_last_good_in(mlcm__db_conn *conn, int64_t model_id, const char *model, const char *alias, int64_t *out_version,
-                                     mlcm_error *err) {
+mlcm_status mlcm__alias_last_good_in(mlcm__db_conn *conn, int64_t model_id, const char *model, const char *alias,
+                                     int64_t *out_version, mlcm_error *err) {
   bad_list bad = {0};
   int64_t current = 0;
   int64_t found = 0;
@@ -94,7 +92,8 @@ mlcm_status mlcm__alias_last_good_in(mlcm__db_conn *conn, int64_t model_id, cons
   if (!st) st = walk(conn, model_id, alias, current, &bad, &found, &any, err);
   if (!st && !any) st = mlcm__alias_missing(conn, model_id, model, alias, err);
   if (!st && found == 0) {
-    st = mlcm__fail(err, MLCM_NOT_FOUND, "%s@%s has no earlier good version: every version it stood on was rolled back or deleted, or it never moved",
+    st = mlcm__fail(err, MLCM_NOT_FOUND,
+                    "%s@%s has no earlier good version: every version it stood on was rolled back or deleted, or it never moved",
                     model, alias);
   }
   if (!st) *out_version = found;
@@ -102,10 +101,12 @@ mlcm_status mlcm__alias_last_good_in(mlcm__db_conn *conn, int64_t model_id, cons
   return st;
 }
 
-mlcm_status mlcm_alias_last_good(mlcm_registry *reg, const char *model, const char *alias, int64_t *out_version, mlcm_error *err) {
+mlcm_status mlcm_alias_last_good(mlcm_registry *reg, const char *model, const char *alias, int64_t *out_version,
+                                 mlcm_error *err) {
   mlcm__db_conn *conn = NULL;
   mlcm__model_row row;
-  if (!reg || !model || !alias || !out_version) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an argument of mlcm_alias_last_good is NULL");
+  if (!reg || !model || !alias || !out_version)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an argument of mlcm_alias_last_good is NULL");
   mlcm_status st = mlcm__db_read_begin(reg->db, &conn, err);
   if (!st) st = mlcm__model_find_ready(conn, model, &row, err);
   if (!st) st = mlcm__alias_last_good_in(conn, row.id, model, alias, out_version, err);
@@ -115,9 +116,10 @@ mlcm_status mlcm_alias_last_good(mlcm_registry *reg, const char *model, const ch
 
 /* ---- the history as a snapshot ---- */
 
-static const char history_sql[] = "SELECT h.seq, e.time_ns, h.from_version, h.to_version, h.cause, h.rollout_id, e.actor, e.reason"
-                                  " FROM alias_move h JOIN event e ON e.seq = h.seq"
-                                  " WHERE h.model_id = ?1 AND h.alias = ?2 AND h.seq < ?3 ORDER BY h.seq DESC LIMIT ?4";
+static const char history_sql[] =
+    "SELECT h.seq, e.time_ns, h.from_version, h.to_version, h.cause, h.rollout_id, e.actor, e.reason"
+    " FROM alias_move h JOIN event e ON e.seq = h.seq"
+    " WHERE h.model_id = ?1 AND h.alias = ?2 AND h.seq < ?3 ORDER BY h.seq DESC LIMIT ?4";
 
 static mlcm_status keep_move(mlcm_history *history, mlcm__db_stmt *stmt, mlcm_error *err) {
   mlcm_alias_move move = {.seq = mlcm__db_i64(stmt, 0),
@@ -133,12 +135,14 @@ static mlcm_status keep_move(mlcm_history *history, mlcm__db_stmt *stmt, mlcm_er
   return st;
 }
 
-static mlcm_status read_moves(mlcm__db_conn *conn, int64_t model_id, int64_t before_seq, size_t limit, mlcm_history *history, mlcm_error *err) {
+static mlcm_status read_moves(mlcm__db_conn *conn, int64_t model_id, int64_t before_seq, size_t limit, mlcm_history *history,
+                              mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   int64_t bound = before_seq ? before_seq : INT64_MAX;
   mlcm_status st = mlcm__sql_first(
-      conn, history_sql, MLCM__BIND(mlcm__i64(model_id), mlcm__text(history->alias), mlcm__i64(bound), mlcm__i64((int64_t)limit)), &stmt, &row, err);
+      conn, history_sql, MLCM__BIND(mlcm__i64(model_id), mlcm__text(history->alias), mlcm__i64(bound), mlcm__i64((int64_t)limit)),
+      &stmt, &row, err);
   while (!st && row) {
     st = keep_move(history, stmt, err);
     if (!st) st = mlcm__db_step(stmt, &row, err);
@@ -172,13 +176,15 @@ static mlcm_status history_new(mlcm_context *ctx, const char *model, const char 
   return MLCM_OK;
 }
 
-mlcm_status mlcm_alias_history(mlcm_registry *reg, const char *model, const char *alias, int64_t before_seq, size_t limit, mlcm_history **out,
-                               mlcm_error *err) {
+mlcm_status mlcm_alias_history(mlcm_registry *reg, const char *model, const char *alias, int64_t before_seq, size_t limit,
+                               mlcm_history **out, mlcm_error *err) {
   mlcm_history *history = NULL;
   mlcm__db_conn *conn = NULL;
   mlcm__model_row row;
-  if (!reg || !model || !alias || !out) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an argument of mlcm_alias_history is NULL");
-  if (limit < 1 || limit > HISTORY_MAX) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "limit is %zu, not 1 to %d", limit, HISTORY_MAX);
+  if (!reg || !model || !alias || !out)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an argument of mlcm_alias_history is NULL");
+  if (limit < 1 || limit > HISTORY_MAX)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "limit is %zu, not 1 to %d", limit, HISTORY_MAX);
   if (before_seq < 0) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "before_seq is negative");
   mlcm_status st = mlcm__check_alias_name(alias, err);
   if (!st) st = history_new(reg->ctx, model, alias, &history, err);
@@ -204,9 +210,7 @@ void mlcm_history_free(mlcm_history *history) {
   mlcm__context_release(ctx);
 }
 
-size_t mlcm_history_n(const mlcm_history *history) {
-  return history->n;
-}
+size_t mlcm_history_n(const mlcm_history *history) { return history->n; }
 
 mlcm_alias_move mlcm_history_at(const mlcm_history *history, size_t i) {
   assert(i < history->n);
@@ -215,8 +219,10 @@ mlcm_alias_move mlcm_history_at(const mlcm_history *history, size_t i) {
 
 /* Version 0 stands for "none" and is written as null. */
 static void write_version(mlcm__json *j, const char *key, int64_t version) {
-  if (version) mlcm__json_i64(j, key, version);
-  else mlcm__json_null(j, key);
+  if (version)
+    mlcm__json_i64(j, key, version);
+  else
+    mlcm__json_null(j, key);
 }
 
 static void write_move_json(mlcm__json *j, const mlcm_history *history, const mlcm_alias_move *move) {

@@ -28,7 +28,8 @@ mlcm_status mlcm_version_get(mlcm_registry *reg, const char *ref, mlcm_version *
 
 static mlcm_status check_files(const mlcm_version *v, mlcm_error *err) {
   if (v->has_files) return MLCM_OK;
-  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s/%lld came in a page, which does not list files; read it with mlcm_version_get", v->model,
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                    "%s/%lld came in a page, which does not list files; read it with mlcm_version_get", v->model,
                     (long long)v->number);
 }
 
@@ -39,20 +40,23 @@ static mlcm_status explain(const mlcm_version *v, const mlcm__manifest_file *fil
   if (st == MLCM_CORRUPT) {
     mlcm__error_prefix(err, "%s/%lld: %s (registered %.10s by %s): ", v->model, (long long)v->number, file->path, when, v->actor);
   } else if (st == MLCM_NOT_FOUND) {
-    return mlcm__fail(err, st, "%s/%lld: the bytes of %s (sha256 %s) are gone from the store; restore them from a backup", v->model,
-                      (long long)v->number, file->path, file->sha256_hex);
+    return mlcm__fail(err, st, "%s/%lld: the bytes of %s (sha256 %s) are gone from the store; restore them from a backup",
+                      v->model, (long long)v->number, file->path, file->sha256_hex);
   }
   return st;
 }
 
-static mlcm_status read_file(mlcm_registry *reg, const mlcm_version *v, const mlcm__manifest_file *file, mlcm__blob_bytes *out, mlcm_error *err) {
+static mlcm_status read_file(mlcm_registry *reg, const mlcm_version *v, const mlcm__manifest_file *file, mlcm__blob_bytes *out,
+                             mlcm_error *err) {
   mlcm_status st = mlcm__blob_read_verified(reg->blobs, file->sha256, file->size_bytes, out, err);
   return st ? explain(v, file, st, err) : MLCM_OK;
 }
 
-mlcm_status mlcm_version_read(mlcm_registry *reg, const mlcm_version *v, const char *path, char **out, size_t *out_len, mlcm_error *err) {
+mlcm_status mlcm_version_read(mlcm_registry *reg, const mlcm_version *v, const char *path, char **out, size_t *out_len,
+                              mlcm_error *err) {
   mlcm__blob_bytes bytes = {0};
-  if (!reg || !v || !path || !out || !out_len) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an argument of mlcm_version_read is NULL");
+  if (!reg || !v || !path || !out || !out_len)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an argument of mlcm_version_read is NULL");
   mlcm_status st = check_files(v, err);
   if (st) return st;
   const mlcm__manifest_file *file = mlcm__manifest_find(&v->manifest, path);
@@ -74,7 +78,8 @@ mlcm_status mlcm__version_read_files(mlcm_registry *reg, const mlcm_version *ver
   mlcm__version_files files = {.ctx = reg->ctx};
   mlcm_status st = check_files(version, err);
   if (!st && version->state == MLCM_STATE_DELETED) {
-    st = mlcm__fail(err, MLCM_INVALID_STATE, "%s/%lld is deleted; restore it before it is loaded", version->model, (long long)version->number);
+    st = mlcm__fail(err, MLCM_INVALID_STATE, "%s/%lld is deleted; restore it before it is loaded", version->model,
+                    (long long)version->number);
   }
   if (st) return st;
   files.items = mlcm__alloc_zero(reg->ctx, version->manifest.n, sizeof files.items[0]);
@@ -85,8 +90,10 @@ mlcm_status mlcm__version_read_files(mlcm_registry *reg, const mlcm_version *ver
     files.items[i].path = file->path;
     if (!st) files.n++;
   }
-  if (!st) *out = files;
-  else mlcm__version_files_free(&files);
+  if (!st)
+    *out = files;
+  else
+    mlcm__version_files_free(&files);
   return st;
 }
 

@@ -26,13 +26,17 @@ static const char feed_sql[] = "SELECT seq, time_ns, kind, model, version, alias
                                " WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
 static mlcm_status keep_change(mlcm_feed *feed, mlcm__db_stmt *stmt, mlcm_error *err) {
-  mlcm_change c = {.seq = mlcm__db_i64(stmt, 0), .time_ns = mlcm__db_i64(stmt, 1), .version = mlcm__db_i64(stmt, 4), .audit_seq = mlcm__db_i64(stmt, 9)};
+  mlcm_change c = {.seq = mlcm__db_i64(stmt, 0),
+                   .time_ns = mlcm__db_i64(stmt, 1),
+                   .version = mlcm__db_i64(stmt, 4),
+                   .audit_seq = mlcm__db_i64(stmt, 9)};
   const struct {
     int column;
     const char **out;
   } texts[] = {{2, &c.kind}, {3, &c.model}, {5, &c.alias}, {6, &c.detail}, {7, &c.actor}, {8, &c.reason}};
   mlcm_status st = mlcm__reserve(feed->ctx, &feed->changes, &feed->cap, feed->n + 1, sizeof feed->changes[0], err);
-  for (size_t i = 0; !st && i < sizeof texts / sizeof texts[0]; i++) st = mlcm__keep_text(&feed->arena, stmt, texts[i].column, texts[i].out, err);
+  for (size_t i = 0; !st && i < sizeof texts / sizeof texts[0]; i++)
+    st = mlcm__keep_text(&feed->arena, stmt, texts[i].column, texts[i].out, err);
   if (!st) feed->changes[feed->n++] = c;
   return st;
 }
@@ -90,9 +94,7 @@ void mlcm_feed_free(mlcm_feed *feed) {
   mlcm__context_release(ctx);
 }
 
-size_t mlcm_feed_n(const mlcm_feed *feed) {
-  return feed->n;
-}
+size_t mlcm_feed_n(const mlcm_feed *feed) { return feed->n; }
 
 mlcm_change mlcm_feed_at(const mlcm_feed *feed, size_t i) {
   assert(i < feed->n);
@@ -111,8 +113,10 @@ static void write_change(mlcm__json *j, const mlcm_change *c) {
   mlcm__json_string(j, "time", time);
   mlcm__json_string(j, "kind", c->kind);
   write_optional(j, "model", c->model);
-  if (c->version) mlcm__json_i64(j, "version", c->version);
-  else mlcm__json_null(j, "version");
+  if (c->version)
+    mlcm__json_i64(j, "version", c->version);
+  else
+    mlcm__json_null(j, "version");
   write_optional(j, "alias", c->alias);
   mlcm__json_raw(j, "detail", c->detail, strlen(c->detail));
   mlcm__json_string(j, "actor", c->actor);

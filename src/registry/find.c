@@ -19,7 +19,8 @@ static void consider(const char *wanted, const char *name, char *best, size_t be
   if (nearest == name) (void)snprintf(best, best_bytes, "%s", name);
 }
 
-void mlcm__hint(mlcm__db_conn *conn, const char *wanted, const char *sql, const mlcm__bind *binds, size_t n, char out[MLCM__HINT_BYTES]) {
+void mlcm__hint(mlcm__db_conn *conn, const char *wanted, const char *sql, const mlcm__bind *binds, size_t n,
+                char out[MLCM__HINT_BYTES]) {
   char best[MLCM_MODEL_NAME_MAX + 1] = "";
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
@@ -61,7 +62,8 @@ mlcm_status mlcm__model_find_ready(mlcm__db_conn *conn, const char *name, mlcm__
   mlcm_status st = mlcm__model_find(conn, name, &found, err);
   if (st) return st;
   if (found.state == MLCM_STATE_DELETED) {
-    return mlcm__fail(err, MLCM_NOT_FOUND, "model '%s' is deleted; restore it with `mlcm restore %s` or mlcm_model_restore", name, name);
+    return mlcm__fail(err, MLCM_NOT_FOUND, "model '%s' is deleted; restore it with `mlcm restore %s` or mlcm_model_restore", name,
+                      name);
   }
   *out = found;
   return MLCM_OK;
@@ -70,19 +72,22 @@ mlcm_status mlcm__model_find_ready(mlcm__db_conn *conn, const char *name, mlcm__
 mlcm_status mlcm__model_name_of(mlcm__db_conn *conn, int64_t model_id, char **out, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
-  mlcm_status st = mlcm__sql_first(conn, "SELECT name FROM model WHERE id = ?1", MLCM__BIND(mlcm__i64(model_id)), &stmt, &row, err);
+  mlcm_status st =
+      mlcm__sql_first(conn, "SELECT name FROM model WHERE id = ?1", MLCM__BIND(mlcm__i64(model_id)), &stmt, &row, err);
   if (!st && !row) st = mlcm__fail(err, MLCM_CORRUPT, "model row %lld is missing", (long long)model_id);
   if (!st) {
     char *name = mlcm__strdup(mlcm__db_context(conn), mlcm__db_text(stmt, 0));
-    if (name) *out = name;
-    else st = mlcm__fail_memory(err, MLCM_MODEL_NAME_MAX);
+    if (name)
+      *out = name;
+    else
+      st = mlcm__fail_memory(err, MLCM_MODEL_NAME_MAX);
   }
   mlcm__db_reset(stmt);
   return st;
 }
 
-mlcm_status mlcm__version_find(mlcm__db_conn *conn, const mlcm__model_row *model, const char *name, int64_t number, int64_t *out_id,
-                               int32_t *out_state, mlcm_error *err) {
+mlcm_status mlcm__version_find(mlcm__db_conn *conn, const mlcm__model_row *model, const char *name, int64_t number,
+                               int64_t *out_id, int32_t *out_state, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   mlcm_status st = mlcm__sql_first(conn, "SELECT id, state FROM version WHERE model_id = ?1 AND number = ?2",
@@ -93,9 +98,11 @@ mlcm_status mlcm__version_find(mlcm__db_conn *conn, const mlcm__model_row *model
   }
   mlcm__db_reset(stmt);
   if (st || row) return st;
-  if (model->last_version == 0) return mlcm__fail(err, MLCM_NOT_FOUND, "version %s/%lld does not exist: the model has no versions yet", name, (long long)number);
-  return mlcm__fail(err, MLCM_NOT_FOUND, "version %s/%lld does not exist: the model has versions 1 to %lld", name, (long long)number,
-                    (long long)model->last_version);
+  if (model->last_version == 0)
+    return mlcm__fail(err, MLCM_NOT_FOUND, "version %s/%lld does not exist: the model has no versions yet", name,
+                      (long long)number);
+  return mlcm__fail(err, MLCM_NOT_FOUND, "version %s/%lld does not exist: the model has versions 1 to %lld", name,
+                    (long long)number, (long long)model->last_version);
 }
 
 mlcm_status mlcm__alias_target(mlcm__db_conn *conn, int64_t model_id, const char *alias, int64_t *out, mlcm_error *err) {
@@ -109,19 +116,22 @@ mlcm_status mlcm__alias_target(mlcm__db_conn *conn, int64_t model_id, const char
 
 mlcm_status mlcm__alias_missing(mlcm__db_conn *conn, int64_t model_id, const char *model, const char *alias, mlcm_error *err) {
   char hint[MLCM__HINT_BYTES];
-  mlcm__hint(conn, alias, "SELECT name FROM alias WHERE model_id = ?1 ORDER BY name LIMIT 1000", MLCM__BIND(mlcm__i64(model_id)), hint);
+  mlcm__hint(conn, alias, "SELECT name FROM alias WHERE model_id = ?1 ORDER BY name LIMIT 1000", MLCM__BIND(mlcm__i64(model_id)),
+             hint);
   return mlcm__fail(err, MLCM_NOT_FOUND, "model '%s' has no alias '%s'%s", model, alias, hint);
 }
 
 static mlcm_status resolve_newest(const mlcm_ref *ref, const mlcm__model_row *model, int64_t *out, mlcm_error *err) {
   if (model->newest == 0) {
-    return mlcm__fail(err, MLCM_NOT_FOUND, "model '%s' has no version%s", ref->model, model->last_version ? " that is not deleted" : " yet");
+    return mlcm__fail(err, MLCM_NOT_FOUND, "model '%s' has no version%s", ref->model,
+                      model->last_version ? " that is not deleted" : " yet");
   }
   *out = model->newest;
   return MLCM_OK;
 }
 
-static mlcm_status resolve_alias(mlcm__db_conn *conn, const mlcm_ref *ref, const mlcm__model_row *model, int64_t *out, mlcm_error *err) {
+static mlcm_status resolve_alias(mlcm__db_conn *conn, const mlcm_ref *ref, const mlcm__model_row *model, int64_t *out,
+                                 mlcm_error *err) {
   int64_t version = 0;
   mlcm_status st = mlcm__alias_target(conn, model->id, ref->alias, &version, err);
   if (!st && version == 0) st = mlcm__alias_missing(conn, model->id, ref->model, ref->alias, err);
@@ -129,7 +139,8 @@ static mlcm_status resolve_alias(mlcm__db_conn *conn, const mlcm_ref *ref, const
   return st;
 }
 
-mlcm_status mlcm__ref_resolve(mlcm__db_conn *conn, const mlcm_ref *ref, mlcm__model_row *out_model, int64_t *out_number, mlcm_error *err) {
+mlcm_status mlcm__ref_resolve(mlcm__db_conn *conn, const mlcm_ref *ref, mlcm__model_row *out_model, int64_t *out_number,
+                              mlcm_error *err) {
   mlcm__model_row model;
   int64_t number = ref->version;
   mlcm_status st = ref->kind == MLCM_REF_NUMBER ? mlcm__model_find(conn, ref->model, &model, err)

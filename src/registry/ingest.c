@@ -22,8 +22,8 @@ static mlcm_status count_chunk(void *user, const void *data, size_t len, mlcm_er
   (void)data;
   r->seen_bytes += (int64_t)len;
   if (r->seen_bytes > r->file->info.size_bytes) {
-    return mlcm__fail(err, MLCM_CONFLICT, "'%s' grew while it was read (it had %lld bytes); nothing was registered", r->file->path,
-                      (long long)r->file->info.size_bytes);
+    return mlcm__fail(err, MLCM_CONFLICT, "'%s' grew while it was read (it had %lld bytes); nothing was registered",
+                      r->file->path, (long long)r->file->info.size_bytes);
   }
   return mlcm__pace_add(r->pace, (int64_t)len, err);
 }
@@ -38,8 +38,8 @@ static mlcm_status check_unchanged(mlcm_context *ctx, const mlcm__walk_file *fil
   int answer = ctx->io.stat(ctx->io.user, file->path, &now);
   if (answer < 0) return mlcm__fail_errno(err, answer, "'%s' went away while it was registered", file->path);
   if (is_same(&file->info, &now) && stored_bytes == now.size_bytes) return MLCM_OK;
-  return mlcm__fail(err, MLCM_CONFLICT, "'%s' changed while it was read (%lld bytes before, %lld after); nothing was registered", file->path,
-                    (long long)file->info.size_bytes, (long long)now.size_bytes);
+  return mlcm__fail(err, MLCM_CONFLICT, "'%s' changed while it was read (%lld bytes before, %lld after); nothing was registered",
+                    file->path, (long long)file->info.size_bytes, (long long)now.size_bytes);
 }
 
 static mlcm_status ingest_file(mlcm_registry *reg, const mlcm__walk_file *file, mlcm__pace *pace, mlcm__manifest *manifest,
@@ -53,7 +53,8 @@ static mlcm_status ingest_file(mlcm_registry *reg, const mlcm__walk_file *file, 
   return st;
 }
 
-mlcm_status mlcm__ingest(mlcm_registry *reg, const char *path, const mlcm_progress *progress, mlcm__ingested *out, mlcm_error *err) {
+mlcm_status mlcm__ingest(mlcm_registry *reg, const char *path, const mlcm_progress *progress, mlcm__ingested *out,
+                         mlcm_error *err) {
   mlcm__walk walk = {0};
   mlcm__pace pace;
   *out = (mlcm__ingested){0};

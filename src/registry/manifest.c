@@ -15,9 +15,7 @@
 /* A file's object is its path (twice escaped at worst: six bytes for one) and about 120 bytes around it. */
 enum { TEXT_MAX = 512 * 1024 * 1024 };
 
-void mlcm__manifest_init(mlcm__manifest *m, mlcm_context *ctx) {
-  *m = (mlcm__manifest){.ctx = ctx};
-}
+void mlcm__manifest_init(mlcm__manifest *m, mlcm_context *ctx) { *m = (mlcm__manifest){.ctx = ctx}; }
 
 void mlcm__manifest_reset(mlcm__manifest *m) {
   for (size_t i = 0; i < m->n; i++) mlcm__free(m->ctx, m->files[i].path);
@@ -30,7 +28,8 @@ mlcm_status mlcm__manifest_add(mlcm__manifest *m, const char *path, int64_t size
   mlcm_status st = mlcm__check_file_path(path, err);
   if (st) return st;
   if (m->n >= MLCM_FILES_MAX) return mlcm__fail(err, MLCM_LIMIT, "more than %d files in one version", (int)MLCM_FILES_MAX);
-  if (size_bytes < 0 || m->size_bytes > INT64_MAX - size_bytes) return mlcm__fail(err, MLCM_LIMIT, "the files' sizes add up to more than 2^63 bytes");
+  if (size_bytes < 0 || m->size_bytes > INT64_MAX - size_bytes)
+    return mlcm__fail(err, MLCM_LIMIT, "the files' sizes add up to more than 2^63 bytes");
   st = mlcm__reserve(m->ctx, &m->files, &m->cap, m->n + 1, sizeof m->files[0], err);
   if (st) return st;
   mlcm__manifest_file *file = &m->files[m->n];
@@ -106,7 +105,8 @@ static mlcm_status read_files(mlcm__manifest *m, const cJSON *root, mlcm_error *
   const cJSON *item = NULL;
   mlcm_status st = mlcm__json_get_string(root, "mlcm", "manifest", &form, err);
   if (st) return st;
-  if (strcmp(form, "manifest/v1") != 0) return mlcm__fail(err, MLCM_UNSUPPORTED, "it has the form '%.40s'; this library reads manifest/v1", form);
+  if (strcmp(form, "manifest/v1") != 0)
+    return mlcm__fail(err, MLCM_UNSUPPORTED, "it has the form '%.40s'; this library reads manifest/v1", form);
   const cJSON *files = cJSON_GetObjectItemCaseSensitive(root, "files");
   if (!cJSON_IsArray(files)) return mlcm__fail(err, MLCM_CORRUPT, "it has no array 'files'");
   cJSON_ArrayForEach(item, files) {
@@ -131,7 +131,8 @@ mlcm_status mlcm__manifest_parse(mlcm_context *ctx, const char *what, const char
   cJSON *root = NULL;
   mlcm__manifest_init(out, ctx);
   mlcm_status st = check_digest(text, len, sha256, err);
-  if (!st) st = mlcm__json_parse(ctx, "manifest", text, len, (mlcm__json_limits){.max_bytes = TEXT_MAX, .max_depth = 4}, &root, err);
+  if (!st)
+    st = mlcm__json_parse(ctx, "manifest", text, len, (mlcm__json_limits){.max_bytes = TEXT_MAX, .max_depth = 4}, &root, err);
   if (!st) st = read_files(out, root, err);
   cJSON_Delete(root);
   if (st == MLCM_OK || st == MLCM_NO_MEMORY || st == MLCM_UNSUPPORTED) return st;
@@ -140,9 +141,7 @@ mlcm_status mlcm__manifest_parse(mlcm_context *ctx, const char *what, const char
   return MLCM_CORRUPT;
 }
 
-static int path_of_file(const void *path, const void *file) {
-  return strcmp(path, ((const mlcm__manifest_file *)file)->path);
-}
+static int path_of_file(const void *path, const void *file) { return strcmp(path, ((const mlcm__manifest_file *)file)->path); }
 
 const mlcm__manifest_file *mlcm__manifest_find(const mlcm__manifest *m, const char *path) {
   return m->n ? bsearch(path, m->files, m->n, sizeof m->files[0], path_of_file) : NULL;

@@ -41,8 +41,8 @@ mlcm_status mlcm__manifest_add(mlcm__manifest *m, const char *path, int64_t size
 mlcm_status mlcm__manifest_write(mlcm__manifest *m, char **out_text, size_t *out_len, char out_sha256[MLCM__SHA256_HEX + 1],
                                  mlcm_error *err);
 
-/* Reads a text whose digest must be `sha256` (hex). `what` names the version in messages. *out (initialised by this call) is reset by the
- * caller, on failure too. MLCM_CORRUPT: digest, form, order, a path or size that could not have been written. */
+/* Reads a text whose digest must be `sha256` (hex). `what` names the version in messages. *out (initialised by this call) is
+ * reset by the caller, on failure too. MLCM_CORRUPT: digest, form, order, a path or size that could not have been written. */
 mlcm_status mlcm__manifest_parse(mlcm_context *ctx, const char *what, const char *text, size_t len, const char *sha256,
                                  mlcm__manifest *out, mlcm_error *err);
 

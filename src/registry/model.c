@@ -10,13 +10,13 @@
 #include "registry/snapshot.h"
 #include "registry/sql.h"
 
-mlcm_status mlcm__model_create_in(mlcm__db_conn *conn, mlcm_registry *reg, const char *name, const char *description, int64_t now_ns,
-                                  const mlcm_attribution *by, mlcm_error *err) {
+mlcm_status mlcm__model_create_in(mlcm__db_conn *conn, mlcm_registry *reg, const char *name, const char *description,
+                                  int64_t now_ns, const mlcm_attribution *by, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
-  mlcm_status st = mlcm__sql_open(conn, "INSERT INTO model (name, description, created_ns, updated_ns, actor) VALUES (?1, ?2, ?3, ?3, ?4)",
-                                  MLCM__BIND(mlcm__text(name), mlcm__text(description), mlcm__i64(now_ns),
-                                             mlcm__text(mlcm__registry_actor_of(reg, by))),
-                                  &stmt, err);
+  mlcm_status st = mlcm__sql_open(
+      conn, "INSERT INTO model (name, description, created_ns, updated_ns, actor) VALUES (?1, ?2, ?3, ?3, ?4)",
+      MLCM__BIND(mlcm__text(name), mlcm__text(description), mlcm__i64(now_ns), mlcm__text(mlcm__registry_actor_of(reg, by))),
+      &stmt, err);
   if (st) return st;
   mlcm__db_on_constraint(stmt, MLCM_ALREADY_EXISTS);
   st = mlcm__db_run(stmt, err);
@@ -30,15 +30,18 @@ mlcm_status mlcm__model_create_in(mlcm__db_conn *conn, mlcm_registry *reg, const
 static mlcm_status check_free(mlcm__db_conn *conn, const char *name, mlcm_error *err) {
   bool row = false;
   int64_t state = 0;
-  mlcm_status st = mlcm__sql_i64(conn, "SELECT state FROM model WHERE name = ?1", MLCM__BIND(mlcm__text(name)), &row, &state, err);
+  mlcm_status st =
+      mlcm__sql_i64(conn, "SELECT state FROM model WHERE name = ?1", MLCM__BIND(mlcm__text(name)), &row, &state, err);
   if (st || !row) return st;
   if (state == MLCM_STATE_DELETED) {
-    return mlcm__fail(err, MLCM_ALREADY_EXISTS, "model '%s' exists but is deleted; restore it with `mlcm restore %s`", name, name);
+    return mlcm__fail(err, MLCM_ALREADY_EXISTS, "model '%s' exists but is deleted; restore it with `mlcm restore %s`", name,
+                      name);
   }
   return mlcm__fail(err, MLCM_ALREADY_EXISTS, "model '%s' exists already", name);
 }
 
-mlcm_status mlcm_model_create(mlcm_registry *reg, const char *name, const char *description, const mlcm_attribution *by, mlcm_error *err) {
+mlcm_status mlcm_model_create(mlcm_registry *reg, const char *name, const char *description, const mlcm_attribution *by,
+                              mlcm_error *err) {
   mlcm__db_conn *conn = NULL;
   if (!reg) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "reg is NULL");
   mlcm_status st = mlcm__check_model_name(name, err);
@@ -103,8 +106,11 @@ static mlcm_status describe(mlcm_registry *reg, target t, const char *descriptio
                        MLCM__BIND(mlcm__i64(t.row_id), mlcm__text(description ? description : ""), mlcm__i64(now)), err);
   }
   if (!st) {
-    mlcm__record record = {.kind = t.version ? "version.described" : "model.described", .object_kind = t.object_kind, .model = t.model,
-                           .version = t.version, .time_ns = now};
+    mlcm__record record = {.kind = t.version ? "version.described" : "model.described",
+                           .object_kind = t.object_kind,
+                           .model = t.model,
+                           .version = t.version,
+                           .time_ns = now};
     mlcm__detail_open(&detail, reg->ctx);
     mlcm__json_string(&detail.json, "description", description ? description : "");
     st = mlcm__detail_record(&detail, conn, reg, record, by, NULL, err);
@@ -114,12 +120,13 @@ static mlcm_status describe(mlcm_registry *reg, target t, const char *descriptio
   return st;
 }
 
-mlcm_status mlcm_model_describe(mlcm_registry *reg, const char *name, const char *description, const mlcm_attribution *by, mlcm_error *err) {
+mlcm_status mlcm_model_describe(mlcm_registry *reg, const char *name, const char *description, const mlcm_attribution *by,
+                                mlcm_error *err) {
   return describe(reg, (target){.model = name}, description, by, err);
 }
 
-mlcm_status mlcm_version_describe(mlcm_registry *reg, const char *model, int64_t version, const char *description, const mlcm_attribution *by,
-                                  mlcm_error *err) {
+mlcm_status mlcm_version_describe(mlcm_registry *reg, const char *model, int64_t version, const char *description,
+                                  const mlcm_attribution *by, mlcm_error *err) {
   mlcm_status st = mlcm__check_version_number(version, err);
   return st ? st : describe(reg, (target){.model = model, .version = version}, description, by, err);
 }
@@ -133,7 +140,8 @@ static mlcm_status check_room(mlcm__db_conn *conn, const target *t, const char *
                                  t->version ? "SELECT count(*) FROM version_tag WHERE version_id = ?1 AND key <> ?2"
                                             : "SELECT count(*) FROM model_tag WHERE model_id = ?1 AND key <> ?2",
                                  MLCM__BIND(mlcm__i64(t->row_id), mlcm__text(key)), &row, &others, err);
-  if (!st && others >= MLCM_TAGS_MAX) st = mlcm__fail(err, MLCM_LIMIT, "'%s' has %d tags already, no more are allowed", t->model, (int)MLCM_TAGS_MAX);
+  if (!st && others >= MLCM_TAGS_MAX)
+    st = mlcm__fail(err, MLCM_LIMIT, "'%s' has %d tags already, no more are allowed", t->model, (int)MLCM_TAGS_MAX);
   return st;
 }
 
@@ -141,14 +149,16 @@ static mlcm_status record_tag(mlcm__db_conn *conn, mlcm_registry *reg, const tar
                               const mlcm_attribution *by, mlcm_error *err) {
   static const char *const kinds[2][2] = {{"model.tag_deleted", "model.tag_set"}, {"version.tag_deleted", "version.tag_set"}};
   mlcm__detail detail;
-  mlcm__record record = {.kind = kinds[t->version != 0][value != NULL], .object_kind = t->object_kind, .model = t->model, .version = t->version};
+  mlcm__record record = {
+      .kind = kinds[t->version != 0][value != NULL], .object_kind = t->object_kind, .model = t->model, .version = t->version};
   mlcm__detail_open(&detail, reg->ctx);
   mlcm__json_string(&detail.json, "key", key);
   if (value) mlcm__json_string(&detail.json, "value", value);
   return mlcm__detail_record(&detail, conn, reg, record, by, NULL, err);
 }
 
-static mlcm_status tag_set(mlcm_registry *reg, target t, const char *key, const char *value, const mlcm_attribution *by, mlcm_error *err) {
+static mlcm_status tag_set(mlcm_registry *reg, target t, const char *key, const char *value, const mlcm_attribution *by,
+                           mlcm_error *err) {
   mlcm__db_conn *conn = NULL;
   mlcm_status st = check_target(reg, t.model, by, err);
   if (!st) st = mlcm__check_tag(key, value, err);
@@ -177,7 +187,8 @@ static mlcm_status tag_delete(mlcm_registry *reg, target t, const char *key, con
   if (!st) st = find_target(conn, &t, err);
   if (!st) {
     st = mlcm__sql_run(conn,
-                       t.version ? "DELETE FROM version_tag WHERE version_id = ?1 AND key = ?2" : "DELETE FROM model_tag WHERE model_id = ?1 AND key = ?2",
+                       t.version ? "DELETE FROM version_tag WHERE version_id = ?1 AND key = ?2"
+                                 : "DELETE FROM model_tag WHERE model_id = ?1 AND key = ?2",
                        MLCM__BIND(mlcm__i64(t.row_id), mlcm__text(key)), err);
   }
   if (!st && mlcm__db_changes(conn) > 0) {
@@ -188,12 +199,13 @@ static mlcm_status tag_delete(mlcm_registry *reg, target t, const char *key, con
   return st;
 }
 
-mlcm_status mlcm_model_tag_set(mlcm_registry *reg, const char *name, const char *key, const char *value, const mlcm_attribution *by,
-                               mlcm_error *err) {
+mlcm_status mlcm_model_tag_set(mlcm_registry *reg, const char *name, const char *key, const char *value,
+                               const mlcm_attribution *by, mlcm_error *err) {
   return tag_set(reg, (target){.model = name}, key, value, by, err);
 }
 
-mlcm_status mlcm_model_tag_delete(mlcm_registry *reg, const char *name, const char *key, const mlcm_attribution *by, mlcm_error *err) {
+mlcm_status mlcm_model_tag_delete(mlcm_registry *reg, const char *name, const char *key, const mlcm_attribution *by,
+                                  mlcm_error *err) {
   return tag_delete(reg, (target){.model = name}, key, by, err);
 }
 
@@ -203,8 +215,8 @@ mlcm_status mlcm_version_tag_set(mlcm_registry *reg, const char *model, int64_t 
   return st ? st : tag_set(reg, (target){.model = model, .version = version}, key, value, by, err);
 }
 
-mlcm_status mlcm_version_tag_delete(mlcm_registry *reg, const char *model, int64_t version, const char *key, const mlcm_attribution *by,
-                                    mlcm_error *err) {
+mlcm_status mlcm_version_tag_delete(mlcm_registry *reg, const char *model, int64_t version, const char *key,
+                                    const mlcm_attribution *by, mlcm_error *err) {
   mlcm_status st = mlcm__check_version_number(version, err);
   return st ? st : tag_delete(reg, (target){.model = model, .version = version}, key, by, err);
 }

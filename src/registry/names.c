@@ -15,13 +15,9 @@ static bool is_ascii_word(unsigned char c) {
 }
 
 /* Beyond ASCII every letter of every script is welcome; what is a control character was refused before. */
-static bool is_word(unsigned char c) {
-  return is_ascii_word(c) || c >= 0x80;
-}
+static bool is_word(unsigned char c) { return is_ascii_word(c) || c >= 0x80; }
 
-static bool is_space(char c) {
-  return c == ' ' || c == '\t';
-}
+static bool is_space(char c) { return c == ' ' || c == '\t'; }
 
 /* Length rule and plain UTF-8 for anything that is a name: shared beginning of all checks. */
 static mlcm_status check_plain(const char *text, size_t max_bytes, const char *what, mlcm_error *err) {
@@ -29,7 +25,8 @@ static mlcm_status check_plain(const char *text, size_t max_bytes, const char *w
   size_t len = strlen(text);
   if (len == 0) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s is empty", what);
   if (len > max_bytes) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s has %zu bytes, more than the %zu allowed: '%.40s...'", what, len, max_bytes, text);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s has %zu bytes, more than the %zu allowed: '%.40s...'", what, len, max_bytes,
+                      text);
   }
   if (!mlcm__text_is_plain(text, len)) {
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s must be valid UTF-8 without control characters", what);
@@ -42,8 +39,9 @@ mlcm_status mlcm__check_model_name(const char *name, mlcm_error *err) {
   if (st) return st;
   const char *bad = strpbrk(name, "/:@");
   if (bad) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "model name '%s' holds '%c': '/', ':' and '@' are kept for references such as NAME/3 and NAME@alias",
-                      name, *bad);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                      "model name '%s' holds '%c': '/', ':' and '@' are kept for references such as NAME/3 and NAME@alias", name,
+                      *bad);
   }
   if (name[0] == '.') return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "model name '%s' starts with a dot", name);
   if (is_space(name[0]) || is_space(name[strlen(name) - 1])) {
@@ -85,7 +83,8 @@ mlcm_status mlcm__check_alias_name_free(const char *alias, mlcm_error *err) {
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "alias 'latest' is reserved: NAME alone already means the newest version");
   }
   if (looks_like_version(alias)) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "alias '%s' is reserved: it reads like a version, which is written NAME/%s", alias, alias + 1);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "alias '%s' is reserved: it reads like a version, which is written NAME/%s",
+                      alias, alias + 1);
   }
   return MLCM_OK;
 }
@@ -96,7 +95,7 @@ static bool is_odd_part(const char *part, size_t len) {
 }
 
 static bool has_odd_part(const char *path) {
-  for (const char *part = path;; ) {
+  for (const char *part = path;;) {
     size_t len = strcspn(part, "/");
     if (is_odd_part(part, len)) return true;
     if (part[len] == '\0') return false;
@@ -111,17 +110,20 @@ mlcm_status mlcm__check_key(const char *key, const char *what, mlcm_error *err) 
   if (st) return st;
   for (const char *p = key; *p; p++) {
     if (!is_word((unsigned char)*p) && !strchr("/.- :", *p)) {
-      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s key '%s' holds '%c': letters, digits and _ - . : / and space are allowed", what, key, *p);
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s key '%s' holds '%c': letters, digits and _ - . : / and space are allowed",
+                        what, key, *p);
     }
   }
-  if (has_odd_part(key)) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s key '%s' has an empty, '.' or '..' part between slashes", what, key);
+  if (has_odd_part(key))
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s key '%s' has an empty, '.' or '..' part between slashes", what, key);
   return MLCM_OK;
 }
 
 mlcm_status mlcm__check_text(const char *text, size_t max_bytes, const char *what, mlcm_error *err) {
   if (!text) return MLCM_OK;
   size_t len = strlen(text);
-  if (len > max_bytes) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the %s has %zu bytes, more than the %zu allowed", what, len, max_bytes);
+  if (len > max_bytes)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the %s has %zu bytes, more than the %zu allowed", what, len, max_bytes);
   if (!mlcm__utf8_valid(text, len)) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the %s is not valid UTF-8", what);
   return MLCM_OK;
 }
@@ -164,12 +166,15 @@ mlcm_status mlcm__check_version_number(int64_t number, mlcm_error *err) {
 mlcm_status mlcm__check_file_path(const char *path, mlcm_error *err) {
   size_t len = strlen(path);
   if (len > MLCM_FILE_PATH_MAX) {
-    return mlcm__fail(err, MLCM_LIMIT, "path '%.60s...' has %zu bytes, more than the %d allowed", path, len, (int)MLCM_FILE_PATH_MAX);
+    return mlcm__fail(err, MLCM_LIMIT, "path '%.60s...' has %zu bytes, more than the %d allowed", path, len,
+                      (int)MLCM_FILE_PATH_MAX);
   }
   if (!mlcm__text_is_plain(path, len)) {
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "a file name of %zu bytes is not valid UTF-8 or holds control characters", len);
   }
-  if (strchr(path, '\\')) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "path '%s' holds a backslash, which other systems read as a separator", path);
-  if (has_odd_part(path)) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "path '%s' is not relative and plain: an empty, '.' or '..' part", path);
+  if (strchr(path, '\\'))
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "path '%s' holds a backslash, which other systems read as a separator", path);
+  if (has_odd_part(path))
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "path '%s' is not relative and plain: an empty, '.' or '..' part", path);
   return MLCM_OK;
 }

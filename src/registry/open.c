@@ -76,8 +76,10 @@ static mlcm_status open_db(mlcm_registry *reg, const mlcm_registry_options *opti
 
 static mlcm_status check_options(const mlcm_registry_options *options, mlcm_error *err) {
   const uint32_t both = MLCM_OPEN_READ_ONLY | MLCM_OPEN_CREATE;
-  if (options->flags & ~both) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "unknown flags 0x%x", (unsigned)(options->flags & ~both));
-  if (options->flags == both) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "a registry cannot be made and opened read-only at once");
+  if (options->flags & ~both)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "unknown flags 0x%x", (unsigned)(options->flags & ~both));
+  if (options->flags == both)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "a registry cannot be made and opened read-only at once");
   if (options->lock_timeout_ns < 0) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "lock_timeout_ns is negative");
   return MLCM_OK;
 }
@@ -134,25 +136,18 @@ void mlcm__registry_release(mlcm_registry *reg) {
   mlcm__context_release(ctx);
 }
 
-void mlcm_registry_close(mlcm_registry *reg) {
-  mlcm__registry_release(reg);
-}
+void mlcm_registry_close(mlcm_registry *reg) { mlcm__registry_release(reg); }
 
-const char *mlcm_registry_dir(const mlcm_registry *reg) {
-  return reg->dir;
-}
+const char *mlcm_registry_dir(const mlcm_registry *reg) { return reg->dir; }
 
-const char *mlcm_registry_actor(const mlcm_registry *reg) {
-  return reg->actor;
-}
+const char *mlcm_registry_actor(const mlcm_registry *reg) { return reg->actor; }
 
-int32_t mlcm_registry_is_read_only(const mlcm_registry *reg) {
-  return reg->read_only ? 1 : 0;
-}
+int32_t mlcm_registry_is_read_only(const mlcm_registry *reg) { return reg->read_only ? 1 : 0; }
 
 mlcm_status mlcm__registry_write_begin(mlcm_registry *reg, mlcm__db_conn **out, mlcm_error *err) {
   if (reg->read_only) {
-    return mlcm__fail(err, MLCM_REFUSED, "the registry in '%s' was opened read-only; open it without MLCM_OPEN_READ_ONLY to change it", reg->dir);
+    return mlcm__fail(err, MLCM_REFUSED,
+                      "the registry in '%s' was opened read-only; open it without MLCM_OPEN_READ_ONLY to change it", reg->dir);
   }
   return mlcm__db_write_begin(reg->db, -1, out, err);
 }
@@ -173,7 +168,8 @@ mlcm_status mlcm__registry_commit(mlcm_registry *reg, mlcm__db_conn **conn, mlcm
 
 mlcm_status mlcm__check_attribution(const mlcm_attribution *by, mlcm_error *err) {
   if (!by) return MLCM_OK;
-  if (by->actor && !by->actor[0]) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the actor is empty; NULL means the registry's actor");
+  if (by->actor && !by->actor[0])
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the actor is empty; NULL means the registry's actor");
   mlcm_status st = mlcm__check_plain_text(by->actor, ACTOR_MAX, "actor", err);
   if (!st) st = mlcm__check_text(by->reason, 4096, "reason", err);
   return st;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * page_token.c - see page_token.h. The check keeps mistakes out, not adversaries: a token gives no right that its query does not have.
+ * page_token.c - see page_token.h. The check keeps mistakes out, not adversaries: a token gives no right that its query does not
+ * have.
  */
 #include "registry/page_token.h"
 
@@ -41,8 +42,10 @@ static void write_value(mlcm__json *j, mlcm__buffer *scratch, const mlcm__bind *
   case MLCM__BIND_NULL:
   case MLCM__BIND_BLOB: mlcm__json_null(j, NULL); return;
   }
-  if (scratch->bad) j->out->bad = scratch->bad;
-  else mlcm__json_string_n(j, NULL, scratch->data, scratch->len);
+  if (scratch->bad)
+    j->out->bad = scratch->bad;
+  else
+    mlcm__json_string_n(j, NULL, scratch->data, scratch->len);
 }
 
 static mlcm_status write_json(mlcm__buffer *out, const mlcm__bind *values, size_t n, mlcm_error *err) {
@@ -57,7 +60,8 @@ static mlcm_status write_json(mlcm__buffer *out, const mlcm__bind *values, size_
   return mlcm__buffer_check(out, "the page token", err);
 }
 
-mlcm_status mlcm__page_token_write(mlcm_context *ctx, const char *query, const mlcm__bind *values, size_t n, char **out, mlcm_error *err) {
+mlcm_status mlcm__page_token_write(mlcm_context *ctx, const char *query, const mlcm__bind *values, size_t n, char **out,
+                                   mlcm_error *err) {
   mlcm__buffer json;
   char check[CHECK_HEX + 1];
   char *token = NULL;
@@ -102,8 +106,8 @@ static mlcm_status read_value(mlcm__arena *arena, const cJSON *item, mlcm__bind 
   return MLCM_OK;
 }
 
-static mlcm_status read_values(mlcm__arena *arena, const char *json, size_t len, mlcm__bind *values, size_t capacity, size_t *out_n,
-                               mlcm_error *err) {
+static mlcm_status read_values(mlcm__arena *arena, const char *json, size_t len, mlcm__bind *values, size_t capacity,
+                               size_t *out_n, mlcm_error *err) {
   cJSON *root = NULL;
   const cJSON *item = NULL;
   size_t n = 0;
@@ -121,8 +125,8 @@ static mlcm_status read_values(mlcm__arena *arena, const char *json, size_t len,
   return st;
 }
 
-mlcm_status mlcm__page_token_read(mlcm__arena *arena, const char *query, const char *token, mlcm__bind *values, size_t capacity, size_t *out_n,
-                                  mlcm_error *err) {
+mlcm_status mlcm__page_token_read(mlcm__arena *arena, const char *query, const char *token, mlcm__bind *values, size_t capacity,
+                                  size_t *out_n, mlcm_error *err) {
   size_t len = strlen(token);
   char check[CHECK_HEX + 1];
   if (len < CHECK_HEX + 4 || len > TOKEN_BYTES_MAX || (len - CHECK_HEX) % 2) return fail_token(err);

@@ -11,10 +11,11 @@
 #include "registry/sql.h"
 
 /* `query`: any text that is the same for the same query. *out is freed with mlcm__free. */
-mlcm_status mlcm__page_token_write(mlcm_context *ctx, const char *query, const mlcm__bind *values, size_t n, char **out, mlcm_error *err);
+mlcm_status mlcm__page_token_write(mlcm_context *ctx, const char *query, const mlcm__bind *values, size_t n, char **out,
+                                   mlcm_error *err);
 
 /* Values into values[capacity]; texts live in the arena. MLCM_INVALID_ARGUMENT: of another query, or not a token. */
-mlcm_status mlcm__page_token_read(mlcm__arena *arena, const char *query, const char *token, mlcm__bind *values, size_t capacity, size_t *out_n,
-                                  mlcm_error *err);
+mlcm_status mlcm__page_token_read(mlcm__arena *arena, const char *query, const char *token, mlcm__bind *values, size_t capacity,
+                                  size_t *out_n, mlcm_error *err);
 
 #endif

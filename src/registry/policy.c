@@ -24,10 +24,11 @@ mlcm_status mlcm__policy_put_in(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_st
   int64_t now = mlcm__wall_ns(reg->ctx);
   mlcm_status st = hex_of(text.ptr, text.len, sha256, err);
   if (!st) {
-    st = mlcm__sql_run(conn, "INSERT INTO policy (sha256, text, created_ns, actor) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (sha256) DO NOTHING",
-                       MLCM__BIND(mlcm__text(sha256), mlcm__blob(text.ptr, text.len), mlcm__i64(now),
-                                  mlcm__text(mlcm__registry_actor_of(reg, by))),
-                       err);
+    st = mlcm__sql_run(
+        conn, "INSERT INTO policy (sha256, text, created_ns, actor) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (sha256) DO NOTHING",
+        MLCM__BIND(mlcm__text(sha256), mlcm__blob(text.ptr, text.len), mlcm__i64(now),
+                   mlcm__text(mlcm__registry_actor_of(reg, by))),
+        err);
   }
   if (!st && mlcm__db_changes(conn) > 0) {
     memcpy(digest + 7, sha256, sizeof sha256);
@@ -57,11 +58,13 @@ mlcm_status mlcm_policy_put(mlcm_registry *reg, mlcm_str text, const mlcm_attrib
   return st;
 }
 
-static mlcm_status copy_checked(mlcm_context *ctx, const char *sha256, const void *text, size_t len, char **out, mlcm_error *err) {
+static mlcm_status copy_checked(mlcm_context *ctx, const char *sha256, const void *text, size_t len, char **out,
+                                mlcm_error *err) {
   char actual[MLCM__SHA256_HEX + 1];
   mlcm_status st = hex_of(text, len, actual, err);
   if (st) return st;
-  if (strcmp(actual, sha256) != 0) return mlcm__fail(err, MLCM_CORRUPT, "policy %s was changed: its sha256 is %s", sha256, actual);
+  if (strcmp(actual, sha256) != 0)
+    return mlcm__fail(err, MLCM_CORRUPT, "policy %s was changed: its sha256 is %s", sha256, actual);
   char *copy = mlcm__strndup(ctx, text, len);
   if (!copy) return mlcm__fail_memory(err, len + 1);
   *out = copy;
@@ -75,7 +78,8 @@ mlcm_status mlcm_policy_get(mlcm_registry *reg, const char *sha256, char **out, 
   if (!reg || !out || !out_len) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an argument of mlcm_policy_get is NULL");
   mlcm_status st = mlcm__check_sha256(sha256, "the policy's digest", err);
   if (!st) st = mlcm__db_read_begin_single(reg->db, &conn, err);
-  if (!st) st = mlcm__sql_first(conn, "SELECT text FROM policy WHERE sha256 = ?1", MLCM__BIND(mlcm__text(sha256)), &stmt, &row, err);
+  if (!st)
+    st = mlcm__sql_first(conn, "SELECT text FROM policy WHERE sha256 = ?1", MLCM__BIND(mlcm__text(sha256)), &stmt, &row, err);
   if (!st && !row) st = mlcm__fail(err, MLCM_NOT_FOUND, "no policy with sha256 %s is kept here", sha256);
   if (!st) {
     size_t len = 0;

@@ -14,7 +14,8 @@ void mlcm__pace_init(mlcm__pace *pace, const mlcm_context *ctx, const mlcm_progr
 
 static mlcm_status report(mlcm__pace *pace, mlcm_error *err) {
   if (!pace->progress.report || pace->progress.report(pace->progress.user, pace->done, pace->total) == 0) return MLCM_OK;
-  return mlcm__fail(err, MLCM_CANCELLED, "stopped by the caller after %lld of %lld bytes", (long long)pace->done, (long long)pace->total);
+  return mlcm__fail(err, MLCM_CANCELLED, "stopped by the caller after %lld of %lld bytes", (long long)pace->done,
+                    (long long)pace->total);
 }
 
 mlcm_status mlcm__pace_add(mlcm__pace *pace, int64_t amount, mlcm_error *err) {
@@ -26,6 +27,4 @@ mlcm_status mlcm__pace_add(mlcm__pace *pace, int64_t amount, mlcm_error *err) {
   return report(pace, err);
 }
 
-mlcm_status mlcm__pace_end(mlcm__pace *pace, mlcm_error *err) {
-  return report(pace, err);
-}
+mlcm_status mlcm__pace_end(mlcm__pace *pace, mlcm_error *err) { return report(pace, err); }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * record.c - what every change leaves behind: one event of the feed and one leaf of the audit log, in the change's own transaction.
+ * record.c - what every change leaves behind: one event of the feed and one leaf of the audit log, in the change's own
+ * transaction.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,9 +19,7 @@ const char *mlcm__registry_auth_of(const mlcm_registry *reg, const mlcm_attribut
   return by && by->actor ? "claimed" : reg->actor_auth;
 }
 
-const char *mlcm__registry_reason_of(const mlcm_attribution *by) {
-  return by && by->reason ? by->reason : "";
-}
+const char *mlcm__registry_reason_of(const mlcm_attribution *by) { return by && by->reason ? by->reason : ""; }
 
 enum { NAME_BYTES = MLCM_MODEL_NAME_MAX + 1 + MLCM_ALIAS_NAME_MAX + 1 };
 
@@ -36,7 +35,8 @@ static void object_name(const mlcm__record *record, char out[NAME_BYTES]) {
   }
 }
 
-/* Where a change says nothing of its state after, the entry holds the digest of its detail, so that the feed cannot be changed unseen. */
+/* Where a change says nothing of its state after, the entry holds the digest of its detail, so that the feed cannot be changed
+ * unseen. */
 static mlcm_status digest_of_detail(const char *detail, char out[MLCM__SHA256_HEX + 8], mlcm_error *err) {
   uint8_t digest[MLCM__SHA256_BYTES];
   mlcm_status st = mlcm__sha256_of(detail, strlen(detail), digest, err);
@@ -81,14 +81,15 @@ mlcm_status mlcm__registry_record(mlcm__db_conn *conn, mlcm_registry *reg, const
   mlcm_status st = append_audit(conn, reg, record, by, time_ns, &audit_seq, err);
   /* The number is given by the insert itself: one more than the newest, and events are never deleted. */
   if (!st) {
-    st = mlcm__sql_run(conn,
-                       "INSERT INTO event (time_ns, kind, model, version, alias, detail, actor, reason, audit_seq)"
-                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                       MLCM__BIND(mlcm__i64(time_ns), mlcm__text(record->kind), mlcm__text(record->model ? record->model : ""),
-                                  mlcm__i64(record->version), mlcm__text(record->alias ? record->alias : ""),
-                                  mlcm__text(record->detail ? record->detail : "{}"), mlcm__text(mlcm__registry_actor_of(reg, by)),
-                                  mlcm__text(mlcm__registry_reason_of(by)), mlcm__i64(audit_seq)),
-                       err);
+    st =
+        mlcm__sql_run(conn,
+                      "INSERT INTO event (time_ns, kind, model, version, alias, detail, actor, reason, audit_seq)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                      MLCM__BIND(mlcm__i64(time_ns), mlcm__text(record->kind), mlcm__text(record->model ? record->model : ""),
+                                 mlcm__i64(record->version), mlcm__text(record->alias ? record->alias : ""),
+                                 mlcm__text(record->detail ? record->detail : "{}"), mlcm__text(mlcm__registry_actor_of(reg, by)),
+                                 mlcm__text(mlcm__registry_reason_of(by)), mlcm__i64(audit_seq)),
+                      err);
   }
   if (!st && out_seq) *out_seq = mlcm__db_last_id(conn);
   return st;

@@ -44,7 +44,8 @@ mlcm_status mlcm_ref_parse(const char *text, mlcm_ref *out, mlcm_error *err) {
   const char *rest = strncmp(text, "models:/", 8) == 0 ? text + 8 : text;
   size_t name_len = strcspn(rest, "/@");
   if (name_len == 0 || name_len > MLCM_MODEL_NAME_MAX) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "reference '%.300s' has %s model name; %s", text, name_len ? "too long a" : "no", form);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "reference '%.300s' has %s model name; %s", text,
+                      name_len ? "too long a" : "no", form);
   }
   memcpy(ref.model, rest, name_len);
   mlcm_status st = mlcm__check_model_name(ref.model, err);

@@ -51,8 +51,10 @@ static mlcm_status options_of(const mlcm_register_item *item, mlcm_register_opti
 /* ---- 1. checks ---- */
 
 static mlcm_status check_tags(const mlcm_register_options *options, mlcm_error *err) {
-  if (options->n_tags && !options->tags) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "n_tags is %zu but tags is NULL", options->n_tags);
-  if (options->n_tags > MLCM_TAGS_MAX) return mlcm__fail(err, MLCM_LIMIT, "%zu tags, more than the %d allowed", options->n_tags, (int)MLCM_TAGS_MAX);
+  if (options->n_tags && !options->tags)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "n_tags is %zu but tags is NULL", options->n_tags);
+  if (options->n_tags > MLCM_TAGS_MAX)
+    return mlcm__fail(err, MLCM_LIMIT, "%zu tags, more than the %d allowed", options->n_tags, (int)MLCM_TAGS_MAX);
   for (size_t i = 0; i < options->n_tags; i++) {
     mlcm_status st = mlcm__check_tag(options->tags[i].key, options->tags[i].value, err);
     if (st) return st;
@@ -66,8 +68,10 @@ static mlcm_status check_tags(const mlcm_register_options *options, mlcm_error *
 }
 
 static mlcm_status check_aliases(const mlcm_register_options *options, mlcm_error *err) {
-  if (options->n_aliases && !options->aliases) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "n_aliases is %zu but aliases is NULL", options->n_aliases);
-  if (options->n_aliases > MLCM_TAGS_MAX) return mlcm__fail(err, MLCM_LIMIT, "%zu aliases at once, more than the %d allowed", options->n_aliases, (int)MLCM_TAGS_MAX);
+  if (options->n_aliases && !options->aliases)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "n_aliases is %zu but aliases is NULL", options->n_aliases);
+  if (options->n_aliases > MLCM_TAGS_MAX)
+    return mlcm__fail(err, MLCM_LIMIT, "%zu aliases at once, more than the %d allowed", options->n_aliases, (int)MLCM_TAGS_MAX);
   for (size_t i = 0; i < options->n_aliases; i++) {
     mlcm_status st = mlcm__check_alias_name_free(options->aliases[i], err);
     if (st) return st;
@@ -116,7 +120,8 @@ static mlcm_status look_up_model(mlcm__db_conn *conn, const char *name, mlcm__mo
   if (*out_new) return MLCM_OK;
   if (st) return mlcm__model_find(conn, name, out, err); /* for its words */
   if (out->state == MLCM_STATE_DELETED) {
-    return mlcm__fail(err, MLCM_INVALID_STATE, "model '%s' is deleted; restore it with `mlcm restore %s` before registering", name, name);
+    return mlcm__fail(err, MLCM_INVALID_STATE, "model '%s' is deleted; restore it with `mlcm restore %s` before registering",
+                      name, name);
   }
   return MLCM_OK;
 }
@@ -190,7 +195,7 @@ static mlcm_status ingest_all(batch *b, mlcm_error *err) {
 
 /* ---- 3. rows ---- */
 
-/* What is there now stays until this transaction ends (blob.h): after it the objects are named. *gone: one was swept meanwhile. */
+/* What is there now stays until this transaction ends (blob.h): after it, it is named. *gone: one was swept meanwhile. */
 static mlcm_status check_objects(const batch *b, const source *s, bool *gone, mlcm_error *err) {
   for (size_t i = 0; i < s->files.manifest.n; i++) {
     const mlcm__manifest_file *file = &s->files.manifest.files[i];
@@ -210,22 +215,22 @@ static mlcm_status insert_manifest(mlcm__db_conn *conn, const batch *b, source *
                        MLCM__BIND(mlcm__text(s->files.sha256), mlcm__blob(s->files.text, s->files.text_len)), err);
   }
   if (!st) {
-    st = mlcm__sql_i64(conn, "SELECT id FROM manifest WHERE sha256 = ?1", MLCM__BIND(mlcm__text(s->files.sha256)), &row, &s->manifest_id, err);
+    st = mlcm__sql_i64(conn, "SELECT id FROM manifest WHERE sha256 = ?1", MLCM__BIND(mlcm__text(s->files.sha256)), &row,
+                       &s->manifest_id, err);
   }
   if (!st && !row) st = mlcm__fail(err, MLCM_INTERNAL, "the manifest just written is not there");
   return st;
 }
 
-static const char *or_empty(const char *text) {
-  return text ? text : "";
-}
+static const char *or_empty(const char *text) { return text ? text : ""; }
 
 static mlcm_status insert_version(mlcm__db_conn *conn, const batch *b, int64_t model_id, int64_t number, const source *s,
-                                  const mlcm_register_options *options, const char *parent, int64_t now, int64_t *out_id, mlcm_error *err) {
+                                  const mlcm_register_options *options, const char *parent, int64_t now, int64_t *out_id,
+                                  mlcm_error *err) {
   mlcm_status st = mlcm__sql_run(
       conn,
-      "INSERT INTO version (model_id, number, created_ns, updated_ns, actor, reason, description, parent, dataset_digest, source_revision,"
-      " run_link, manifest_id, n_files, size_bytes) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+      "INSERT INTO version (model_id, number, created_ns, updated_ns, actor, reason, description, parent, dataset_digest,"
+      " source_revision, run_link, manifest_id, n_files, size_bytes) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
       MLCM__BIND(mlcm__i64(model_id), mlcm__i64(number), mlcm__i64(now), mlcm__text(mlcm__registry_actor_of(b->reg, b->by)),
                  mlcm__text(mlcm__registry_reason_of(b->by)), mlcm__text(or_empty(options->description)), mlcm__text(parent),
                  mlcm__text(or_empty(options->dataset_digest)), mlcm__text(or_empty(options->source_revision)),
@@ -240,13 +245,14 @@ static mlcm_status insert_tags(mlcm__db_conn *conn, int64_t version_id, const ml
   mlcm_status st = MLCM_OK;
   for (size_t i = 0; !st && i < options->n_tags; i++) {
     st = mlcm__sql_run(conn, "INSERT INTO version_tag (version_id, key, value) VALUES (?1, ?2, ?3)",
-                       MLCM__BIND(mlcm__i64(version_id), mlcm__text(options->tags[i].key), mlcm__text(options->tags[i].value)), err);
+                       MLCM__BIND(mlcm__i64(version_id), mlcm__text(options->tags[i].key), mlcm__text(options->tags[i].value)),
+                       err);
   }
   return st;
 }
 
-static mlcm_status set_aliases(mlcm__db_conn *conn, const batch *b, int64_t model_id, int64_t number, const mlcm_register_options *options,
-                               mlcm_error *err) {
+static mlcm_status set_aliases(mlcm__db_conn *conn, const batch *b, int64_t model_id, int64_t number,
+                               const mlcm_register_options *options, mlcm_error *err) {
   mlcm_status st = MLCM_OK;
   for (size_t i = 0; !st && i < options->n_aliases; i++) {
     const char *alias = options->aliases[i];
@@ -258,21 +264,25 @@ static mlcm_status set_aliases(mlcm__db_conn *conn, const batch *b, int64_t mode
   return st;
 }
 
-static mlcm_status record_version(mlcm__db_conn *conn, const batch *b, int64_t number, const source *s, const char *parent, int64_t now,
-                                  mlcm_error *err) {
+static mlcm_status record_version(mlcm__db_conn *conn, const batch *b, int64_t number, const source *s, const char *parent,
+                                  int64_t now, mlcm_error *err) {
   mlcm__detail detail;
   char digest[MLCM__SHA256_HEX + 8];
   (void)snprintf(digest, sizeof digest, "sha256:%s", s->files.sha256);
   mlcm__detail_open(&detail, b->reg->ctx);
   mlcm__json_string(&detail.json, "manifest", digest);
   mlcm__json_string(&detail.json, "parent", parent[0] ? parent : NULL);
-  mlcm__record record = {
-      .kind = "version.registered", .object_kind = "version", .model = b->model, .version = number, .after = digest, .time_ns = now};
+  mlcm__record record = {.kind = "version.registered",
+                         .object_kind = "version",
+                         .model = b->model,
+                         .version = number,
+                         .after = digest,
+                         .time_ns = now};
   return mlcm__detail_record(&detail, conn, b->reg, record, b->by, NULL, err);
 }
 
-static mlcm_status write_item(mlcm__db_conn *conn, const batch *b, size_t i, int64_t model_id, int64_t now, int64_t *out_id, bool *gone,
-                              mlcm_error *err) {
+static mlcm_status write_item(mlcm__db_conn *conn, const batch *b, size_t i, int64_t model_id, int64_t now, int64_t *out_id,
+                              bool *gone, mlcm_error *err) {
   const mlcm_register_item *item = &b->items[i];
   source *s = mlcm__map_get(b->sources, item->path, strlen(item->path));
   int64_t number = b->first + (int64_t)i;
@@ -307,9 +317,10 @@ static mlcm_status write_all(batch *b, mlcm_version **out, bool *gone, mlcm_erro
   if (!st) b->first = model.last_version + 1;
   for (size_t i = 0; !st && i < b->n; i++) st = write_item(conn, b, i, model.id, now, &version_id, gone, err);
   if (!st) {
-    st = mlcm__sql_run(conn,
-                       "UPDATE model SET last_version = ?2, newest = ?2, n_versions = n_versions + ?3, updated_ns = ?4 WHERE id = ?1",
-                       MLCM__BIND(mlcm__i64(model.id), mlcm__i64(model.last_version + (int64_t)b->n), mlcm__i64((int64_t)b->n), mlcm__i64(now)), err);
+    st = mlcm__sql_run(
+        conn, "UPDATE model SET last_version = ?2, newest = ?2, n_versions = n_versions + ?3, updated_ns = ?4 WHERE id = ?1",
+        MLCM__BIND(mlcm__i64(model.id), mlcm__i64(model.last_version + (int64_t)b->n), mlcm__i64((int64_t)b->n), mlcm__i64(now)),
+        err);
   }
   if (!st && out) st = mlcm__version_load(conn, version_id, true, &version, err);
   if (!st) st = mlcm__registry_commit(b->reg, &conn, err);
@@ -350,15 +361,17 @@ static mlcm_status run_batch(batch *b, mlcm_version **out, mlcm_error *err) {
 
 mlcm_status mlcm_register(mlcm_registry *reg, const char *model, const char *path, const mlcm_register_options *options,
                           const mlcm_attribution *by, mlcm_version **out, mlcm_error *err) {
-  if (!reg || !model || !path) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s is NULL", !reg ? "reg" : !model ? "model" : "path");
+  if (!reg || !model || !path)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s is NULL", !reg ? "reg" : !model ? "model" : "path");
   mlcm_register_item item = {path, options};
   batch b = {.reg = reg, .model = model, .items = &item, .n = 1, .by = by};
   return run_batch(&b, out, err);
 }
 
-mlcm_status mlcm_register_many(mlcm_registry *reg, const char *model, const mlcm_register_item *items, size_t n, const mlcm_attribution *by,
-                               int64_t *out_first, mlcm_error *err) {
-  if (!reg || !model || !items) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s is NULL", !reg ? "reg" : !model ? "model" : "items");
+mlcm_status mlcm_register_many(mlcm_registry *reg, const char *model, const mlcm_register_item *items, size_t n,
+                               const mlcm_attribution *by, int64_t *out_first, mlcm_error *err) {
+  if (!reg || !model || !items)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s is NULL", !reg ? "reg" : !model ? "model" : "items");
   if (n < 1 || n > MANY_MAX) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%zu versions at once, not 1 to %d", n, MANY_MAX);
   batch b = {.reg = reg, .model = model, .items = items, .n = n, .by = by};
   mlcm_status st = run_batch(&b, NULL, err);

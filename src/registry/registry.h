@@ -22,8 +22,9 @@
 #include "store/blob.h"
 #include "store/db.h"
 
-/* Immutable after open but for `refs`. Files: DIR/registry.db (with -wal and -shm), DIR/registry.lock (writer lock), DIR/objects, DIR/tmp
- * and DIR/trash (blob store), DIR/audit.head (newest audit head, outside the database), DIR/run (files of serving processes). */
+/* Immutable after open but for `refs`. Files: DIR/registry.db (with -wal and -shm), DIR/registry.lock (writer lock), DIR/objects,
+ * DIR/tmp and DIR/trash (blob store), DIR/audit.head (newest audit head, outside the database), DIR/run (files of serving
+ * processes). */
 struct mlcm_registry {
   mlcm_context *ctx;
   char *dir;
@@ -31,7 +32,7 @@ struct mlcm_registry {
   char *anchor_path; /* DIR/audit.head */
   mlcm__db *db;
   mlcm__blobs *blobs;
-  char *actor;          /* of changes that name none */
+  char *actor;            /* of changes that name none */
   const char *actor_auth; /* how that actor is known: "os" or "claimed" */
   bool read_only;
   atomic_int refs;
@@ -47,24 +48,24 @@ extern const size_t mlcm__registry_n_migrations;
 
 /* ---- writing ---- */
 
-/* MLCM_REFUSED with a sentence of its own when the registry is read-only; else mlcm__db_write_begin with the handle's time limit. */
+/* MLCM_REFUSED with a sentence of its own when the registry is read-only; else mlcm__db_write_begin with its time limit. */
 mlcm_status mlcm__registry_write_begin(mlcm_registry *reg, mlcm__db_conn **out, mlcm_error *err);
 /* Commits, then writes the audit head beside the database. *conn is NULL afterwards whatever the answer. */
 mlcm_status mlcm__registry_commit(mlcm_registry *reg, mlcm__db_conn **conn, mlcm_error *err);
 
 /* One change, for the feed and the audit log. Texts may be NULL but for kind and object_kind. */
 typedef struct mlcm__record {
-  const char *kind;        /* of the event, and action of the audit entry: "version.registered", "alias.set", "rollout.decided" ... */
+  const char *kind;        /* of the event, and action of the audit entry: "version.registered", "alias.set" ... */
   const char *object_kind; /* "model", "version", "alias", "policy", "rollout", "registry" */
   const char *model;
   int64_t version;
   const char *alias;
-  const char *name;        /* object's name in the audit entry; NULL: made of model and alias ("digits@champion") */
-  const char *before;      /* digest or short state */
-  const char *after;       /* digest or short state */
-  const char *evidence;    /* sha256 in hex */
-  const char *detail;      /* canonical JSON object for the feed; NULL: "{}" */
-  int64_t time_ns;         /* 0: now */
+  const char *name;     /* object's name in the audit entry; NULL: made of model and alias ("digits@champion") */
+  const char *before;   /* digest or short state */
+  const char *after;    /* digest or short state */
+  const char *evidence; /* sha256 in hex */
+  const char *detail;   /* canonical JSON object for the feed; NULL: "{}" */
+  int64_t time_ns;      /* 0: now */
 } mlcm__record;
 
 /* Writes the event and its audit leaf, both with the actor and reason of `by` (NULL: the registry's actor, no reason).
@@ -98,15 +99,16 @@ mlcm_status mlcm__model_find_ready(mlcm__db_conn *conn, const char *name, mlcm__
 mlcm_status mlcm__model_name_of(mlcm__db_conn *conn, int64_t model_id, char **out, mlcm_error *err);
 
 /* Makes a model's row with its event; the caller checked name and absence (MLCM_ALREADY_EXISTS otherwise). */
-mlcm_status mlcm__model_create_in(mlcm__db_conn *conn, mlcm_registry *reg, const char *name, const char *description, int64_t now_ns,
-                                  const mlcm_attribution *by, mlcm_error *err);
+mlcm_status mlcm__model_create_in(mlcm__db_conn *conn, mlcm_registry *reg, const char *name, const char *description,
+                                  int64_t now_ns, const mlcm_attribution *by, mlcm_error *err);
 
 /* A version's row id by model and number. *out_state may be NULL. MLCM_NOT_FOUND says which versions there are. */
-mlcm_status mlcm__version_find(mlcm__db_conn *conn, const mlcm__model_row *model, const char *name, int64_t number, int64_t *out_id,
-                               int32_t *out_state, mlcm_error *err);
+mlcm_status mlcm__version_find(mlcm__db_conn *conn, const mlcm__model_row *model, const char *name, int64_t number,
+                               int64_t *out_id, int32_t *out_state, mlcm_error *err);
 
 /* Resolves a parsed reference to model row and version number (which may be of a deleted version only for MLCM_REF_NUMBER). */
-mlcm_status mlcm__ref_resolve(mlcm__db_conn *conn, const mlcm_ref *ref, mlcm__model_row *out_model, int64_t *out_number, mlcm_error *err);
+mlcm_status mlcm__ref_resolve(mlcm__db_conn *conn, const mlcm_ref *ref, mlcm__model_row *out_model, int64_t *out_number,
+                              mlcm_error *err);
 
 /* Target of an alias by model id: *out 0 when the alias does not exist. */
 mlcm_status mlcm__alias_target(mlcm__db_conn *conn, int64_t model_id, const char *alias, int64_t *out, mlcm_error *err);
@@ -116,28 +118,30 @@ mlcm_status mlcm__alias_missing(mlcm__db_conn *conn, int64_t model_id, const cha
 
 /* ---- aliases, inside a caller's write transaction ---- */
 
-/* Moves (to_version > 0) or removes (0) an alias with history, event and audit leaf; `expect` as in mlcm_alias_set. rollout_id: 0 when
- * no rollout makes the move. Does not ask mlcm__rollouts_on_alias_change: that is for moves from outside. The target must exist and not be deleted.
- * No change and no record when it stands there already. */
+/* Moves (to_version > 0) or removes (0) an alias with history, event and audit leaf; `expect` as in mlcm_alias_set. rollout_id: 0
+ * when no rollout makes the move. Does not ask mlcm__rollouts_on_alias_change: that is for moves from outside. The target must
+ * exist and not be deleted. No change and no record when it stands there already. */
 mlcm_status mlcm__alias_move_in(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias, int64_t to_version,
-                                int64_t expect, mlcm_cause cause, int64_t rollout_id, const mlcm_attribution *by, mlcm_error *err);
+                                int64_t expect, mlcm_cause cause, int64_t rollout_id, const mlcm_attribution *by,
+                                mlcm_error *err);
 
 /* The last good version of mlcm_alias_last_good; MLCM_NOT_FOUND when there is none. */
-mlcm_status mlcm__alias_last_good_in(mlcm__db_conn *conn, int64_t model_id, const char *model, const char *alias, int64_t *out_version,
-                                     mlcm_error *err);
+mlcm_status mlcm__alias_last_good_in(mlcm__db_conn *conn, int64_t model_id, const char *model, const char *alias,
+                                     int64_t *out_version, mlcm_error *err);
 
 /* mlcm_policy_put inside a caller's write transaction; the text was checked. */
-mlcm_status mlcm__policy_put_in(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_str text, const mlcm_attribution *by, char out_sha256[65],
-                                mlcm_error *err);
+mlcm_status mlcm__policy_put_in(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_str text, const mlcm_attribution *by,
+                                char out_sha256[65], mlcm_error *err);
 
 /* ---- the hook of rollouts.c ---- */
 
-/* Called inside the write transaction of every alias move that no rollout made (also by undo, delete and register with aliases), after
- * the move. `from` and `to`: versions, 0 for none. alias NULL: version `from` is being deleted, whatever its aliases. Answers
- * MLCM_CONFLICT when an active rollout of that model and alias (or speaking of that version) stands in the way and `flags` lacks
- * MLCM_FORCE; with it pauses the rollout and says who. Writes the new routing epoch when an endpoint serves model and alias. */
-mlcm_status mlcm__rollouts_on_alias_change(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias, int64_t from,
-                                           int64_t to, uint32_t flags, const mlcm_attribution *by, mlcm_error *err);
+/* Called inside the write transaction of every alias move that no rollout made (also by undo, delete and register with aliases),
+ * after the move. `from` and `to`: versions, 0 for none. alias NULL: version `from` is being deleted, whatever its aliases.
+ * Answers MLCM_CONFLICT when an active rollout of that model and alias (or speaking of that version) stands in the way and
+ * `flags` lacks MLCM_FORCE; with it pauses the rollout and says who. Writes the new routing epoch when an endpoint serves model
+ * and alias. */
+mlcm_status mlcm__rollouts_on_alias_change(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias,
+                                           int64_t from, int64_t to, uint32_t flags, const mlcm_attribution *by, mlcm_error *err);
 
 /* ---- reading artifacts ---- */
 

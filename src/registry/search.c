@@ -58,7 +58,8 @@ static mlcm_status set_identity(run *r, mlcm_error *err) {
 }
 
 static mlcm_status prepare(run *r, mlcm__entity entity, mlcm_error *err) {
-  if (r->query.limit > LIMIT_MAX) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "limit is %zu, more than %d", r->query.limit, LIMIT_MAX);
+  if (r->query.limit > LIMIT_MAX)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "limit is %zu, more than %d", r->query.limit, LIMIT_MAX);
   if (r->query.limit == 0) r->query.limit = LIMIT_DEFAULT;
   mlcm_status st = mlcm__search_parse(&r->arena, entity, r->query.filter, r->query.order_by, &r->search, err);
   if (!st) st = set_identity(r, err);
@@ -120,8 +121,10 @@ static mlcm_status page_new(const run *r, mlcm_page **out, mlcm_error *err) {
   if (!page) return mlcm__fail_memory(err, sizeof *page);
   page->ctx = mlcm__context_retain(ctx);
   page->entity = r->search.entity;
-  if (versions) page->versions = mlcm__alloc_zero(ctx, r->n, sizeof page->versions[0]);
-  else page->models = mlcm__alloc_zero(ctx, r->n, sizeof page->models[0]);
+  if (versions)
+    page->versions = mlcm__alloc_zero(ctx, r->n, sizeof page->versions[0]);
+  else
+    page->models = mlcm__alloc_zero(ctx, r->n, sizeof page->models[0]);
   if (!page->versions && !page->models) {
     mlcm_page_free(page);
     return mlcm__fail_memory(err, r->n * sizeof(void *));
@@ -184,8 +187,10 @@ void mlcm_page_free(mlcm_page *page) {
   if (!page) return;
   mlcm_context *ctx = page->ctx;
   for (size_t i = 0; i < page->n; i++) {
-    if (page->versions) mlcm_version_free(page->versions[i]);
-    else mlcm_model_free(page->models[i]);
+    if (page->versions)
+      mlcm_version_free(page->versions[i]);
+    else
+      mlcm_model_free(page->models[i]);
   }
   mlcm__free(ctx, page->versions);
   mlcm__free(ctx, page->models);
@@ -194,9 +199,7 @@ void mlcm_page_free(mlcm_page *page) {
   mlcm__context_release(ctx);
 }
 
-size_t mlcm_page_n(const mlcm_page *page) {
-  return page->n;
-}
+size_t mlcm_page_n(const mlcm_page *page) { return page->n; }
 
 const mlcm_version *mlcm_page_version(const mlcm_page *page, size_t i) {
   assert(i < page->n);
@@ -208,6 +211,4 @@ const mlcm_model *mlcm_page_model(const mlcm_page *page, size_t i) {
   return page->models ? page->models[i] : NULL;
 }
 
-const char *mlcm_page_next(const mlcm_page *page) {
-  return page->next;
-}
+const char *mlcm_page_next(const mlcm_page *page) { return page->next; }

@@ -7,24 +7,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
-static bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-static char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
 bool mlcm__same_word(const char *text, const char *word) {
-  for (; *text && lower(*text) == lower(*word); text++, word++) {}
+  for (; *text && lower(*text) == lower(*word); text++, word++) {
+  }
   return *text == *word;
 }
 
@@ -75,7 +70,8 @@ static mlcm_status take_quoted(mlcm__lexer *lexer, mlcm__token_kind kind, mlcm__
   char quote = start[0];
   size_t len = 0;
   size_t n = 0;
-  if (!quoted_length(start, &len)) return mlcm__lex_fail(lexer, lexer->at, err, "what starts here with %c has no closing %c", quote, quote);
+  if (!quoted_length(start, &len))
+    return mlcm__lex_fail(lexer, lexer->at, err, "what starts here with %c has no closing %c", quote, quote);
   char *text = mlcm__arena_alloc(lexer->arena, len + 1, 1);
   if (!text) return mlcm__fail_memory(err, len + 1);
   for (size_t i = 1; i <= len; i++) {
@@ -137,6 +133,7 @@ mlcm_status mlcm__lex_tail(mlcm__lexer *lexer, mlcm__token *out, mlcm_error *err
   size_t n = 0;
   if (*p == '`' || *p == '"') return take_quoted(lexer, MLCM__TOKEN_NAME, out, err);
   while (is_word(p[n]) || (p[n] && strchr("-./:", p[n]))) n++;
-  if (n == 0) return mlcm__lex_fail(lexer, lexer->at, err, "a name must follow the dot; put it in back ticks when it holds spaces");
+  if (n == 0)
+    return mlcm__lex_fail(lexer, lexer->at, err, "a name must follow the dot; put it in back ticks when it holds spaces");
   return take(lexer, MLCM__TOKEN_NAME, lexer->at, n, out, err);
 }

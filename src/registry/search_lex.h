@@ -9,11 +9,11 @@
 
 typedef enum mlcm__token_kind {
   MLCM__TOKEN_END,
-  MLCM__TOKEN_WORD,   /* letters, digits, '_', '-': keys and key words */
-  MLCM__TOKEN_NAME,   /* in `back ticks` or "double quotes" */
-  MLCM__TOKEN_TEXT,   /* in 'single quotes' */
+  MLCM__TOKEN_WORD, /* letters, digits, '_', '-': keys and key words */
+  MLCM__TOKEN_NAME, /* in `back ticks` or "double quotes" */
+  MLCM__TOKEN_TEXT, /* in 'single quotes' */
   MLCM__TOKEN_NUMBER,
-  MLCM__TOKEN_SIGN    /* = != <> < <= > >= ( ) , . */
+  MLCM__TOKEN_SIGN /* = != <> < <= > >= ( ) , . */
 } mlcm__token_kind;
 
 typedef struct mlcm__token {

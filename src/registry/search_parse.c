@@ -24,9 +24,7 @@ typedef struct parser {
   mlcm__entity entity;
 } parser;
 
-static mlcm_status next(parser *p, mlcm_error *err) {
-  return mlcm__lex_next(&p->lexer, &p->token, err);
-}
+static mlcm_status next(parser *p, mlcm_error *err) { return mlcm__lex_next(&p->lexer, &p->token, err); }
 
 static bool is_sign(const parser *p, const char *sign) {
   return p->token.kind == MLCM__TOKEN_SIGN && strcmp(p->token.text, sign) == 0;
@@ -37,9 +35,7 @@ static bool is_word(const parser *p, const char *word) {
 }
 
 /* What stands at the look-ahead, for "expected ..., found ...". */
-static const char *found(const parser *p) {
-  return p->token.kind == MLCM__TOKEN_END ? "the end" : p->token.text;
-}
+static const char *found(const parser *p) { return p->token.kind == MLCM__TOKEN_END ? "the end" : p->token.text; }
 
 /* ---- keys ---- */
 
@@ -48,16 +44,18 @@ static mlcm_status unknown_key(const parser *p, const mlcm__token *token, mlcm_e
   if (group) return mlcm__lex_fail(&p->lexer, token->at, err, "'%s' needs a name: %s.KEY", group->name, group->name);
   const char *near = mlcm__key_nearest(p->entity, token->text);
   if (near) return mlcm__lex_fail(&p->lexer, token->at, err, "unknown key '%.80s' (did you mean '%s'?)", token->text, near);
-  return mlcm__lex_fail(&p->lexer, token->at, err,
-                        p->entity == MLCM__VERSIONS
-                            ? "unknown key '%.80s': there are name, version, alias, tags.KEY, metrics.NAME, created, updated, state, description, "
-                              "actor, parent, dataset, revision, run, digest, size"
-                            : "unknown key '%.80s': there are name, alias, tags.KEY, created, updated, state, description, actor, versions, newest",
-                        token->text);
+  return mlcm__lex_fail(
+      &p->lexer, token->at, err,
+      p->entity == MLCM__VERSIONS
+          ? "unknown key '%.80s': there are name, version, alias, tags.KEY, metrics.NAME, created, updated, state, description, "
+            "actor, parent, dataset, revision, run, digest, size"
+          : "unknown key '%.80s': there are name, alias, tags.KEY, created, updated, state, description, actor, versions, newest",
+      token->text);
 }
 
 /* After "tags.": the look-ahead is the dot, which the tail follows without a space. */
-static mlcm_status parse_group(parser *p, const mlcm__key *group, const mlcm__key **out_key, const char **out_name, mlcm_error *err) {
+static mlcm_status parse_group(parser *p, const mlcm__key *group, const mlcm__key **out_key, const char **out_name,
+                               mlcm_error *err) {
   mlcm__token tail;
   mlcm_status st = mlcm__lex_tail(&p->lexer, &tail, err);
   if (st) return st;
@@ -76,7 +74,8 @@ static mlcm_status parse_key(parser *p, const mlcm__key **out_key, const char **
   if (!st && is_sign(p, ".")) {
     const mlcm__key *group = mlcm__key_group(p->entity, token.text);
     if (group) return parse_group(p, group, out_key, out_name, err);
-    if (!mlcm__same_word(token.text, "attribute") && !mlcm__same_word(token.text, "attributes")) return unknown_key(p, &token, err);
+    if (!mlcm__same_word(token.text, "attribute") && !mlcm__same_word(token.text, "attributes"))
+      return unknown_key(p, &token, err);
     st = next(p, err);
     token = p->token;
     if (!st) st = next(p, err);
@@ -94,8 +93,8 @@ typedef struct op_name {
   mlcm__op op;
 } op_name;
 
-static const op_name signs[] = {{"=", MLCM__OP_EQ},  {"==", MLCM__OP_EQ}, {"!=", MLCM__OP_NE}, {"<>", MLCM__OP_NE},
-                                {"<", MLCM__OP_LT},  {"<=", MLCM__OP_LE}, {">", MLCM__OP_GT},  {">=", MLCM__OP_GE}};
+static const op_name signs[] = {{"=", MLCM__OP_EQ}, {"==", MLCM__OP_EQ}, {"!=", MLCM__OP_NE}, {"<>", MLCM__OP_NE},
+                                {"<", MLCM__OP_LT}, {"<=", MLCM__OP_LE}, {">", MLCM__OP_GT},  {">=", MLCM__OP_GE}};
 static const op_name words[] = {{"LIKE", MLCM__OP_LIKE}, {"ILIKE", MLCM__OP_ILIKE}, {"IN", MLCM__OP_IN}};
 
 static bool find_op(const parser *p, mlcm__op *out) {
@@ -140,10 +139,12 @@ static bool is_allowed(mlcm__key_type type, mlcm__op op) {
 static mlcm_status parse_op(parser *p, const mlcm__key *key, mlcm__op *out, mlcm_error *err) {
   if (is_word(p, "NOT")) return mlcm__lex_fail(&p->lexer, p->token.at, err, "NOT is not understood; use !=");
   if (!find_op(p, out)) {
-    return mlcm__lex_fail(&p->lexer, p->token.at, err, "expected one of %s after '%s', found %.80s", allowed_ops(key->type), key->name, found(p));
+    return mlcm__lex_fail(&p->lexer, p->token.at, err, "expected one of %s after '%s', found %.80s", allowed_ops(key->type),
+                          key->name, found(p));
   }
   if (!is_allowed(key->type, *out)) {
-    return mlcm__lex_fail(&p->lexer, p->token.at, err, "'%s' cannot be compared with %s, only with %s", key->name, p->token.text, allowed_ops(key->type));
+    return mlcm__lex_fail(&p->lexer, p->token.at, err, "'%s' cannot be compared with %s, only with %s", key->name, p->token.text,
+                          allowed_ops(key->type));
   }
   return next(p, err);
 }
@@ -174,21 +175,26 @@ static mlcm_status number_value(const parser *p, const mlcm__key *key, mlcm__val
 static mlcm_status time_value(const parser *p, const mlcm__key *key, mlcm__value *out, mlcm_error *err) {
   *out = (mlcm__value){.kind = MLCM__VALUE_I64};
   if (p->token.kind != MLCM__TOKEN_NUMBER && mlcm__parse_time(p->token.text, strlen(p->token.text), &out->i64)) return MLCM_OK;
-  return mlcm__lex_fail(&p->lexer, p->token.at, err, "'%s' is a time: write it as '2026-03-01' or '2026-03-01T14:02:11Z'", key->name);
+  return mlcm__lex_fail(&p->lexer, p->token.at, err, "'%s' is a time: write it as '2026-03-01' or '2026-03-01T14:02:11Z'",
+                        key->name);
 }
 
 static mlcm_status state_value(const parser *p, mlcm__value *out, mlcm_error *err) {
   *out = (mlcm__value){.kind = MLCM__VALUE_I64};
-  if (mlcm__same_word(p->token.text, "ready")) out->i64 = MLCM_STATE_READY;
-  else if (mlcm__same_word(p->token.text, "deleted")) out->i64 = MLCM_STATE_DELETED;
-  else return mlcm__lex_fail(&p->lexer, p->token.at, err, "state is 'ready' or 'deleted', not '%.80s'", p->token.text);
+  if (mlcm__same_word(p->token.text, "ready"))
+    out->i64 = MLCM_STATE_READY;
+  else if (mlcm__same_word(p->token.text, "deleted"))
+    out->i64 = MLCM_STATE_DELETED;
+  else
+    return mlcm__lex_fail(&p->lexer, p->token.at, err, "state is 'ready' or 'deleted', not '%.80s'", p->token.text);
   return MLCM_OK;
 }
 
 static mlcm_status parse_value(parser *p, const mlcm__key *key, mlcm__value *out, mlcm_error *err) {
   mlcm_status st = MLCM_OK;
   if (p->token.kind != MLCM__TOKEN_TEXT && p->token.kind != MLCM__TOKEN_NAME && p->token.kind != MLCM__TOKEN_NUMBER) {
-    return mlcm__lex_fail(&p->lexer, p->token.at, err, "expected a value: 'text' in single quotes or a number, found %.80s", found(p));
+    return mlcm__lex_fail(&p->lexer, p->token.at, err, "expected a value: 'text' in single quotes or a number, found %.80s",
+                          found(p));
   }
   switch (key->type) {
   case MLCM__TYPE_NUMBER:
@@ -208,13 +214,15 @@ static mlcm_status parse_list(parser *p, mlcm__comparison *c, mlcm_error *err) {
   c->values = mlcm__arena_alloc(p->lexer.arena, MLCM__IN_VALUES_MAX, sizeof c->values[0]);
   if (!c->values) return mlcm__fail_memory(err, MLCM__IN_VALUES_MAX * sizeof c->values[0]);
   do {
-    if (c->n_values == MLCM__IN_VALUES_MAX) return mlcm__fail(err, MLCM_LIMIT, "more than %d values of IN", (int)MLCM__IN_VALUES_MAX);
+    if (c->n_values == MLCM__IN_VALUES_MAX)
+      return mlcm__fail(err, MLCM_LIMIT, "more than %d values of IN", (int)MLCM__IN_VALUES_MAX);
     st = next(p, err); /* past ( or , */
     if (!st) st = parse_value(p, c->key, &c->values[c->n_values], err);
     if (!st) c->n_values++;
   } while (!st && is_sign(p, ","));
   if (st) return st;
-  if (!is_sign(p, ")")) return mlcm__lex_fail(&p->lexer, p->token.at, err, "expected , or ) in the list of IN, found %.80s", found(p));
+  if (!is_sign(p, ")"))
+    return mlcm__lex_fail(&p->lexer, p->token.at, err, "expected , or ) in the list of IN, found %.80s", found(p));
   return next(p, err);
 }
 
@@ -245,7 +253,9 @@ static mlcm_status parse_filter(parser *p, mlcm__search *out, mlcm_error *err) {
   for (;;) {
     st = parse_comparison(p, out, err);
     if (st || p->token.kind == MLCM__TOKEN_END) return st;
-    if (is_word(p, "OR")) return mlcm__lex_fail(&p->lexer, p->token.at, err, "OR is not understood: comparisons are joined by AND; use IN for one key");
+    if (is_word(p, "OR"))
+      return mlcm__lex_fail(&p->lexer, p->token.at, err,
+                            "OR is not understood: comparisons are joined by AND; use IN for one key");
     if (!is_word(p, "AND")) return mlcm__lex_fail(&p->lexer, p->token.at, err, "expected AND, found %.80s", found(p));
     st = next(p, err);
     if (st) return st;
@@ -267,10 +277,12 @@ static mlcm_status check_once(const parser *p, const mlcm__search *out, const ml
 static mlcm_status parse_order_key(parser *p, mlcm__search *out, mlcm_error *err) {
   mlcm__order order = {0};
   size_t at = p->token.at;
-  if (out->n_orders == MLCM__ORDERS_MAX) return mlcm__fail(err, MLCM_LIMIT, "more than %d keys to order by", (int)MLCM__ORDERS_MAX);
+  if (out->n_orders == MLCM__ORDERS_MAX)
+    return mlcm__fail(err, MLCM_LIMIT, "more than %d keys to order by", (int)MLCM__ORDERS_MAX);
   mlcm_status st = parse_key(p, &order.key, &order.name, err);
   if (st) return st;
-  if (order.key->type == MLCM__TYPE_ALIAS) return mlcm__lex_fail(&p->lexer, at, err, "'alias' cannot be ordered by: there may be several");
+  if (order.key->type == MLCM__TYPE_ALIAS)
+    return mlcm__lex_fail(&p->lexer, at, err, "'alias' cannot be ordered by: there may be several");
   st = check_once(p, out, &order, at, err);
   if (st) return st;
   order.descending = is_word(p, "DESC");
@@ -285,7 +297,8 @@ static mlcm_status parse_order(parser *p, mlcm__search *out, mlcm_error *err) {
   for (;;) {
     st = parse_order_key(p, out, err);
     if (st || p->token.kind == MLCM__TOKEN_END) return st;
-    if (!is_sign(p, ",")) return mlcm__lex_fail(&p->lexer, p->token.at, err, "expected ASC, DESC or a comma, found %.80s", found(p));
+    if (!is_sign(p, ","))
+      return mlcm__lex_fail(&p->lexer, p->token.at, err, "expected ASC, DESC or a comma, found %.80s", found(p));
     st = next(p, err);
     if (st) return st;
   }
@@ -300,8 +313,8 @@ static mlcm_status check_text(const char *what, const char *text, mlcm_error *er
   return MLCM_OK;
 }
 
-mlcm_status mlcm__search_parse(mlcm__arena *arena, mlcm__entity entity, const char *filter, const char *order_by, mlcm__search *out,
-                               mlcm_error *err) {
+mlcm_status mlcm__search_parse(mlcm__arena *arena, mlcm__entity entity, const char *filter, const char *order_by,
+                               mlcm__search *out, mlcm_error *err) {
   mlcm__search search = {.entity = entity};
   parser p = {.lexer = {.what = "filter", .text = filter ? filter : "", .arena = arena}, .entity = entity};
   parser q = {.lexer = {.what = "order", .text = order_by ? order_by : "", .arena = arena}, .entity = entity};

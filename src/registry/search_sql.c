@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * search_sql.c - see search_sql.h. Every value is a parameter; only names from the table of keys and numbers of parameters are text.
+ * search_sql.c - see search_sql.h. Every value is a parameter; only names from the table of keys and numbers of parameters are
+ * text.
  */
 #include "registry/search_sql.h"
 
@@ -17,9 +18,7 @@ typedef struct builder {
   mlcm__query_sql *out;
 } builder;
 
-static void put(builder *b, const char *text) {
-  mlcm__buffer_text(&b->out->sql, text);
-}
+static void put(builder *b, const char *text) { mlcm__buffer_text(&b->out->sql, text); }
 
 static bool add_bind(builder *b, mlcm__bind bind) {
   mlcm__query_sql *q = b->out;
@@ -131,8 +130,10 @@ static void put_filter(builder *b) {
   for (size_t i = 0; i < b->search->n_comparisons; i++) {
     if (b->search->comparisons[i].key->type == MLCM__TYPE_STATE) speaks_of_state = true;
   }
-  if (speaks_of_state) put(b, " WHERE 1");
-  else put(b, b->search->entity == MLCM__VERSIONS ? " WHERE v.state = 1 AND m.state = 1" : " WHERE m.state = 1");
+  if (speaks_of_state)
+    put(b, " WHERE 1");
+  else
+    put(b, b->search->entity == MLCM__VERSIONS ? " WHERE v.state = 1 AND m.state = 1" : " WHERE m.state = 1");
   for (size_t i = 0; i < b->search->n_comparisons; i++) put_comparison(b, &b->search->comparisons[i]);
 }
 
@@ -161,7 +162,8 @@ static const char *named_expression(builder *b, const mlcm__order *order) {
   mlcm__query_sql *q = b->out;
   char sql[128];
   const char *beginning = "(SELECT t.value FROM model_tag t WHERE t.model_id = m.id AND t.key = ";
-  if (b->search->entity == MLCM__VERSIONS) beginning = "(SELECT t.value FROM version_tag t WHERE t.version_id = v.id AND t.key = ";
+  if (b->search->entity == MLCM__VERSIONS)
+    beginning = "(SELECT t.value FROM version_tag t WHERE t.version_id = v.id AND t.key = ";
   if (order->key->type == MLCM__TYPE_METRIC) beginning = "(SELECT t.value FROM metric t WHERE t.version_id = v.id AND t.name = ";
   if (!add_bind(b, mlcm__text(order->name))) return "";
   int len = snprintf(sql, sizeof sql, "%s?%zu)", beginning, q->n_binds);
@@ -189,8 +191,11 @@ static void collect_terms(builder *b) {
   for (size_t i = 0; i < s->n_orders; i++) {
     const mlcm__order *order = &s->orders[i];
     bool named = order->key->type == MLCM__TYPE_TAG || order->key->type == MLCM__TYPE_METRIC;
-    if (named) add_named_terms(b, order);
-    else add_term(b, expression_of(b, order->key), kind_of(order->key->type), order->descending, order->key->type != MLCM__TYPE_STATE);
+    if (named)
+      add_named_terms(b, order);
+    else
+      add_term(b, expression_of(b, order->key), kind_of(order->key->type), order->descending,
+               order->key->type != MLCM__TYPE_STATE);
   }
   if (versions && s->n_orders == 0) { /* newest first: exactly an index's order, so that a page costs a page */
     add_term(b, "v.updated_ns", MLCM__VALUE_I64, true, true);
@@ -219,8 +224,8 @@ static bool add_last(builder *b, const mlcm__bind *last, size_t *first) {
   return true;
 }
 
-/* Equal to the last row in all terms before `n`, and behind it in term `n`. NULL is equal to NULL: whether a value is absent is a term of
- * its own before it. */
+/* Equal to the last row in all terms before `n`, and behind it in term `n`. NULL is equal to NULL: whether a value is absent is a
+ * term of its own before it. */
 static void put_behind(builder *b, size_t first, size_t n) {
   const mlcm__query_sql *q = b->out;
   put(b, "(");
@@ -228,13 +233,14 @@ static void put_behind(builder *b, size_t first, size_t n) {
   mlcm__buffer_format(&b->out->sql, "%s %s ?%zu)", q->terms[n].sql, q->terms[n].descending ? "<" : ">", first + n);
 }
 
-/* Behind the last row: behind in term 0, or equal there and behind in term 1, and so on. Flat, since SQLite's parser has a stack. The bound
- * on a leading column repeats a part of it in a form that an index can start from. */
+/* Behind the last row: behind in term 0, or equal there and behind in term 1, and so on. Flat, since SQLite's parser has a stack.
+ * The bound on a leading column repeats a part of it in a form that an index can start from. */
 static void put_continuation(builder *b, const mlcm__bind *last) {
   mlcm__query_sql *q = b->out;
   size_t first = 0;
   if (!add_last(b, last, &first)) return;
-  if (q->terms[0].is_column) mlcm__buffer_format(&q->sql, " AND %s %s ?%zu", q->terms[0].sql, q->terms[0].descending ? "<=" : ">=", first);
+  if (q->terms[0].is_column)
+    mlcm__buffer_format(&q->sql, " AND %s %s ?%zu", q->terms[0].sql, q->terms[0].descending ? "<=" : ">=", first);
   put(b, " AND (");
   for (size_t i = 0; i < q->n_terms; i++) {
     if (i) put(b, " OR ");
@@ -259,7 +265,8 @@ mlcm_status mlcm__search_sql(mlcm__arena *arena, const mlcm__search *search, con
   mlcm__buffer_init(&out->sql, arena->ctx, SQL_BYTES_MAX);
   collect_terms(&b);
   if (last && n_last != out->n_terms) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the page token has %zu values, this query orders by %zu", n_last, out->n_terms);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the page token has %zu values, this query orders by %zu", n_last,
+                      out->n_terms);
   }
   put_select(&b);
   put_filter(&b);

@@ -19,7 +19,7 @@ typedef struct mlcm__term {
   const char *sql;       /* expression, in the arena */
   mlcm__value_kind kind; /* of its values, where they are not NULL */
   bool descending;
-  bool is_column;        /* a column of its own: worth a bound that an index can use */
+  bool is_column; /* a column of its own: worth a bound that an index can use */
 } mlcm__term;
 
 typedef struct mlcm__query_sql {
@@ -32,7 +32,8 @@ typedef struct mlcm__query_sql {
 } mlcm__query_sql;
 
 /* `last` [n_last]: terms of the row to continue behind, NULL for the first page; their number must be that of this search's terms
- * (MLCM_INVALID_ARGUMENT). `rows`: the LIMIT. Texts of binds belong to search and last. *out is reset by the caller, on failure too. */
+ * (MLCM_INVALID_ARGUMENT). `rows`: the LIMIT. Texts of binds belong to search and last. *out is reset by the caller, on failure
+ * too. */
 mlcm_status mlcm__search_sql(mlcm__arena *arena, const mlcm__search *search, const mlcm__bind *last, size_t n_last, int64_t rows,
                              mlcm__query_sql *out, mlcm_error *err);
 void mlcm__query_sql_reset(mlcm__query_sql *query);

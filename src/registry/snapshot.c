@@ -27,7 +27,8 @@ static mlcm_status keep_tag(mlcm__db_stmt *stmt, mlcm__arena *arena, mlcm__tags 
   return st;
 }
 
-mlcm_status mlcm__tags_load(mlcm__db_conn *conn, const char *sql, int64_t id, mlcm__arena *arena, mlcm__tags *out, mlcm_error *err) {
+mlcm_status mlcm__tags_load(mlcm__db_conn *conn, const char *sql, int64_t id, mlcm__arena *arena, mlcm__tags *out,
+                            mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   mlcm_status st = mlcm__sql_first(conn, sql, MLCM__BIND(mlcm__i64(id)), &stmt, &row, err);
@@ -46,8 +47,10 @@ const char *mlcm__tags_find(const mlcm__tags *tags, const char *key) {
     size_t middle = low + (high - low) / 2;
     int order = strcmp(tags->items[middle].key, key);
     if (order == 0) return tags->items[middle].value;
-    if (order < 0) low = middle + 1;
-    else high = middle;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return NULL;
 }

@@ -2,7 +2,8 @@
  *
  * snapshot.h - what mlcm_version and mlcm_model are made of, and how they are read from the database.
  *
- * A snapshot is filled once and never changed. Texts live in its arena, arrays are its own; it holds the context, not the registry.
+ * A snapshot is filled once and never changed. Texts live in its arena, arrays are its own; it holds the context, not the
+ * registry.
  */
 #ifndef MLCM_REGISTRY_SNAPSHOT_H
 #define MLCM_REGISTRY_SNAPSHOT_H
@@ -75,7 +76,8 @@ mlcm_status mlcm__model_load(mlcm__db_conn *conn, int64_t model_id, mlcm_model *
 /* Text column of the current row, kept in the arena; NULL is kept as "". */
 mlcm_status mlcm__keep_text(mlcm__arena *arena, mlcm__db_stmt *stmt, int column, const char **out, mlcm_error *err);
 /* Rows (key, value) of `sql` with ?1 = id. */
-mlcm_status mlcm__tags_load(mlcm__db_conn *conn, const char *sql, int64_t id, mlcm__arena *arena, mlcm__tags *out, mlcm_error *err);
+mlcm_status mlcm__tags_load(mlcm__db_conn *conn, const char *sql, int64_t id, mlcm__arena *arena, mlcm__tags *out,
+                            mlcm_error *err);
 const char *mlcm__tags_find(const mlcm__tags *tags, const char *key);
 
 /* The snapshots as JSON objects into a writer (key NULL inside arrays and at the top). */

@@ -22,9 +22,7 @@ static void write_tags(mlcm__json *j, const mlcm__tags *tags) {
   mlcm__json_end(j);
 }
 
-static const char *state_name(mlcm_state state) {
-  return state == MLCM_STATE_DELETED ? "deleted" : "ready";
-}
+static const char *state_name(mlcm_state state) { return state == MLCM_STATE_DELETED ? "deleted" : "ready"; }
 
 static void write_evaluation(mlcm__json *j, const mlcm_evaluation *e) {
   mlcm__json_object(j, NULL);

@@ -14,7 +14,8 @@ static void bind(mlcm__db_stmt *stmt, int index, const mlcm__bind *b) {
   }
 }
 
-mlcm_status mlcm__sql_open(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__db_stmt **out, mlcm_error *err) {
+mlcm_status mlcm__sql_open(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__db_stmt **out,
+                           mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   mlcm_status st = mlcm__db_prepare(conn, sql, &stmt, err);
   if (st) return st;
@@ -23,8 +24,8 @@ mlcm_status mlcm__sql_open(mlcm__db_conn *conn, const char *sql, const mlcm__bin
   return MLCM_OK;
 }
 
-mlcm_status mlcm__sql_first(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__db_stmt **out, bool *row,
-                            mlcm_error *err) {
+mlcm_status mlcm__sql_first(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__db_stmt **out,
+                            bool *row, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   mlcm_status st = mlcm__sql_open(conn, sql, binds, n, &stmt, err);
   if (!st) st = mlcm__db_step(stmt, row, err);

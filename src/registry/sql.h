@@ -9,7 +9,13 @@
 
 #include "store/db.h"
 
-typedef enum mlcm__bind_kind { MLCM__BIND_I64 = 1, MLCM__BIND_F64, MLCM__BIND_TEXT, MLCM__BIND_BLOB, MLCM__BIND_NULL } mlcm__bind_kind;
+typedef enum mlcm__bind_kind {
+  MLCM__BIND_I64 = 1,
+  MLCM__BIND_F64,
+  MLCM__BIND_TEXT,
+  MLCM__BIND_BLOB,
+  MLCM__BIND_NULL
+} mlcm__bind_kind;
 
 /* One parameter. Text and bytes are borrowed until the statement is reset. */
 typedef struct mlcm__bind {
@@ -20,12 +26,8 @@ typedef struct mlcm__bind {
   size_t len;
 } mlcm__bind;
 
-static inline mlcm__bind mlcm__i64(int64_t value) {
-  return (mlcm__bind){.kind = MLCM__BIND_I64, .i64 = value};
-}
-static inline mlcm__bind mlcm__f64(double value) {
-  return (mlcm__bind){.kind = MLCM__BIND_F64, .f64 = value};
-}
+static inline mlcm__bind mlcm__i64(int64_t value) { return (mlcm__bind){.kind = MLCM__BIND_I64, .i64 = value}; }
+static inline mlcm__bind mlcm__f64(double value) { return (mlcm__bind){.kind = MLCM__BIND_F64, .f64 = value}; }
 static inline mlcm__bind mlcm__text(const char *value) { /* NUL-terminated; NULL binds NULL */
   return (mlcm__bind){.kind = MLCM__BIND_TEXT, .data = value};
 }
@@ -38,10 +40,11 @@ static inline mlcm__bind mlcm__blob(const void *data, size_t len) {
 #define MLCM__NO_BIND NULL, 0
 
 /* Prepares and binds; *out is to be reset by the caller. */
-mlcm_status mlcm__sql_open(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__db_stmt **out, mlcm_error *err);
+mlcm_status mlcm__sql_open(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__db_stmt **out,
+                           mlcm_error *err);
 /* The same and steps to the first row. *out is set on success only (row or not) and then to be reset by the caller. */
-mlcm_status mlcm__sql_first(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__db_stmt **out, bool *row,
-                            mlcm_error *err);
+mlcm_status mlcm__sql_first(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__db_stmt **out,
+                            bool *row, mlcm_error *err);
 /* Runs a statement without rows of interest. */
 mlcm_status mlcm__sql_run(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm_error *err);
 /* First column of the first row as a number; *row false and *value untouched when there is no row. */

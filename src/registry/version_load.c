@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * version_load.c - one version from its rows. Four queries, each by an index of the version: how many versions the model has does not
- * matter.
+ * version_load.c - one version from its rows. Four queries, each by an index of the version: how many versions the model has does
+ * not matter.
  */
 #include <stdio.h>
 
@@ -9,26 +9,33 @@
 #include "registry/sql.h"
 
 static const char version_sql[] =
-    "SELECT m.name, v.number, CASE WHEN m.state = 2 THEN 2 ELSE v.state END, v.description, v.created_ns, v.updated_ns, v.actor, v.reason,"
-    " f.sha256, v.scan_verdict, v.parent, v.dataset_digest, v.source_revision, v.run_link, v.size_bytes, v.n_files, v.manifest_id, v.model_id"
+    "SELECT m.name, v.number, CASE WHEN m.state = 2 THEN 2 ELSE v.state END, v.description, v.created_ns, v.updated_ns, v.actor,"
+    " v.reason, f.sha256, v.scan_verdict, v.parent, v.dataset_digest, v.source_revision, v.run_link, v.size_bytes, v.n_files,"
+    " v.manifest_id, v.model_id"
     " FROM version v JOIN model m ON m.id = v.model_id JOIN manifest f ON f.id = v.manifest_id WHERE v.id = ?1";
 
-enum { NAME, NUMBER, STATE, DESCRIPTION, CREATED, UPDATED, ACTOR, REASON, DIGEST, VERDICT, PARENT, DATASET, REVISION, RUN, SIZE, FILES, MANIFEST, MODEL };
+/* Columns of it, in order. */
+enum { NAME, NUMBER, STATE, DESCRIPTION, CREATED, UPDATED, ACTOR, REASON, DIGEST, VERDICT, PARENT, DATASET, REVISION, RUN };
+enum { SIZE = RUN + 1, FILES, MANIFEST, MODEL };
 
 static mlcm_status keep_texts(mlcm_version *v, mlcm__db_stmt *stmt, mlcm_error *err) {
   const struct {
     int column;
     const char **out;
   } texts[] = {
-      {NAME, &v->model},       {DESCRIPTION, &v->description}, {ACTOR, &v->actor},   {REASON, &v->reason},          {DIGEST, &v->manifest_digest},
-      {VERDICT, &v->scan_verdict}, {PARENT, &v->parent},       {DATASET, &v->dataset_digest}, {REVISION, &v->source_revision}, {RUN, &v->run_link},
+      {NAME, &v->model},    {DESCRIPTION, &v->description}, {ACTOR, &v->actor},
+      {REASON, &v->reason}, {DIGEST, &v->manifest_digest},  {VERDICT, &v->scan_verdict},
+      {PARENT, &v->parent}, {DATASET, &v->dataset_digest},  {REVISION, &v->source_revision},
+      {RUN, &v->run_link},
   };
   mlcm_status st = MLCM_OK;
-  for (size_t i = 0; !st && i < sizeof texts / sizeof texts[0]; i++) st = mlcm__keep_text(&v->arena, stmt, texts[i].column, texts[i].out, err);
+  for (size_t i = 0; !st && i < sizeof texts / sizeof texts[0]; i++)
+    st = mlcm__keep_text(&v->arena, stmt, texts[i].column, texts[i].out, err);
   return st;
 }
 
-static mlcm_status load_row(mlcm__db_conn *conn, int64_t id, mlcm_version *v, int64_t *manifest_id, int64_t *model_id, mlcm_error *err) {
+static mlcm_status load_row(mlcm__db_conn *conn, int64_t id, mlcm_version *v, int64_t *manifest_id, int64_t *model_id,
+                            mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   mlcm_status st = mlcm__sql_first(conn, version_sql, MLCM__BIND(mlcm__i64(id)), &stmt, &row, err);
@@ -53,7 +60,8 @@ static mlcm_status load_files(mlcm__db_conn *conn, int64_t manifest_id, mlcm_ver
   bool row = false;
   char what[MLCM_MODEL_NAME_MAX + 32];
   (void)snprintf(what, sizeof what, "%s/%lld", v->model, (long long)v->number);
-  mlcm_status st = mlcm__sql_first(conn, "SELECT text FROM manifest WHERE id = ?1", MLCM__BIND(mlcm__i64(manifest_id)), &stmt, &row, err);
+  mlcm_status st =
+      mlcm__sql_first(conn, "SELECT text FROM manifest WHERE id = ?1", MLCM__BIND(mlcm__i64(manifest_id)), &stmt, &row, err);
   if (!st && !row) st = mlcm__fail(err, MLCM_CORRUPT, "%s: its manifest is missing", what);
   if (!st) {
     size_t len = 0;
@@ -62,7 +70,8 @@ static mlcm_status load_files(mlcm__db_conn *conn, int64_t manifest_id, mlcm_ver
   }
   mlcm__db_reset(stmt);
   if (!st && (int64_t)v->manifest.n != v->n_files) {
-    st = mlcm__fail(err, MLCM_CORRUPT, "%s: its row says %lld files, its manifest %zu", what, (long long)v->n_files, v->manifest.n);
+    st = mlcm__fail(err, MLCM_CORRUPT, "%s: its row says %lld files, its manifest %zu", what, (long long)v->n_files,
+                    v->manifest.n);
   }
   if (!st) v->has_files = true;
   return st;
@@ -90,7 +99,8 @@ static const char evaluation_sql[] =
 
 static mlcm_status open_evaluation(mlcm_version *v, mlcm__db_stmt *stmt, mlcm_error *err) {
   mlcm_evaluation e = {.n_samples = mlcm__db_i64(stmt, 3), .time_ns = mlcm__db_i64(stmt, 4)};
-  mlcm_status st = mlcm__reserve(v->ctx, &v->evaluations, &v->cap_evaluations, v->n_evaluations + 1, sizeof v->evaluations[0], err);
+  mlcm_status st =
+      mlcm__reserve(v->ctx, &v->evaluations, &v->cap_evaluations, v->n_evaluations + 1, sizeof v->evaluations[0], err);
   if (!st) st = mlcm__keep_text(&v->arena, stmt, 1, &e.name, err);
   if (!st) st = mlcm__keep_text(&v->arena, stmt, 2, &e.dataset_digest, err);
   if (!st) st = mlcm__keep_text(&v->arena, stmt, 5, &e.actor, err);
@@ -142,7 +152,8 @@ mlcm_status mlcm__version_load(mlcm__db_conn *conn, int64_t version_id, bool wit
   mlcm_status st = load_row(conn, version_id, v, &manifest_id, &model_id, err);
   if (!st && with_files) st = load_files(conn, manifest_id, v, err);
   if (!st) {
-    st = mlcm__tags_load(conn, "SELECT key, value FROM version_tag WHERE version_id = ?1 ORDER BY key", version_id, &v->arena, &v->tags, err);
+    st = mlcm__tags_load(conn, "SELECT key, value FROM version_tag WHERE version_id = ?1 ORDER BY key", version_id, &v->arena,
+                         &v->tags, err);
   }
   if (!st) st = load_aliases(conn, model_id, v, err);
   if (!st) st = load_evaluations(conn, version_id, v, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * walk.c - finding the files of a version. Nothing is followed: a symbolic link could lead out of the folder, or somewhere else tomorrow.
+ * walk.c - finding the files of a version. Nothing is followed: a symbolic link could lead out of the folder, or somewhere else
+ * tomorrow.
  */
 #include "registry/walk.h"
 
@@ -44,8 +45,10 @@ static const char *kind_name(uint32_t mode) {
 static mlcm_status add_file(mlcm__walk *walk, const char *path, const char *name, const mlcm_file_info *info, mlcm_error *err) {
   mlcm_status st = mlcm__check_file_path(name, err);
   if (st) return st;
-  if (walk->n >= MLCM_FILES_MAX) return mlcm__fail(err, MLCM_LIMIT, "more than %d files; register an archive or fewer files", (int)MLCM_FILES_MAX);
-  if (walk->size_bytes > INT64_MAX - info->size_bytes) return mlcm__fail(err, MLCM_LIMIT, "the files' sizes add up to more than 2^63 bytes");
+  if (walk->n >= MLCM_FILES_MAX)
+    return mlcm__fail(err, MLCM_LIMIT, "more than %d files; register an archive or fewer files", (int)MLCM_FILES_MAX);
+  if (walk->size_bytes > INT64_MAX - info->size_bytes)
+    return mlcm__fail(err, MLCM_LIMIT, "the files' sizes add up to more than 2^63 bytes");
   st = mlcm__reserve(walk->ctx, &walk->files, &walk->cap, walk->n + 1, sizeof walk->files[0], err);
   if (st) return st;
   walk->files[walk->n++] = (mlcm__walk_file){.path = path, .name = name, .info = *info};
@@ -67,7 +70,8 @@ static mlcm_status visit(void *user, const char *entry, mlcm_error *err) {
   if (answer < 0) return mlcm__fail_errno(err, answer, "'%s' cannot be looked at", path);
   if (S_ISREG(info.mode)) {
     if (info.inode == folder->registry_inode && strcmp(entry, "registry.db") == 0) {
-      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the folder holds the registry itself ('%s'): keep models and registry apart", path);
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the folder holds the registry itself ('%s'): keep models and registry apart",
+                        path);
     }
     return add_file(walk, path, name, &info, err);
   }

@@ -25,9 +25,9 @@ typedef struct mlcm__walk {
 
 enum { MLCM__WALK_DEPTH_MAX = 64 };
 
-/* A file gives itself under its own name, a folder everything under it. `registry_dir` must not be met on the way: a registry does not
- * swallow itself. Refused: whatever is neither a regular file nor a folder, names that mlcm__check_file_path refuses, no file at all.
- * *out is to be reset by the caller, on failure too. */
+/* A file gives itself under its own name, a folder everything under it. `registry_dir` must not be met on the way: a registry
+ * does not swallow itself. Refused: whatever is neither a regular file nor a folder, names that mlcm__check_file_path refuses, no
+ * file at all. *out is to be reset by the caller, on failure too. */
 mlcm_status mlcm__walk_run(mlcm_context *ctx, const char *path, const char *registry_dir, mlcm__walk *out, mlcm_error *err);
 void mlcm__walk_reset(mlcm__walk *walk);
 

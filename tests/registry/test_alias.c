@@ -49,7 +49,8 @@ START_TEST(a_lost_swap_says_where_the_alias_is_and_who_moved_it) {
   CHECK_OK(mlcm_alias_set(f.reg, "digits", "champion", 4, 2, 0, &bot, err));
   CHECK_FAILS(MLCM_CONFLICT, "expected version 2, found 4 (by deploy-bot, 2026-03-01T12:00:00Z). Nothing was changed",
               mlcm_alias_set(f.reg, "digits", "champion", 3, 2, 0, NULL, err));
-  CHECK_FAILS(MLCM_CONFLICT, "expected that it does not exist, found 4", mlcm_alias_set(f.reg, "digits", "champion", 3, MLCM_ALIAS_UNSET, 0, NULL, err));
+  CHECK_FAILS(MLCM_CONFLICT, "expected that it does not exist, found 4",
+              mlcm_alias_set(f.reg, "digits", "champion", 3, MLCM_ALIAS_UNSET, 0, NULL, err));
   CHECK_FAILS(MLCM_CONFLICT, "it does not exist", mlcm_alias_set(f.reg, "digits", "other", 3, 1, 0, NULL, err));
   CHECK_FAILS(MLCM_CONFLICT, "expected version 1", mlcm_alias_delete(f.reg, "digits", "champion", 1, 0, NULL, err));
   CHECK_OK(mlcm_alias_set(f.reg, "digits", "other", 3, MLCM_ALIAS_UNSET, 0, NULL, err));
@@ -114,7 +115,8 @@ START_TEST(every_move_is_kept_with_who_when_and_why) {
   ck_assert_int_eq(mlcm_history_at(h, 2).from, 0);
   char *json = NULL;
   CHECK_OK(mlcm_history_to_json(h, 1, &json, err));
-  ck_assert_ptr_nonnull(strstr(json, "\"from\":1,\"to\":2,\"cause\":\"manual\",\"rollout\":null,\"actor\":\"deploy-bot\",\"reason\":\"nightly\""));
+  ck_assert_ptr_nonnull(
+      strstr(json, "\"from\":1,\"to\":2,\"cause\":\"manual\",\"rollout\":null,\"actor\":\"deploy-bot\",\"reason\":\"nightly\""));
   mlcm_free(f.ctx, json);
   mlcm_history_free(h);
   tear_down(&f);
@@ -302,7 +304,8 @@ static void no_scan(const fixture *f, const char *sql) {
 START_TEST(reads_of_one_thing_go_by_index) {
   fixture f;
   set_up(&f);
-  no_scan(&f, "EXPLAIN QUERY PLAN SELECT a.version FROM model m JOIN alias a ON a.model_id = m.id WHERE m.name = ?1 AND a.name = ?2");
+  no_scan(&f,
+          "EXPLAIN QUERY PLAN SELECT a.version FROM model m JOIN alias a ON a.model_id = m.id WHERE m.name = ?1 AND a.name = ?2");
   no_scan(&f, "EXPLAIN QUERY PLAN SELECT id, state FROM version WHERE model_id = ?1 AND number = ?2");
   no_scan(&f, "EXPLAIN QUERY PLAN SELECT max(number) FROM version WHERE model_id = ?1 AND state = 1");
   no_scan(&f, "EXPLAIN QUERY PLAN SELECT name FROM alias WHERE model_id = ?1 AND version = ?2 ORDER BY name");
@@ -311,10 +314,19 @@ START_TEST(reads_of_one_thing_go_by_index) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {an_alias_is_made_moved_and_removed, what_is_missing_names_its_neighbour,
-                          a_lost_swap_says_where_the_alias_is_and_who_moved_it, wrong_arguments_of_a_move, moving_to_where_it_stands_is_no_change,
-                          every_move_is_kept_with_who_when_and_why, history_goes_on_page_by_page, the_last_good_version_is_the_one_before,
-                          a_second_undo_does_not_come_back, an_undo_expects_too, deleted_versions_are_not_good,
-                          a_rollback_marks_what_it_left_as_bad, threads_that_swap_lose_no_step, reads_of_one_thing_go_by_index};
+  const TTest *tests[] = {an_alias_is_made_moved_and_removed,
+                          what_is_missing_names_its_neighbour,
+                          a_lost_swap_says_where_the_alias_is_and_who_moved_it,
+                          wrong_arguments_of_a_move,
+                          moving_to_where_it_stands_is_no_change,
+                          every_move_is_kept_with_who_when_and_why,
+                          history_goes_on_page_by_page,
+                          the_last_good_version_is_the_one_before,
+                          a_second_undo_does_not_come_back,
+                          an_undo_expects_too,
+                          deleted_versions_are_not_good,
+                          a_rollback_marks_what_it_left_as_bad,
+                          threads_that_swap_lose_no_step,
+                          reads_of_one_thing_go_by_index};
   return TEST_RUN("registry_alias", tests);
 }

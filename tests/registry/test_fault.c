@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_fault.c - every allocation and every file operation of register, alias move, load and search fails once, and then all after it:
- * the state is the old one or the new one, nothing leaks, and the same call works afterwards.
+ * test_fault.c - every allocation and every file operation of register, alias move, load and search fails once, and then all
+ * after it: the state is the old one or the new one, nothing leaks, and the same call works afterwards.
  */
 #include "registry/fixture.h"
 
@@ -277,7 +277,8 @@ START_TEST(hints_without_memory) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {register_without_memory, register_on_a_failing_disk, alias_move_without_memory, alias_move_on_a_failing_disk,
-                          load_without_memory, load_on_a_failing_disk, search_without_memory, other_calls_without_memory, hints_without_memory};
+  const TTest *tests[] = {register_without_memory,      register_on_a_failing_disk, alias_move_without_memory,
+                          alias_move_on_a_failing_disk, load_without_memory,        load_on_a_failing_disk,
+                          search_without_memory,        other_calls_without_memory, hints_without_memory};
   return TEST_RUN("registry_fault", tests);
 }

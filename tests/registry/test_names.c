@@ -21,10 +21,12 @@ START_TEST(model_names_that_are_fine) {
 END_TEST
 
 START_TEST(model_names_that_are_refused) {
-  static const char *const names[][2] = {{"", "empty"},         {"a/b", "'/'"},       {"a:b", "':'"},        {"a@b", "'@'"},  {".hidden", "dot"},
-                                         {"..", "dot"},         {" a", "white space"}, {"a ", "white space"}, {"a\tb", "control"}, {"a\nb", "control"},
-                                         {"\xff", "UTF-8"},     {"\xc0\x80", "UTF-8"}, {"a\x7f", "control"}};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) CHECK_FAILS(MLCM_INVALID_ARGUMENT, names[i][1], mlcm__check_model_name(names[i][0], err));
+  static const char *const names[][2] = {{"", "empty"},       {"a/b", "'/'"},      {"a:b", "':'"},        {"a@b", "'@'"},
+                                         {".hidden", "dot"},  {"..", "dot"},       {" a", "white space"}, {"a ", "white space"},
+                                         {"a\tb", "control"}, {"a\nb", "control"}, {"\xff", "UTF-8"},     {"\xc0\x80", "UTF-8"},
+                                         {"a\x7f", "control"}};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    CHECK_FAILS(MLCM_INVALID_ARGUMENT, names[i][1], mlcm__check_model_name(names[i][0], err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "NULL", mlcm__check_model_name(NULL, err));
   fill(MLCM_MODEL_NAME_MAX + 1);
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "257 bytes, more than the 256", mlcm__check_model_name(long_name, err));
@@ -33,8 +35,9 @@ END_TEST
 
 START_TEST(alias_names_follow_mlflow) {
   static const char *const fine[] = {"champion", "a-b_c", "Latest1", "v", "v1a", "1", "été", "version1"};
-  static const char *const refused[][2] = {{"", "empty"},        {"latest", "reserved"}, {"LATEST", "reserved"}, {"v1", "reserved"}, {"V12", "NAME/12"},
-                                           {"a b", "' '"},       {"a.b", "'.'"},         {"a@b", "'@'"},         {"a/b", "'/'"},     {"a:b", "':'"}};
+  static const char *const refused[][2] = {{"", "empty"},      {"latest", "reserved"}, {"LATEST", "reserved"}, {"v1", "reserved"},
+                                           {"V12", "NAME/12"}, {"a b", "' '"},         {"a.b", "'.'"},         {"a@b", "'@'"},
+                                           {"a/b", "'/'"},     {"a:b", "':'"}};
   for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) CHECK_OK(mlcm__check_alias_name_free(fine[i], err));
   for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
     CHECK_FAILS(MLCM_INVALID_ARGUMENT, refused[i][1], mlcm__check_alias_name_free(refused[i][0], err));
@@ -44,9 +47,11 @@ END_TEST
 
 START_TEST(tag_keys_follow_mlflow) {
   static const char *const fine[] = {"team", "mlflow.source", "a/b", "a b", "a:b", "ключ", "a.-_"};
-  static const char *const refused[][2] = {{"", "empty"}, {"a//b", "slashes"}, {"/a", "slashes"}, {"a/..", "slashes"}, {"./a", "slashes"}, {"a=b", "'='"}, {"a'b", "'''"}};
+  static const char *const refused[][2] = {{"", "empty"},      {"a//b", "slashes"}, {"/a", "slashes"}, {"a/..", "slashes"},
+                                           {"./a", "slashes"}, {"a=b", "'='"},      {"a'b", "'''"}};
   for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) CHECK_OK(mlcm__check_tag(fine[i], "", err));
-  for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) CHECK_FAILS(MLCM_INVALID_ARGUMENT, refused[i][1], mlcm__check_tag(refused[i][0], "x", err));
+  for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+    CHECK_FAILS(MLCM_INVALID_ARGUMENT, refused[i][1], mlcm__check_tag(refused[i][0], "x", err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "no value", mlcm__check_tag("k", NULL, err));
 }
 END_TEST
@@ -76,7 +81,8 @@ START_TEST(paths_are_relative_and_plain) {
   static const char *const refused[] = {"", "/a", "a/", "a//b", ".", "..", "a/../b", "./a", "a\\b", "a\nb", "\xff"};
   CHECK_OK(mlcm__check_file_path("a/b c/model.onnx", err));
   CHECK_OK(mlcm__check_file_path("...", err));
-  for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) ck_assert_int_eq(mlcm__check_file_path(refused[i], NULL), MLCM_INVALID_ARGUMENT);
+  for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+    ck_assert_int_eq(mlcm__check_file_path(refused[i], NULL), MLCM_INVALID_ARGUMENT);
 }
 END_TEST
 
@@ -114,10 +120,20 @@ START_TEST(references_are_taken_apart) {
 END_TEST
 
 START_TEST(wrong_references_are_explained) {
-  static const char *const wrong[][2] = {{"", "NAME/3"},       {"/3", "no model name"}, {"digits/", "version number"}, {"digits/0", "version number"},
-                                         {"digits/-1", "version number"}, {"digits/v3", "version number"}, {"digits/3/4", "version number"},
-                                         {"digits/3x", "'3x'"}, {"digits@", "empty"},   {"digits@a b", "' '"},          {"a:b", "':'"},
-                                         {"digits/99999999999999999999", "version number"}, {"models:/", "no model name"}, {"digits@a@b", "'@'"}};
+  static const char *const wrong[][2] = {{"", "NAME/3"},
+                                         {"/3", "no model name"},
+                                         {"digits/", "version number"},
+                                         {"digits/0", "version number"},
+                                         {"digits/-1", "version number"},
+                                         {"digits/v3", "version number"},
+                                         {"digits/3/4", "version number"},
+                                         {"digits/3x", "'3x'"},
+                                         {"digits@", "empty"},
+                                         {"digits@a b", "' '"},
+                                         {"a:b", "':'"},
+                                         {"digits/99999999999999999999", "version number"},
+                                         {"models:/", "no model name"},
+                                         {"digits@a@b", "'@'"}};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     mlcm_ref ref = {.kind = 77};
     CHECK_FAILS(MLCM_INVALID_ARGUMENT, wrong[i][1], mlcm_ref_parse(wrong[i][0], &ref, err));
@@ -128,8 +144,8 @@ START_TEST(wrong_references_are_explained) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {model_names_that_are_fine, model_names_that_are_refused, alias_names_follow_mlflow, tag_keys_follow_mlflow,
-                          tag_values_have_a_limit, digests_are_sha256_and_64_digits, paths_are_relative_and_plain, references_are_taken_apart,
-                          wrong_references_are_explained};
+  const TTest *tests[] = {model_names_that_are_fine,    model_names_that_are_refused, alias_names_follow_mlflow,
+                          tag_keys_follow_mlflow,       tag_values_have_a_limit,      digests_are_sha256_and_64_digits,
+                          paths_are_relative_and_plain, references_are_taken_apart,   wrong_references_are_explained};
   return TEST_RUN("registry_names", tests);
 }

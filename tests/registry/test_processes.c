@@ -69,7 +69,8 @@ static void run_and_kill(const fixture *f, const char *path, unsigned *seed, int
   int n = 1 + rand_r(seed) % 5;
   for (int i = 0; i < n && read(ends[0], &done, 1) == 1; i++) *registered += done == 'r';
   int64_t until = now_ns() + rand_r(seed) % 4000000;
-  while (now_ns() < until) {}
+  while (now_ns() < until) {
+  }
   kill(child, SIGKILL);
   while (read(ends[0], &done, 1) == 1) *registered += done == 'r';
   close(ends[0]);
@@ -161,7 +162,8 @@ START_TEST(eight_processes_change_one_registry_without_an_error) {
     if (wait_ns > longest) longest = wait_ns;
   }
   close(ends[0]);
-  printf("%d processes, %d changes each: the longest mean wait of three was %.1f ms\n", PROCESSES, 3 * CHANGES, (double)longest / 1e6);
+  printf("%d processes, %d changes each: the longest mean wait of three was %.1f ms\n", PROCESSES, 3 * CHANGES,
+         (double)longest / 1e6);
   for (int i = 0; i < 2; i++) {
     mlcm_model *m = NULL;
     CHECK_OK(mlcm_model_get(f.reg, i ? "m1" : "m0", &m, err));

@@ -185,7 +185,8 @@ START_TEST(a_changed_manifest_is_found) {
   mlcm_version *v = NULL;
   add_version(&f, "m", "hello", NULL);
   CHECK_OK(mlcm__db_write_begin(f.reg->db, -1, &conn, err));
-  CHECK_OK(mlcm__db_exec(conn, "DROP TRIGGER manifest_is_immutable; UPDATE manifest SET text = CAST(replace(text, 'model', 'mode1') AS BLOB)", err));
+  CHECK_OK(mlcm__db_exec(
+      conn, "DROP TRIGGER manifest_is_immutable; UPDATE manifest SET text = CAST(replace(text, 'model', 'mode1') AS BLOB)", err));
   CHECK_OK(mlcm__db_commit(conn, err));
   CHECK_FAILS(MLCM_CORRUPT, "m/1: the manifest is damaged", mlcm_version_get(f.reg, "m", &v, err));
   tear_down(&f);
@@ -193,9 +194,11 @@ START_TEST(a_changed_manifest_is_found) {
 END_TEST
 
 START_TEST(rows_of_the_past_cannot_be_changed) {
-  static const char *const statements[] = {"UPDATE version SET number = 7",      "UPDATE version SET manifest_id = 1", "UPDATE version SET parent = 'x'",
-                                           "UPDATE manifest SET sha256 = sha256", "UPDATE alias_move SET to_version = 1", "DELETE FROM alias_move",
-                                           "UPDATE event SET kind = 'x'",         "DELETE FROM event",                   "UPDATE policy SET text = x''"};
+  static const char *const statements[] = {"UPDATE version SET number = 7",        "UPDATE version SET manifest_id = 1",
+                                           "UPDATE version SET parent = 'x'",      "UPDATE manifest SET sha256 = sha256",
+                                           "UPDATE alias_move SET to_version = 1", "DELETE FROM alias_move",
+                                           "UPDATE event SET kind = 'x'",          "DELETE FROM event",
+                                           "UPDATE policy SET text = x''"};
   fixture f;
   set_up(&f);
   char sha[65];
@@ -228,9 +231,10 @@ END_TEST
 /* ---- change feed ---- */
 
 START_TEST(every_change_is_one_event_with_its_leaf) {
-  static const char *const kinds[] = {"model.created", "version.registered", "alias.set",         "version.tag_set",  "version.tag_deleted", "model.tag_set",
-                                      "model.described", "version.described", "version.evaluated", "policy.kept",      "alias.deleted",       "version.deleted",
-                                      "version.restored", "model.deleted",    "model.restored"};
+  static const char *const kinds[] = {"model.created",       "version.registered", "alias.set",       "version.tag_set",
+                                      "version.tag_deleted", "model.tag_set",      "model.described", "version.described",
+                                      "version.evaluated",   "policy.kept",        "alias.deleted",   "version.deleted",
+                                      "version.restored",    "model.deleted",      "model.restored"};
   enum { N = sizeof kinds / sizeof kinds[0] };
   fixture f;
   set_up(&f);
@@ -276,8 +280,9 @@ START_TEST(the_feed_goes_on_after_a_number) {
   ck_assert_uint_eq(mlcm_feed_n(feed), 2);
   ck_assert_int_eq(mlcm_feed_at(feed, 0).seq, 2);
   CHECK_OK(mlcm_feed_to_json(feed, 0, &json, err));
-  ck_assert_ptr_nonnull(strstr(json, "{\"seq\":2,\"time\":\"2026-03-01T12:00:00.000000Z\",\"kind\":\"version.registered\",\"model\":\"m\",\"version\":1,"
-                                     "\"alias\":null,\"detail\":{\"manifest\":\"sha256:"));
+  ck_assert_ptr_nonnull(strstr(
+      json, "{\"seq\":2,\"time\":\"2026-03-01T12:00:00.000000Z\",\"kind\":\"version.registered\",\"model\":\"m\",\"version\":1,"
+            "\"alias\":null,\"detail\":{\"manifest\":\"sha256:"));
   mlcm_free(f.ctx, json);
   mlcm_feed_free(feed);
   CHECK_OK(mlcm_changes(f.reg, 4, 2, &feed, err));
@@ -336,10 +341,12 @@ START_TEST(a_policy_is_kept_by_its_digest) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {a_registry_is_made_only_when_asked, wrong_options_of_open, the_init_functions_agree_with_the_macros,
-                          read_only_reads_and_refuses_every_change, changes_of_one_handle_are_seen_by_another,
-                          files_are_read_with_their_bytes_checked, a_changed_byte_is_found_and_named, a_changed_manifest_is_found,
-                          rows_of_the_past_cannot_be_changed, a_deleted_version_is_not_loaded, every_change_is_one_event_with_its_leaf,
-                          the_feed_goes_on_after_a_number, the_audit_log_of_all_that_verifies, a_policy_is_kept_by_its_digest};
+  const TTest *tests[] = {a_registry_is_made_only_when_asked,        wrong_options_of_open,
+                          the_init_functions_agree_with_the_macros,  read_only_reads_and_refuses_every_change,
+                          changes_of_one_handle_are_seen_by_another, files_are_read_with_their_bytes_checked,
+                          a_changed_byte_is_found_and_named,         a_changed_manifest_is_found,
+                          rows_of_the_past_cannot_be_changed,        a_deleted_version_is_not_loaded,
+                          every_change_is_one_event_with_its_leaf,   the_feed_goes_on_after_a_number,
+                          the_audit_log_of_all_that_verifies,        a_policy_is_kept_by_its_digest};
   return TEST_RUN("registry_reading", tests);
 }

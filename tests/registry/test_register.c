@@ -152,7 +152,8 @@ START_TEST(options_that_break_a_rule_change_nothing) {
   o.dataset_digest = "md5:1";
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "sha256:", mlcm_register(f.reg, "m", path, &o, NULL, NULL, err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "'@'", mlcm_register(f.reg, "m@x", path, NULL, NULL, NULL, err));
-  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "actor is empty", mlcm_register(f.reg, "m", path, NULL, &(mlcm_attribution){"", NULL}, NULL, err));
+  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "actor is empty",
+              mlcm_register(f.reg, "m", path, NULL, &(mlcm_attribution){"", NULL}, NULL, err));
   int64_t head = -1;
   CHECK_OK(mlcm_changes_head(f.reg, &head, err));
   ck_assert_int_eq(head, 0);
@@ -358,11 +359,19 @@ START_TEST(options_from_an_older_or_newer_caller) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {a_file_becomes_version_1_of_a_new_model, a_folder_gives_its_files_sorted_by_path,
-                          the_manifest_digest_depends_on_paths_and_bytes_only, tags_aliases_and_lineage_come_in_the_same_transaction,
-                          numbers_are_never_used_again, options_that_break_a_rule_change_nothing, links_pipes_and_odd_names_are_refused,
-                          hard_links_are_copied, a_registry_does_not_swallow_itself, folders_have_a_depth,
-                          a_file_that_changes_while_it_is_read_is_refused, progress_ends_with_everything_and_can_cancel,
-                          many_versions_come_in_one_transaction, options_from_an_older_or_newer_caller};
+  const TTest *tests[] = {a_file_becomes_version_1_of_a_new_model,
+                          a_folder_gives_its_files_sorted_by_path,
+                          the_manifest_digest_depends_on_paths_and_bytes_only,
+                          tags_aliases_and_lineage_come_in_the_same_transaction,
+                          numbers_are_never_used_again,
+                          options_that_break_a_rule_change_nothing,
+                          links_pipes_and_odd_names_are_refused,
+                          hard_links_are_copied,
+                          a_registry_does_not_swallow_itself,
+                          folders_have_a_depth,
+                          a_file_that_changes_while_it_is_read_is_refused,
+                          progress_ends_with_everything_and_can_cancel,
+                          many_versions_come_in_one_transaction,
+                          options_from_an_older_or_newer_caller};
   return TEST_RUN("registry_register", tests);
 }

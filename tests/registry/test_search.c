@@ -52,8 +52,10 @@ static void references(const mlcm_page *page, char *out, size_t size) {
     const mlcm_version *v = mlcm_page_version(page, i);
     const mlcm_model *m = mlcm_page_model(page, i);
     const char *gap = i ? " " : "";
-    if (v) n += (size_t)snprintf(out + n, size - n, "%s%s/%lld", gap, mlcm_version_model(v), (long long)mlcm_version_number(v));
-    else n += (size_t)snprintf(out + n, size - n, "%s%s", gap, mlcm_model_name(m));
+    if (v)
+      n += (size_t)snprintf(out + n, size - n, "%s%s/%lld", gap, mlcm_version_model(v), (long long)mlcm_version_number(v));
+    else
+      n += (size_t)snprintf(out + n, size - n, "%s%s", gap, mlcm_model_name(m));
   }
 }
 
@@ -138,8 +140,8 @@ START_TEST(versions_by_filter_and_order) {
     q.order_by = versions[i].order;
     CHECK_OK(mlcm_search_versions(f.reg, &q, &page, err));
     references(page, found, sizeof found);
-    ck_assert_msg(strcmp(found, versions[i].expected) == 0, "%s | %s: '%s' instead of '%s'", q.filter ? q.filter : "", q.order_by ? q.order_by : "",
-                  found, versions[i].expected);
+    ck_assert_msg(strcmp(found, versions[i].expected) == 0, "%s | %s: '%s' instead of '%s'", q.filter ? q.filter : "",
+                  q.order_by ? q.order_by : "", found, versions[i].expected);
     ck_assert_ptr_null(mlcm_page_next(page));
     mlcm_page_free(page);
   }
@@ -180,8 +182,8 @@ START_TEST(models_by_filter_and_order) {
     q.order_by = models[i].order;
     CHECK_OK(mlcm_search_models(f.reg, &q, &page, err));
     references(page, found, sizeof found);
-    ck_assert_msg(strcmp(found, models[i].expected) == 0, "%s | %s: '%s' instead of '%s'", q.filter ? q.filter : "", q.order_by ? q.order_by : "",
-                  found, models[i].expected);
+    ck_assert_msg(strcmp(found, models[i].expected) == 0, "%s | %s: '%s' instead of '%s'", q.filter ? q.filter : "",
+                  q.order_by ? q.order_by : "", found, models[i].expected);
     mlcm_page_free(page);
   }
   tear_down(&f);
@@ -246,8 +248,9 @@ START_TEST(pages_of_any_size_give_the_same_as_one) {
     walk(&f, versions[i].filter, versions[i].order, 1000, whole, sizeof whole);
     for (size_t limit = 1; limit <= 3; limit++) {
       walk(&f, versions[i].filter, versions[i].order, limit, paged, sizeof paged);
-      ck_assert_msg(strcmp(whole, paged) == 0, "%s | %s by %zu: '%s' instead of '%s'", versions[i].filter ? versions[i].filter : "",
-                    versions[i].order ? versions[i].order : "", limit, paged, whole);
+      ck_assert_msg(strcmp(whole, paged) == 0, "%s | %s by %zu: '%s' instead of '%s'",
+                    versions[i].filter ? versions[i].filter : "", versions[i].order ? versions[i].order : "", limit, paged,
+                    whole);
     }
   }
   tear_down(&f);
@@ -299,7 +302,8 @@ START_TEST(a_token_belongs_to_its_query) {
     CHECK_FAILS(MLCM_INVALID_ARGUMENT, "invalid page token", mlcm_search_versions(f.reg, &q, &page, err));
     token[i] = before;
   }
-  static const char *const wrong[] = {"x", "0123456789abcdef", "0123456789abcdef5b", "0123456789abcdef5b5d", "0123456789abcdef5b5dzz"};
+  static const char *const wrong[] = {"x", "0123456789abcdef", "0123456789abcdef5b", "0123456789abcdef5b5d",
+                                      "0123456789abcdef5b5dzz"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     q.page_token = wrong[i];
     CHECK_FAILS(MLCM_INVALID_ARGUMENT, "invalid page token", mlcm_search_versions(f.reg, &q, &page, err));
@@ -324,8 +328,12 @@ START_TEST(limits_of_a_page) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {versions_by_filter_and_order, models_by_filter_and_order, found_versions_have_all_but_their_files,
-                          pages_of_any_size_give_the_same_as_one, a_page_goes_on_behind_its_last_key_whatever_happened_since,
-                          a_token_belongs_to_its_query, limits_of_a_page};
+  const TTest *tests[] = {versions_by_filter_and_order,
+                          models_by_filter_and_order,
+                          found_versions_have_all_but_their_files,
+                          pages_of_any_size_give_the_same_as_one,
+                          a_page_goes_on_behind_its_last_key_whatever_happened_since,
+                          a_token_belongs_to_its_query,
+                          limits_of_a_page};
   return TEST_RUN("registry_search", tests);
 }

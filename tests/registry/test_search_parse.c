@@ -85,7 +85,8 @@ static const char *const orders[][2] = {
 };
 
 START_TEST(a_broken_order_says_where_and_why) {
-  for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) CHECK_FAILS(MLCM_PARSE, orders[i][1], parse(MLCM__VERSIONS, NULL, orders[i][0], err));
+  for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++)
+    CHECK_FAILS(MLCM_PARSE, orders[i][1], parse(MLCM__VERSIONS, NULL, orders[i][0], err));
 }
 END_TEST
 
@@ -133,7 +134,8 @@ START_TEST(the_fullest_search_runs) {
   set_up(&f);
   char *filter = repeat("tags.`a key` LIKE '%[x]_'", " AND ", 64);
   char order[600] = "name";
-  for (int i = 0; i < 15; i++) (void)snprintf(order + strlen(order), sizeof order - strlen(order), ", tags.k%d%s", i, i % 2 ? " DESC" : "");
+  for (int i = 0; i < 15; i++)
+    (void)snprintf(order + strlen(order), sizeof order - strlen(order), ", tags.k%d%s", i, i % 2 ? " DESC" : "");
   add_versions(&f, "m", 3);
   mlcm_page *page = NULL;
   mlcm_query q = MLCM_QUERY_INIT;
@@ -157,7 +159,7 @@ START_TEST(the_fullest_search_runs) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {a_broken_filter_says_where_and_why, a_broken_order_says_where_and_why, models_and_versions_have_keys_of_their_own,
-                          a_search_has_limits, the_fullest_search_runs};
+  const TTest *tests[] = {a_broken_filter_says_where_and_why, a_broken_order_says_where_and_why,
+                          models_and_versions_have_keys_of_their_own, a_search_has_limits, the_fullest_search_runs};
   return TEST_RUN("registry_search_parse", tests);
 }

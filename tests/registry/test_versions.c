@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_versions.c - models and versions after they were registered: reading, describing, tags, delete and restore, evaluations, JSON.
+ * test_versions.c - models and versions after they were registered: reading, describing, tags, delete and restore, evaluations,
+ * JSON.
  */
 #include <math.h>
 #include <unistd.h>
@@ -280,15 +281,17 @@ START_TEST(a_version_as_json) {
   mlcm_version *v = get_version(&f, "m/1");
   CHECK_OK(mlcm_version_to_json(v, &json, err));
   char expected[2048];
-  (void)snprintf(expected, sizeof expected,
-                 "{\"model\":\"m\",\"version\":1,\"state\":\"ready\",\"description\":null,\"created\":\"2026-03-01T12:00:00.000000Z\","
-                 "\"updated\":\"2026-03-01T12:00:00.000000Z\",\"actor\":\"ana\",\"reason\":null,\"aliases\":[],\"tags\":{\"team\":\"a \\\"b\\\"\"},"
-                 "\"parent\":null,\"dataset_digest\":null,\"source_revision\":null,\"run_link\":null,\"scan_verdict\":\"unscanned\","
-                 "\"manifest_digest\":\"%s\",\"n_files\":1,\"size_bytes\":3,\"files\":[{\"path\":\"model.bin\",\"size_bytes\":3,"
-                 "\"sha256\":\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}],\"evaluations\":[{\"name\":\"holdout\","
-                 "\"dataset_digest\":\"%s\",\"metrics\":{\"accuracy\":0.5},\"n_samples\":360,\"time\":\"2026-03-01T12:00:00.000000Z\","
-                 "\"actor\":\"ci\",\"reason\":\"nightly\"}]}",
-                 mlcm_version_manifest_digest(v), data_digest);
+  (void)snprintf(
+      expected, sizeof expected,
+      "{\"model\":\"m\",\"version\":1,\"state\":\"ready\",\"description\":null,\"created\":\"2026-03-01T12:00:00.000000Z\","
+      "\"updated\":\"2026-03-01T12:00:00.000000Z\",\"actor\":\"ana\",\"reason\":null,\"aliases\":[],\"tags\":{\"team\":\"a "
+      "\\\"b\\\"\"},"
+      "\"parent\":null,\"dataset_digest\":null,\"source_revision\":null,\"run_link\":null,\"scan_verdict\":\"unscanned\","
+      "\"manifest_digest\":\"%s\",\"n_files\":1,\"size_bytes\":3,\"files\":[{\"path\":\"model.bin\",\"size_bytes\":3,"
+      "\"sha256\":\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}],\"evaluations\":[{\"name\":\"holdout\","
+      "\"dataset_digest\":\"%s\",\"metrics\":{\"accuracy\":0.5},\"n_samples\":360,\"time\":\"2026-03-01T12:00:00.000000Z\","
+      "\"actor\":\"ci\",\"reason\":\"nightly\"}]}",
+      mlcm_version_manifest_digest(v), data_digest);
   ck_assert_str_eq(json, expected);
   mlcm_free(f.ctx, json);
   mlcm_version_free(v);
@@ -334,11 +337,20 @@ START_TEST(snapshots_outlive_their_registry) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {a_model_can_be_made_before_its_versions, a_missing_model_names_its_neighbour, descriptions_are_replaced,
-                          tags_of_models_and_versions_are_set_and_removed, removing_a_tag_that_is_not_there_is_no_change,
-                          a_deleted_version_is_found_by_number_only, a_version_an_alias_stands_on_is_kept_unless_forced,
-                          restore_brings_back_all_but_aliases, a_version_without_its_bytes_is_not_restored,
-                          a_deleted_model_is_out_of_the_way_until_restored, evaluations_are_appended, evaluations_that_say_nothing_are_refused,
-                          a_version_as_json, a_model_as_json, snapshots_outlive_their_registry};
+  const TTest *tests[] = {a_model_can_be_made_before_its_versions,
+                          a_missing_model_names_its_neighbour,
+                          descriptions_are_replaced,
+                          tags_of_models_and_versions_are_set_and_removed,
+                          removing_a_tag_that_is_not_there_is_no_change,
+                          a_deleted_version_is_found_by_number_only,
+                          a_version_an_alias_stands_on_is_kept_unless_forced,
+                          restore_brings_back_all_but_aliases,
+                          a_version_without_its_bytes_is_not_restored,
+                          a_deleted_model_is_out_of_the_way_until_restored,
+                          evaluations_are_appended,
+                          evaluations_that_say_nothing_are_refused,
+                          a_version_as_json,
+                          a_model_as_json,
+                          snapshots_outlive_their_registry};
   return TEST_RUN("registry_versions", tests);
 }
