@@ -80,6 +80,7 @@ typedef struct mlcm__machine {
   int64_t next_expiry_ns;     /* elapsed_ns at which it expires; INT64_MAX: never */
   mlcm_check_state *decided;  /* [n checks] as they were when the last decision was taken, before a new step starts them anew */
   int64_t *last_data_ns;      /* [n checks] step_elapsed_ns when a comparing check last got candidate data, -1: not in this step */
+  int64_t last_request_ns;    /* step_elapsed_ns when the candidate last completed any request, -1: not in this step */
   mlcm_counts requests;       /* all requests so far */
   bool displaced;
   char waits_for[MLCM__REASON_MAX]; /* why it does not advance, of the last tick */

@@ -396,6 +396,21 @@ START_TEST(a_spent_harm_budget_rolls_back) {
 }
 END_TEST
 
+START_TEST(sticky_users_who_were_all_counted_are_named_as_the_reason) {
+  rig r;
+  rig_open(&r, two_steps);
+  tick(&r);
+  for (int i = 0; i < 20; i++) { /* requests of known keys: traffic, but no unit */
+    mlcm_traffic traffic = {.requests = {100, 1, 100, 1}};
+    mlcm__tick t = {.wall_ns = r.wall, .mono_ns = r.mono, .traffic = &traffic, .n_traffic = 1};
+    CHECK_OK(mlcm__machine_tick(r.machine, &t, &r.out, err));
+    r.mono += SECOND;
+  }
+  ck_assert_msg(strncmp(r.machine->waits_for, "errors: new keys; each counts once", 34) == 0, "%s", r.machine->waits_for);
+  rig_close(&r);
+}
+END_TEST
+
 /* ---- clocks --------------------------------------------------------------------------------------------------------- */
 
 START_TEST(a_jump_of_the_wall_clock_moves_nothing) {
@@ -511,6 +526,7 @@ int main(void) {
                           a_change_by_hand_pauses_without_traffic_and_only_abort_leads_out,
                           a_candidate_that_cannot_serve_is_rolled_back_without_statistics,
                           a_spent_harm_budget_rolls_back,
+                          sticky_users_who_were_all_counted_are_named_as_the_reason,
                           a_jump_of_the_wall_clock_moves_nothing,
                           a_suspended_process_adds_one_gap_at_most,
                           a_new_boot_adds_nothing,
