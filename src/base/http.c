@@ -149,6 +149,7 @@ static CURLcode set_limits(exchange *x) {
   if (!bad) bad = curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
   if (!bad) bad = curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
   if (!bad) bad = curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+  if (!bad) bad = curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* a resolver that is stuck is left alone, not waited for */
   if (!bad) bad = curl_easy_setopt(e, CURLOPT_PROXY, "");
   if (!bad) bad = curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
   return bad;

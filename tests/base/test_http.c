@@ -3,6 +3,8 @@
  * test_http.c - the HTTP client against a real server that behaves well and badly. Time limits are real here and a few hundred
  * milliseconds; no test waits for one that is not its subject.
  */
+#include <dlfcn.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -148,6 +150,43 @@ START_TEST(unknown_hosts_are_refused_too) {
   assert_end(&b, "", (mlcm__http_request){.url = "http://nowhere.invalid/", .timeout_ns = INT64_C(5000) * MS},
              MLCM__HTTP_REFUSED);
   end(&b);
+}
+END_TEST
+
+/* The resolver of this program: "stuck.test" is not answered until the gate opens, as with a name server that is gone. */
+static pthread_mutex_t gate_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t gate_moved = PTHREAD_COND_INITIALIZER;
+static bool gate_open;
+static int n_waiting;
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out) {
+  if (node && strcmp(node, "stuck.test") == 0) {
+    pthread_mutex_lock(&gate_lock);
+    n_waiting++;
+    while (!gate_open) pthread_cond_wait(&gate_moved, &gate_lock);
+    n_waiting--;
+    pthread_cond_broadcast(&gate_moved);
+    pthread_mutex_unlock(&gate_lock);
+    return EAI_AGAIN;
+  }
+  int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
+  void *found = dlsym(RTLD_NEXT, "getaddrinfo");
+  memcpy(&real, &found, sizeof real);
+  return real(node, service, hints, out);
+}
+
+START_TEST(a_stuck_name_server_does_not_stretch_the_limit) {
+  bench b = set_up();
+  const int64_t start = now_ns();
+  assert_end(&b, "", (mlcm__http_request){.url = "http://stuck.test/", .timeout_ns = 100 * MS}, MLCM__HTTP_TIMED_OUT);
+  ck_assert_int_lt(now_ns() - start, INT64_C(30000) * MS); /* else it would wait for the gate, for ever */
+  end(&b);
+  pthread_mutex_lock(&gate_lock);
+  ck_assert_int_eq(n_waiting, 1);
+  gate_open = true;
+  pthread_cond_broadcast(&gate_moved);
+  while (n_waiting) pthread_cond_wait(&gate_moved, &gate_lock);
+  pthread_mutex_unlock(&gate_lock);
 }
 END_TEST
 
@@ -433,6 +472,7 @@ int main(void) {
                           connections_are_used_again,
                           refused_connections_are_told,
                           unknown_hosts_are_refused_too,
+                          a_stuck_name_server_does_not_stretch_the_limit,
                           a_late_answer_is_a_timeout,
                           a_slow_drip_is_a_timeout,
                           large_bodies_are_stopped,
