@@ -77,15 +77,9 @@ static mlcm_status check_expect(const char *alias, int64_t expect, const standin
 static mlcm_status check_target(mlcm__db_conn *conn, int64_t model_id, const char *name, int64_t version, mlcm_error *err) {
   mlcm__model_row model;
   int64_t id = 0;
-  int32_t state = 0;
   mlcm_status st = mlcm__model_find_ready(conn, name, &model, err);
   if (!st && model.id != model_id) st = mlcm__fail(err, MLCM_INTERNAL, "model '%s' changed its row", name);
-  if (!st) st = mlcm__version_find(conn, &model, name, version, &id, &state, err);
-  if (!st && state == MLCM_STATE_DELETED) {
-    st = mlcm__fail(err, MLCM_NOT_FOUND, "version %s/%lld is deleted; restore it before an alias can stand on it", name,
-                    (long long)version);
-  }
-  return st;
+  return st ? st : mlcm__version_find_ready(conn, &model, name, version, &id, err);
 }
 
 static mlcm_status record_move(mlcm__db_conn *conn, mlcm_registry *reg, const char *model, const char *alias, int64_t from,

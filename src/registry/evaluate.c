@@ -92,12 +92,9 @@ static mlcm_status evaluate_in(mlcm__db_conn *conn, mlcm_registry *reg, const ch
   mlcm__model_row row;
   int64_t version_id = 0;
   int64_t evaluation_id = 0;
-  int32_t state = 0;
   int64_t now = mlcm__wall_ns(reg->ctx);
   mlcm_status st = mlcm__model_find_ready(conn, model, &row, err);
-  if (!st) st = mlcm__version_find(conn, &row, model, version, &version_id, &state, err);
-  if (!st && state == MLCM_STATE_DELETED)
-    st = mlcm__fail(err, MLCM_NOT_FOUND, "version %s/%lld is deleted", model, (long long)version);
+  if (!st) st = mlcm__version_find_ready(conn, &row, model, version, &version_id, err);
   if (!st) st = insert_evaluation(conn, reg, version_id, e, now, by, &evaluation_id, err);
   for (size_t i = 0; !st && i < e->n_scores; i++) st = insert_score(conn, version_id, evaluation_id, &e->scores[i], err);
   return st ? st : record(conn, reg, model, version, e, now, by, err);

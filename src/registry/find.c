@@ -36,12 +36,13 @@ void mlcm__hint(mlcm__db_conn *conn, const char *wanted, const char *sql, const 
   if (best[0]) (void)snprintf(out, MLCM__HINT_BYTES, " (did you mean '%s'?)", best);
 }
 
-mlcm_status mlcm__model_find(mlcm__db_conn *conn, const char *name, mlcm__model_row *out, mlcm_error *err) {
+mlcm_status mlcm__model_look_up(mlcm__db_conn *conn, const char *name, mlcm__model_row *out, bool *found, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   mlcm_status st = mlcm__sql_first(conn, "SELECT id, state, last_version, n_versions, newest FROM model WHERE name = ?1",
                                    MLCM__BIND(mlcm__text(name)), &stmt, &row, err);
-  if (!st && row) {
+  if (st) return st;
+  if (row) {
     *out = (mlcm__model_row){.id = mlcm__db_i64(stmt, 0),
                              .state = (int32_t)mlcm__db_i64(stmt, 1),
                              .last_version = mlcm__db_i64(stmt, 2),
@@ -49,12 +50,17 @@ mlcm_status mlcm__model_find(mlcm__db_conn *conn, const char *name, mlcm__model_
                              .newest = mlcm__db_i64(stmt, 4)};
   }
   mlcm__db_reset(stmt);
-  if (!st && !row) {
-    char hint[MLCM__HINT_BYTES];
-    mlcm__hint(conn, name, "SELECT name FROM model WHERE state = 1 ORDER BY name LIMIT 1000", MLCM__NO_BIND, hint);
-    st = mlcm__fail(err, MLCM_NOT_FOUND, "model '%s' does not exist%s", name, hint);
-  }
-  return st;
+  *found = row;
+  return MLCM_OK;
+}
+
+mlcm_status mlcm__model_find(mlcm__db_conn *conn, const char *name, mlcm__model_row *out, mlcm_error *err) {
+  bool found = false;
+  char hint[MLCM__HINT_BYTES];
+  mlcm_status st = mlcm__model_look_up(conn, name, out, &found, err);
+  if (st || found) return st;
+  mlcm__hint(conn, name, "SELECT name FROM model WHERE state = 1 ORDER BY name LIMIT 1000", MLCM__NO_BIND, hint);
+  return mlcm__fail(err, MLCM_NOT_FOUND, "model '%s' does not exist%s", name, hint);
 }
 
 mlcm_status mlcm__model_find_ready(mlcm__db_conn *conn, const char *name, mlcm__model_row *out, mlcm_error *err) {
@@ -103,6 +109,20 @@ mlcm_status mlcm__version_find(mlcm__db_conn *conn, const mlcm__model_row *model
                       (long long)number);
   return mlcm__fail(err, MLCM_NOT_FOUND, "version %s/%lld does not exist: the model has versions 1 to %lld", name,
                     (long long)number, (long long)model->last_version);
+}
+
+mlcm_status mlcm__version_find_ready(mlcm__db_conn *conn, const mlcm__model_row *model, const char *name, int64_t number,
+                                     int64_t *out_id, mlcm_error *err) {
+  int64_t id = 0;
+  int32_t state = 0;
+  mlcm_status st = mlcm__version_find(conn, model, name, number, &id, &state, err);
+  if (st) return st;
+  if (state == MLCM_STATE_DELETED) {
+    return mlcm__fail(err, MLCM_NOT_FOUND, "version %s/%lld is deleted; restore it with `mlcm restore %s/%lld`", name,
+                      (long long)number, name, (long long)number);
+  }
+  *out_id = id;
+  return MLCM_OK;
 }
 
 mlcm_status mlcm__alias_target(mlcm__db_conn *conn, int64_t model_id, const char *alias, int64_t *out, mlcm_error *err) {

@@ -80,7 +80,7 @@ static mlcm_status find_target(mlcm__db_conn *conn, target *t, mlcm_error *err) 
   mlcm__model_row row;
   mlcm_status st = mlcm__model_find_ready(conn, t->model, &row, err);
   t->object_kind = t->version ? "version" : "model";
-  if (!st && t->version) return mlcm__version_find(conn, &row, t->model, t->version, &t->row_id, NULL, err);
+  if (!st && t->version) return mlcm__version_find_ready(conn, &row, t->model, t->version, &t->row_id, err);
   if (!st) t->row_id = row.id;
   return st;
 }

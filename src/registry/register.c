@@ -115,14 +115,14 @@ static mlcm_status resolve_parent(mlcm__db_conn *conn, const char *parent, char 
 
 /* The model's row, or *out_new when there is none yet. */
 static mlcm_status look_up_model(mlcm__db_conn *conn, const char *name, mlcm__model_row *out, bool *out_new, mlcm_error *err) {
-  mlcm_status st = mlcm__model_find(conn, name, out, NULL);
-  *out_new = st == MLCM_NOT_FOUND;
-  if (*out_new) return MLCM_OK;
-  if (st) return mlcm__model_find(conn, name, out, err); /* for its words */
-  if (out->state == MLCM_STATE_DELETED) {
+  bool found = false;
+  mlcm_status st = mlcm__model_look_up(conn, name, out, &found, err);
+  if (st) return st;
+  if (found && out->state == MLCM_STATE_DELETED) {
     return mlcm__fail(err, MLCM_INVALID_STATE, "model '%s' is deleted; restore it with `mlcm restore %s` before registering",
                       name, name);
   }
+  *out_new = !found;
   return MLCM_OK;
 }
 

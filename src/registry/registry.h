@@ -42,6 +42,8 @@ struct mlcm_registry {
 mlcm_registry *mlcm__registry_retain(mlcm_registry *reg);
 void mlcm__registry_release(mlcm_registry *reg);
 
+enum { MLCM__REGISTRY_APPLICATION_ID = 0x6d6c636d /* "mlcm", in the database's header */ };
+
 /* Schema of the database: migrations[i] takes version i to i + 1. */
 extern const char *const mlcm__registry_migrations[];
 extern const size_t mlcm__registry_n_migrations;
@@ -91,9 +93,11 @@ typedef struct mlcm__model_row {
   int64_t newest;       /* newest not deleted, 0 for none */
 } mlcm__model_row;
 
-/* MLCM_NOT_FOUND with the nearest spelling; a deleted model is found too (look at state). */
+/* *found false when there is no such model; a deleted one is found (look at state). */
+mlcm_status mlcm__model_look_up(mlcm__db_conn *conn, const char *name, mlcm__model_row *out, bool *found, mlcm_error *err);
+/* The same, and a missing one is MLCM_NOT_FOUND with the nearest spelling. */
 mlcm_status mlcm__model_find(mlcm__db_conn *conn, const char *name, mlcm__model_row *out, mlcm_error *err);
-/* The same, and a deleted one is MLCM_NOT_FOUND saying so. */
+/* The same, and a deleted one is MLCM_NOT_FOUND that says so. */
 mlcm_status mlcm__model_find_ready(mlcm__db_conn *conn, const char *name, mlcm__model_row *out, mlcm_error *err);
 /* Name of a model by its id; freed with mlcm__free. */
 mlcm_status mlcm__model_name_of(mlcm__db_conn *conn, int64_t model_id, char **out, mlcm_error *err);
@@ -105,6 +109,9 @@ mlcm_status mlcm__model_create_in(mlcm__db_conn *conn, mlcm_registry *reg, const
 /* A version's row id by model and number. *out_state may be NULL. MLCM_NOT_FOUND says which versions there are. */
 mlcm_status mlcm__version_find(mlcm__db_conn *conn, const mlcm__model_row *model, const char *name, int64_t number,
                                int64_t *out_id, int32_t *out_state, mlcm_error *err);
+/* The same, and a deleted one is MLCM_NOT_FOUND that says so. */
+mlcm_status mlcm__version_find_ready(mlcm__db_conn *conn, const mlcm__model_row *model, const char *name, int64_t number,
+                                     int64_t *out_id, mlcm_error *err);
 
 /* Resolves a parsed reference to model row and version number (which may be of a deleted version only for MLCM_REF_NUMBER). */
 mlcm_status mlcm__ref_resolve(mlcm__db_conn *conn, const mlcm_ref *ref, mlcm__model_row *out_model, int64_t *out_number,

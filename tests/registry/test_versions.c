@@ -59,6 +59,8 @@ START_TEST(descriptions_are_replaced) {
   mlcm_version_free(v);
   mlcm_model_free(m);
   CHECK_OK(mlcm_version_describe(f.reg, "m", 1, NULL, NULL, err));
+  CHECK_OK(mlcm_version_delete(f.reg, "m", 1, 0, NULL, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "mlcm restore m/1", mlcm_version_describe(f.reg, "m", 1, "x", NULL, err));
   CHECK_FAILS(MLCM_NOT_FOUND, "m/2", mlcm_version_describe(f.reg, "m", 2, "x", NULL, err));
   tear_down(&f);
 }
