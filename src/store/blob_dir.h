@@ -15,7 +15,7 @@ struct mlcm__blobs {
   bool read_only;
 };
 
-enum { MLCM__BLOB_CHUNK = 1 << 20 }; /* bytes read or written at a time */
+enum { MLCM__BLOB_CHUNK = 256 << 10 }; /* bytes read or written at a time */
 
 /* Paths, all freed with mlcm__free. */
 mlcm_status mlcm__blob_folder(const mlcm__blobs *blobs, const char *name, char **out, mlcm_error *err);
@@ -28,19 +28,18 @@ mlcm_status mlcm__blob_check_writable(const mlcm__blobs *blobs, mlcm_error *err)
 mlcm_status mlcm__blob_tmp_open(const mlcm__blobs *blobs, const char *prefix, uint32_t mode, char **out_path, int *out_fd,
                                 mlcm_error *err);
 
-/* blob_pipe.c: a thread that writes full buffers to a file while the caller fills and hashes the next. */
+/* blob_pipe.c: threads that read ahead and write behind while the caller hashes. */
 typedef struct mlcm__blob_pipe mlcm__blob_pipe;
-/* *out NULL with MLCM_OK: no thread was to be had, write without it. */
-mlcm_status mlcm__blob_pipe_open(mlcm_context *ctx, int fd, mlcm__blob_pipe **out, mlcm_error *err);
-/* The buffer to fill next, MLCM__BLOB_CHUNK bytes; waits for one. Negative errno: an earlier write failed. */
+/* Writes to `target`; reads from `source`, or -1: the caller fills the buffers. *out NULL with MLCM_OK: no thread was to be had and
+ * nothing was read, do without. */
+mlcm_status mlcm__blob_pipe_open(mlcm_context *ctx, int target, int source, mlcm__blob_pipe **out, mlcm_error *err);
+/* With a source: the next bytes that were read, *out_len 0 at the end. Without: the buffer to fill, MLCM__BLOB_CHUNK bytes. Both wait for
+ * it and answer 0 or a negative errno: reading or writing failed. */
+int mlcm__blob_pipe_next(mlcm__blob_pipe *pipe, uint8_t **out, size_t *out_len);
 int mlcm__blob_pipe_buffer(mlcm__blob_pipe *pipe, uint8_t **out);
-/* Sends the first `len` bytes of that buffer on. */
+/* Sends that buffer on to be written; `len`: how much was filled (with a source it is known). */
 void mlcm__blob_pipe_send(mlcm__blob_pipe *pipe, size_t len);
-/* Waits until all is written, ends the thread, frees. 0 or the negative errno of the first failure. */
+/* Waits until all that was sent is written, ends the threads, frees. 0 or the negative errno of the first failed write. */
 int mlcm__blob_pipe_close(mlcm__blob_pipe *pipe);
-
-/* blob_write.c, for put_file: room inside the writer to read into, and what was put there. */
-mlcm_status mlcm__blob_writer_room(mlcm__blob_writer *writer, uint8_t **out, mlcm_error *err);
-mlcm_status mlcm__blob_writer_advance(mlcm__blob_writer *writer, size_t len, mlcm_error *err);
 
 #endif

@@ -2,10 +2,9 @@
  *
  * blob_write.c - writing an object: temporary file, hash while writing, sync, rename to its name, sync the folder.
  *
- * Small objects are written where they are; from LARGE bytes on a thread writes while the caller hashes (blob_pipe.c). A failed sync is
- * final for its file: the kernel may have dropped the pages, so it is never tried again.
+ * Small objects are written where they are; from LARGE bytes on threads read and write while the caller hashes (blob_pipe.c). A failed
+ * sync is final for its file: the kernel may have dropped the pages, so it is never tried again.
  */
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,9 +22,8 @@ struct mlcm__blob_writer {
   int fd;
   int64_t size;
   mlcm__blob_pipe *pipe; /* NULL: written in place */
-  uint8_t *room;         /* buffer being filled: a slot of the pipe, or `own` */
+  uint8_t *room;         /* slot of the pipe being filled, NULL: none */
   size_t filled;
-  uint8_t *own;          /* for put_file without a pipe */
 };
 
 /* ---- temporary files ---- */
@@ -75,12 +73,12 @@ static void free_writer(mlcm__blob_writer *writer) {
   if (writer->fd >= 0) ctx->io.close(ctx->io.user, writer->fd);
   if (writer->tmp_path) (void)ctx->io.unlink(ctx->io.user, writer->tmp_path); /* a left-over is garbage collection's */
   mlcm__free(ctx, writer->tmp_path);
-  mlcm__free(ctx, writer->own);
   mlcm__sha256_reset(&writer->hash);
   mlcm__free(ctx, writer);
 }
 
-mlcm_status mlcm__blob_begin(mlcm__blobs *blobs, int64_t size_hint_bytes, mlcm__blob_writer **out, mlcm_error *err) {
+/* `source`: the file whose bytes will be written, -1: they come from the caller. */
+static mlcm_status begin(mlcm__blobs *blobs, int64_t size_hint_bytes, int source, mlcm__blob_writer **out, mlcm_error *err) {
   mlcm_status status = mlcm__blob_check_writable(blobs, err);
   if (status != MLCM_OK) return status;
   mlcm__blob_writer *writer = (mlcm__blob_writer *)mlcm__alloc_zero(blobs->ctx, 1, sizeof *writer);
@@ -89,10 +87,14 @@ mlcm_status mlcm__blob_begin(mlcm__blobs *blobs, int64_t size_hint_bytes, mlcm__
   writer->fd = -1;
   status = mlcm__sha256_init(&writer->hash, err);
   if (status == MLCM_OK) status = mlcm__blob_tmp_open(blobs, "up", 0444, &writer->tmp_path, &writer->fd, err);
-  if (status == MLCM_OK && size_hint_bytes >= LARGE) status = mlcm__blob_pipe_open(blobs->ctx, writer->fd, &writer->pipe, err);
+  if (status == MLCM_OK && size_hint_bytes >= LARGE) status = mlcm__blob_pipe_open(blobs->ctx, writer->fd, source, &writer->pipe, err);
   if (status == MLCM_OK) *out = writer;
   else free_writer(writer);
   return status;
+}
+
+mlcm_status mlcm__blob_begin(mlcm__blobs *blobs, int64_t size_hint_bytes, mlcm__blob_writer **out, mlcm_error *err) {
+  return begin(blobs, size_hint_bytes, -1, out, err);
 }
 
 void mlcm__blob_abort(mlcm__blob_writer *writer) {
@@ -105,66 +107,41 @@ static mlcm_status fail_write(const mlcm__blob_writer *writer, int rc, mlcm_erro
   return mlcm__fail_errno(err, rc, "object of %lld bytes so far cannot be written in '%s'", (long long)writer->size, writer->blobs->dir);
 }
 
-static mlcm_status send_room(mlcm__blob_writer *writer, mlcm_error *err) {
-  int rc = 0;
-  size_t len = writer->filled;
-  if (len == 0) return MLCM_OK;
-  if (writer->pipe) mlcm__blob_pipe_send(writer->pipe, len);
-  else rc = mlcm__write_all(writer->blobs->ctx, writer->fd, writer->room, len);
+static mlcm_status hash_bytes(mlcm__blob_writer *writer, const void *data, size_t len, mlcm_error *err) {
+  mlcm_status status = mlcm__sha256_update(&writer->hash, data, len, err);
+  if (status == MLCM_OK) writer->size += (int64_t)len;
+  return status;
+}
+
+static void send_room(mlcm__blob_writer *writer) {
+  if (writer->filled > 0) mlcm__blob_pipe_send(writer->pipe, writer->filled);
   writer->filled = 0;
   writer->room = NULL;
-  return rc < 0 ? fail_write(writer, rc, err) : MLCM_OK;
 }
 
-mlcm_status mlcm__blob_writer_room(mlcm__blob_writer *writer, uint8_t **out, mlcm_error *err) {
-  if (!writer->room && writer->pipe) {
-    int rc = mlcm__blob_pipe_buffer(writer->pipe, &writer->room);
-    if (rc < 0) {
-      writer->room = NULL;
-      return fail_write(writer, rc, err);
-    }
-  } else if (!writer->room) {
-    if (!writer->own) writer->own = (uint8_t *)mlcm__alloc(writer->blobs->ctx, MLCM__BLOB_CHUNK);
-    if (!writer->own) return mlcm__fail_memory(err, MLCM__BLOB_CHUNK);
-    writer->room = writer->own;
-  }
-  *out = writer->room + writer->filled;
-  return MLCM_OK;
-}
-
-mlcm_status mlcm__blob_writer_advance(mlcm__blob_writer *writer, size_t len, mlcm_error *err) {
-  assert(writer->filled + len <= MLCM__BLOB_CHUNK);
-  mlcm_status status = mlcm__sha256_update(&writer->hash, writer->room + writer->filled, len, err);
-  if (status != MLCM_OK) return status;
-  writer->filled += len;
-  writer->size += (int64_t)len;
-  return writer->filled == MLCM__BLOB_CHUNK ? send_room(writer, err) : MLCM_OK;
-}
-
+/* The caller's bytes are copied, since they are his again after the call and are written later. */
 static mlcm_status write_piped(mlcm__blob_writer *writer, const uint8_t *data, size_t len, mlcm_error *err) {
-  mlcm_status status = MLCM_OK;
-  while (status == MLCM_OK && len > 0) {
-    uint8_t *room = NULL;
+  while (len > 0) {
     size_t n = MLCM__BLOB_CHUNK - writer->filled < len ? MLCM__BLOB_CHUNK - writer->filled : len;
-    status = mlcm__blob_writer_room(writer, &room, err);
+    int rc = writer->room ? 0 : mlcm__blob_pipe_buffer(writer->pipe, &writer->room);
+    if (rc < 0) return fail_write(writer, rc, err);
+    memcpy(writer->room + writer->filled, data, n);
+    mlcm_status status = hash_bytes(writer, data, n, err);
     if (status != MLCM_OK) return status;
-    memcpy(room, data, n);
-    status = mlcm__blob_writer_advance(writer, n, err);
+    writer->filled += n;
+    if (writer->filled == MLCM__BLOB_CHUNK) send_room(writer);
     data += n;
     len -= n;
   }
-  return status;
+  return MLCM_OK;
 }
 
 mlcm_status mlcm__blob_write(mlcm__blob_writer *writer, const void *data, size_t len, mlcm_error *err) {
   if (writer->pipe) return write_piped(writer, (const uint8_t *)data, len, err);
-  mlcm_status status = send_room(writer, err);
-  if (status == MLCM_OK) status = mlcm__sha256_update(&writer->hash, data, len, err);
+  mlcm_status status = hash_bytes(writer, data, len, err);
   if (status != MLCM_OK) return status;
   int rc = mlcm__write_all(writer->blobs->ctx, writer->fd, data, len);
-  if (rc < 0) return fail_write(writer, rc, err);
-  writer->size += (int64_t)len;
-  return MLCM_OK;
+  return rc < 0 ? fail_write(writer, rc, err) : MLCM_OK;
 }
 
 /* ---- publishing ---- */
@@ -172,14 +149,15 @@ mlcm_status mlcm__blob_write(mlcm__blob_writer *writer, const void *data, size_t
 /* All bytes in the file and on the disk, the file closed. */
 static mlcm_status settle(mlcm__blob_writer *writer, mlcm_error *err) {
   mlcm_context *ctx = writer->blobs->ctx;
-  mlcm_status status = send_room(writer, err);
+  mlcm_status status = MLCM_OK;
   int rc = 0;
   if (writer->pipe) {
+    send_room(writer);
     rc = mlcm__blob_pipe_close(writer->pipe);
     writer->pipe = NULL;
   }
-  if (status == MLCM_OK && rc == 0) rc = ctx->io.sync(ctx->io.user, writer->fd);
-  if (status == MLCM_OK && rc < 0) status = fail_write(writer, rc, err);
+  if (rc == 0) rc = ctx->io.sync(ctx->io.user, writer->fd);
+  if (rc < 0) status = fail_write(writer, rc, err);
   rc = ctx->io.close(ctx->io.user, writer->fd);
   writer->fd = -1;
   if (status == MLCM_OK && rc < 0) status = fail_write(writer, rc, err);
@@ -263,20 +241,46 @@ static mlcm_status open_source(mlcm_context *ctx, const char *path, int *out_fd,
   return MLCM_OK;
 }
 
-static mlcm_status pump(mlcm__blob_writer *writer, int fd, const char *path, mlcm__blob_tap *tap, void *user, mlcm_error *err) {
+static mlcm_status fail_read(const char *path, int rc, mlcm_error *err) {
+  return mlcm__fail_errno(err, rc, "file '%s' cannot be read", path);
+}
+
+static mlcm_status pump_piped(mlcm__blob_writer *writer, const char *path, mlcm__blob_tap *tap, void *user, mlcm_error *err) {
+  for (;;) {
+    uint8_t *data = NULL;
+    size_t len = 0;
+    int rc = mlcm__blob_pipe_next(writer->pipe, &data, &len);
+    if (rc < 0) return mlcm__fail_errno(err, rc, "file '%s' cannot be read, or its bytes not be written to '%s'", path, writer->blobs->dir);
+    if (len == 0) return MLCM_OK;
+    mlcm_status status = tap ? tap(user, data, len, err) : MLCM_OK;
+    if (status == MLCM_OK) status = hash_bytes(writer, data, len, err);
+    if (status != MLCM_OK) return status;
+    mlcm__blob_pipe_send(writer->pipe, len);
+  }
+}
+
+static mlcm_status pump_plain(mlcm__blob_writer *writer, int fd, const char *path, uint8_t *chunk, mlcm__blob_tap *tap, void *user,
+                              mlcm_error *err) {
   mlcm_context *ctx = writer->blobs->ctx;
   for (;;) {
-    uint8_t *room = NULL;
-    mlcm_status status = mlcm__blob_writer_room(writer, &room, err);
-    if (status != MLCM_OK) return status;
-    int64_t n = ctx->io.read(ctx->io.user, fd, room, MLCM__BLOB_CHUNK - writer->filled);
+    int64_t n = ctx->io.read(ctx->io.user, fd, chunk, MLCM__BLOB_CHUNK);
     if (n == -EINTR) continue;
-    if (n < 0) return mlcm__fail_errno(err, (int)n, "file '%s' cannot be read", path);
+    if (n < 0) return fail_read(path, (int)n, err);
     if (n == 0) return MLCM_OK;
-    if (tap) status = tap(user, room, (size_t)n, err);
-    if (status == MLCM_OK) status = mlcm__blob_writer_advance(writer, (size_t)n, err);
+    mlcm_status status = tap ? tap(user, chunk, (size_t)n, err) : MLCM_OK;
+    if (status == MLCM_OK) status = mlcm__blob_write(writer, chunk, (size_t)n, err);
     if (status != MLCM_OK) return status;
   }
+}
+
+static mlcm_status pump(mlcm__blob_writer *writer, int fd, const char *path, mlcm__blob_tap *tap, void *user, mlcm_error *err) {
+  mlcm_context *ctx = writer->blobs->ctx;
+  if (writer->pipe) return pump_piped(writer, path, tap, user, err);
+  uint8_t *chunk = (uint8_t *)mlcm__alloc(ctx, MLCM__BLOB_CHUNK);
+  if (!chunk) return mlcm__fail_memory(err, MLCM__BLOB_CHUNK);
+  mlcm_status status = pump_plain(writer, fd, path, chunk, tap, user, err);
+  mlcm__free(ctx, chunk);
+  return status;
 }
 
 mlcm_status mlcm__blob_put_file(mlcm__blobs *blobs, const char *path, mlcm__blob_tap *tap, void *user,
@@ -286,7 +290,7 @@ mlcm_status mlcm__blob_put_file(mlcm__blobs *blobs, const char *path, mlcm__blob
   mlcm_file_info info = {0};
   int fd = -1;
   mlcm_status status = open_source(ctx, path, &fd, &info, err);
-  if (status == MLCM_OK) status = mlcm__blob_begin(blobs, info.size_bytes, &writer, err);
+  if (status == MLCM_OK) status = begin(blobs, info.size_bytes, fd, &writer, err);
   if (status == MLCM_OK) status = pump(writer, fd, path, tap, user, err);
   if (status == MLCM_OK) {
     status = mlcm__blob_finish(writer, out_sha256, out_size, err);

@@ -189,9 +189,9 @@ static mlcm_status count_bytes(void *user, const void *data, size_t len, mlcm_er
   return MLCM_OK;
 }
 
-/* Sizes around the chunk of 1 MiB and the threshold of 8 MiB from which a thread helps. */
+/* Sizes around the chunk of 256 KiB and the threshold of 8 MiB from which a thread helps. */
 START_TEST(files_of_every_size_come_back) {
-  static const size_t sizes[] = {1, 4096, 1048575, 1048576, 1048577, 8388607, 8388608, 8388609, 20000000};
+  static const size_t sizes[] = {1, 4096, 262143, 262144, 262145, 8388607, 8388608, 8388609, 20000000};
   fixture f;
   fixture_open(&f);
   char *source = test_path(f.dir, "source");
