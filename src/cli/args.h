@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct cli;
 
@@ -56,19 +57,24 @@ typedef struct cli_args {
   } values[CLI_MAX_VALUES];
   size_t n_values;
   const char *help_topic; /* set when help is asked for: a command, a group ("alias") or "" */
+  char topic[96];         /* room for it */
+  char error[1024];       /* what is wrong, with the nearest spelling */
 } cli_args;
 
-/* Sorts argv out against the table. Answers 0, or 2 after writing what is wrong, with the nearest spelling, to stderr. */
+/* Sorts argv out against the table. Answers 0, or 2 with the reason in args->error. */
 int cli_args_parse(cli_args *args, int argc, char **argv);
 
 const char *cli_get(const cli_args *args, const char *option);         /* last value given, or NULL */
 bool cli_has(const cli_args *args, const char *option);
 const char *cli_each(const cli_args *args, const char *option, size_t *cursor); /* next value of a repeated option, or NULL */
 
-/* Writes help for a topic to stdout: "" lists the commands. */
-void cli_help(const char *topic);
-/* `mlcm completion SHELL` and `mlcm man`: both made from the table. Answer 0, or 2 for an unknown shell. */
-int cli_completion(const char *shell);
-void cli_manual(void);
+/* Writes help for a topic to stdout, folded to `columns` (0: not at all): "" lists the commands. Answers 0, or 2 with *error set for
+ * a topic that there is not. */
+int cli_help(cli_args *args, int columns);
+/* The nearest of all commands to what was typed, as " (did you mean 'mlcm X'?)", or "". */
+void cli_suggest_command(const char *typed, char *out, size_t size);
+/* What `mlcm completion SHELL` and `mlcm man` write; cli_completion answers 0, or 2 for an unknown shell. */
+int cli_completion(FILE *f, const char *shell);
+void cli_manual(FILE *f);
 
 #endif

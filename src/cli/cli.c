@@ -45,27 +45,71 @@ static int exit_code_of(mlcm_status status) {
   }
 }
 
+/* An error for machines: {"error":{"status":...,"message":...}}. */
+static void json_error(cli *c, const char *status, const char *message) {
+  cJSON *error = cJSON_CreateObject(), *root = cJSON_CreateObject();
+  cJSON_AddStringToObject(error, "status", status);
+  cJSON_AddStringToObject(error, "message", message);
+  cJSON_AddItemToObject(root, "error", error);
+  cli_json(c, root);
+}
+
 int cli_fail(cli *c) {
-  if (c->json) {
-    cJSON *error = cJSON_CreateObject(), *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(error, "status", mlcm_status_name(c->err.code));
-    cJSON_AddStringToObject(error, "message", c->err.message);
-    cJSON_AddItemToObject(root, "error", error);
-    cli_json(c, root);
-  } else {
-    fprintf(stderr, "%smlcm: %s%s\n", cli_on(&c->msg, STYLE_BAD), c->err.message, cli_off(&c->msg));
-  }
+  if (c->json) json_error(c, mlcm_status_name(c->err.code), c->err.message);
+  else fprintf(stderr, "%smlcm:%s %s\n", cli_on(&c->msg, STYLE_BAD), cli_off(&c->msg), cli_clean(c, c->err.message));
   return exit_code_of(c->err.code);
 }
 
+int cli_error(cli *c, mlcm_status status, const char *format, ...) {
+  va_list list;
+  c->err = (mlcm_error){.code = status};
+  va_start(list, format);
+  vsnprintf(c->err.message, sizeof c->err.message, format, list);
+  va_end(list);
+  return cli_fail(c);
+}
+
+int cli_no_memory(cli *c) {
+  return cli_error(c, MLCM_NO_MEMORY, "out of memory");
+}
+
+int cli_usage_fail(cli *c) {
+  if (c->json) json_error(c, "USAGE", c->args.error);
+  else fprintf(stderr, "%smlcm:%s %s\n", cli_on(&c->msg, STYLE_BAD), cli_off(&c->msg), c->args.error);
+  return EXIT_USAGE;
+}
+
 int cli_usage(cli *c, const char *format, ...) {
+  char *error = c->args.error;
+  const size_t size = sizeof c->args.error;
   va_list list;
   va_start(list, format);
-  fputs("mlcm: ", stderr);
-  vfprintf(stderr, format, list);
+  vsnprintf(error, size, format, list);
   va_end(list);
-  fprintf(stderr, "\nusage: mlcm %s %s\n", c->args.command->name, c->args.command->positional);
-  return EXIT_USAGE;
+  size_t used = strlen(error);
+  const cli_command *command = c->args.command;
+  snprintf(error + used, size - used, "\nusage: mlcm %s%s%s [OPTIONS]", command->name, *command->positional ? " " : "", command->positional);
+  return cli_usage_fail(c);
+}
+
+const char *cli_clean(cli *c, const char *text) {
+  char *clean = text ? cli_clean_text(text) : NULL;
+  if (!clean) return text;
+  char **grown = realloc(c->cleaned, (c->n_cleaned + 1) * sizeof *grown);
+  if (!grown) {
+    free(clean);
+    return "?";
+  }
+  c->cleaned = grown;
+  c->cleaned[c->n_cleaned++] = clean;
+  return clean;
+}
+
+void cli_close(cli *c) {
+  for (size_t i = 0; i < c->n_cleaned; i++) free(c->cleaned[i]);
+  free(c->cleaned);
+  mlcm_registry_close(c->reg);
+  mlcm_context_free(c->ctx);
 }
 
 int cli_json(cli *c, cJSON *object) {
@@ -116,14 +160,11 @@ bool cli_number(const char *text, int64_t *out) {
   return true;
 }
 
-int cli_read_file(const char *path, char **out, size_t *out_len) {
+int cli_read_file(cli *c, const char *path, char **out, size_t *out_len) {
   FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
   char *data = NULL;
   size_t len = 0, cap = 0;
-  if (!file) {
-    fprintf(stderr, "mlcm: %s: %s\n", path, strerror(errno));
-    return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_ERROR;
-  }
+  if (!file) return cli_error(c, errno == ENOENT ? MLCM_NOT_FOUND : MLCM_IO, "%s: %s", path, strerror(errno));
   for (;;) {
     if (cap - len < 65536) {
       cap = cap ? 2 * cap : 131072;
@@ -135,12 +176,12 @@ int cli_read_file(const char *path, char **out, size_t *out_len) {
     if (n == 0) break;
     len += n;
   }
-  int failed = !data || ferror(file);
+  int failed = ferror(file) ? errno : 0;
+  bool whole = feof(file) != 0;
   if (file != stdin) fclose(file);
-  if (failed) {
-    fprintf(stderr, "mlcm: %s cannot be read\n", path);
+  if (!whole) {
     free(data);
-    return EXIT_ERROR;
+    return failed ? cli_error(c, MLCM_IO, "%s: %s", path, strerror(failed)) : cli_no_memory(c);
   }
   data[len] = '\0';
   *out = data;
@@ -175,34 +216,49 @@ static int64_t now_ns(void) {
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+const char *cli_size_text(double bytes, char out[32]) {
+  static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  size_t i = 0;
+  for (; bytes >= 1024 && i < 4; i++) bytes /= 1024;
+  snprintf(out, 32, i == 0 ? "%.0f %s" : "%.1f %s", bytes, units[i]);
+  return out;
+}
+
+static void left_text(double seconds, char out[32]) {
+  if (seconds < 99.5) snprintf(out, 32, "%.0fs", seconds);
+  else snprintf(out, 32, "%dm%02ds", (int)seconds / 60, (int)seconds % 60);
+}
+
+/* One line, drawn over the last one: what, bar, share, amount, speed, time left. Cut to the terminal, so that it never folds. */
 static void draw_bar(cli_progress *p, int64_t done, int64_t total, double seconds) {
   enum { CELLS = 24 };
-  char bar[3 * CELLS + 1] = "";
-  const cli_term *t = &p->cli->msg;
-  int filled = total > 0 ? (int)(done * CELLS / total) : 0;
-  for (int i = 0, at = 0; i < CELLS; i++) {
-    at += snprintf(bar + at, sizeof bar - (size_t)at, "%s", cli_sign(t, i < filled ? "\u2588" : "\u2591", i < filled ? "#" : "-"));
-  }
-  double mib = (double)done / 1048576.0, rate = seconds > 0 ? mib / seconds : 0;
-  fprintf(stderr, "\r\033[K%s %s %s%.1f", p->what, bar, cli_on(t, STYLE_BOLD), mib);
-  if (total > 0) fprintf(stderr, " of %.1f", (double)total / 1048576.0);
-  fprintf(stderr, " MiB%s  %.0f MiB/s", cli_off(t), rate);
-  if (total > done && rate > 0) fprintf(stderr, "  %.0f s left", ((double)total / 1048576.0 - mib) / rate);
-  fflush(stderr);
+  cli_term *t = &p->cli->msg;
+  char text[512], amount[32], all[32], speed[32], left[32];
+  double rate = seconds > 0 ? (double)done / seconds : 0;
+  int filled = total > 0 ? (int)(done * CELLS / total) : 0, at = snprintf(text, sizeof text, "%s ", p->what);
+  cli_term_resize(t);
+  for (int i = 0; i < CELLS && total > 0; i++)
+    at += snprintf(text + at, sizeof text - (size_t)at, "%s", cli_sign(t, i < filled ? "\u2588" : "\u2591", i < filled ? "#" : "-"));
+  cli_size_text((double)done, amount);
+  cli_size_text((double)total, all);
+  cli_size_text(rate, speed);
+  left_text(rate > 0 ? (double)(total - done) / rate : 0, left);
+  if (total > 0) snprintf(text + at, sizeof text - (size_t)at, " %3d %%  %s of %s  %s/s  %s left", (int)(done * 100 / total), amount, all, speed, left);
+  else snprintf(text + at, sizeof text - (size_t)at, "%s  %s/s", amount, speed);
+  cli_print_status(t, text);
   p->shown = true;
 }
 
 static int on_progress(void *user, int64_t done, int64_t total) {
   cli_progress *p = user;
   double seconds = (double)(now_ns() - p->started_ns) / 1e9;
-  if (seconds > 0.3) draw_bar(p, done, total, seconds); /* short work shows nothing */
+  if (p->draws && seconds > 0.3) draw_bar(p, done, total, seconds); /* short work shows nothing */
   return cli_interrupted();
 }
 
 mlcm_progress cli_progress_start(cli *c, cli_progress *p, const char *what) {
-  *p = (cli_progress){.cli = c, .what = what, .started_ns = now_ns()};
+  *p = (cli_progress){.cli = c, .what = what, .started_ns = now_ns(), .draws = c->msg.redraw && !c->quiet && !c->json};
   (void)cli_interrupted();
-  if (!c->msg.tty || c->quiet || c->json) return (mlcm_progress){0};
   return (mlcm_progress){on_progress, p};
 }
 

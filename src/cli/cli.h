@@ -35,6 +35,8 @@ typedef struct cli {
   mlcm_registry *reg; /* opened on demand */
   mlcm_error err;     /* of the last failing call */
   mlcm_attribution by;
+  char **cleaned; /* texts of cli_clean, kept until the end */
+  size_t n_cleaned;
 } cli;
 
 /* Opens the registry named by --registry, MLCM_REGISTRY or ./.mlcm. `flags` as MLCM_OPEN_*. Answers 0, or the exit code after
@@ -44,8 +46,20 @@ const char *cli_registry_dir(const cli *c);
 
 /* Tells c->err: one line for people on stderr, or {"error":{...}} on stdout with --json. Answers the exit code of its status. */
 int cli_fail(cli *c);
+/* The same for an error that the program itself found. */
+int cli_error(cli *c, mlcm_status status, const char *format, ...) MLCM_PRINTF(3, 4);
+int cli_no_memory(cli *c);
 /* A usage error found by a command itself. Answers EXIT_USAGE. */
 int cli_usage(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
+/* Tells a usage error that stands in c->args.error. Answers EXIT_USAGE. */
+int cli_usage_fail(cli *c);
+
+/* Text from a registry, a model or a file as it may be shown: without control characters. Lives as long as `c`. */
+const char *cli_clean(cli *c, const char *text);
+void cli_close(cli *c); /* frees what `c` holds */
+
+/* The table of commands, or of one group or command, as `mlcm help --json` prints it. */
+cJSON *cli_help_json(const char *topic);
 
 /* Prints one JSON object on a line of its own and deletes it (with --json only); answers EXIT_OK. */
 int cli_json(cli *c, cJSON *object);
@@ -60,14 +74,18 @@ void cli_say(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
 void cli_next(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
 
 /* Reads a whole file, or standard input for "-". *out is malloc'ed and NUL-terminated. Answers 0 or the exit code, told. */
-int cli_read_file(const char *path, char **out, size_t *out_len);
+int cli_read_file(cli *c, const char *path, char **out, size_t *out_len);
 bool cli_number(const char *text, int64_t *out);
 
-/* A progress bar on stderr for long work; does nothing off a terminal. */
+/* "3.6 KiB". */
+const char *cli_size_text(double bytes, char out[32]);
+
+/* A progress bar on stderr for long work, drawn on terminals only; Ctrl-C ends the work in any case. */
 typedef struct cli_progress {
   cli *cli;
   const char *what;
   int64_t started_ns;
+  bool draws;
   bool shown;
 } cli_progress;
 mlcm_progress cli_progress_start(cli *c, cli_progress *p, const char *what);

@@ -23,7 +23,7 @@ static bool is_plan(const char *text) {
 static int load_policy(cli *c, const char *path, policy_file *out) {
   char *text = NULL;
   size_t len;
-  int code = cli_read_file(path, &text, &len);
+  int code = cli_read_file(c, path, &text, &len);
   if (code) return code;
   *out = (policy_file){0};
   mlcm_status st = is_plan(text) ? mlcm_plan_parse(c->ctx, path, (mlcm_str){text, len}, &out->plan, &c->err)
@@ -81,7 +81,7 @@ int cmd_gate_replay(cli *c) {
   char *csv = NULL, *json = NULL, *text = NULL;
   size_t len;
   int code = load_policy(c, c->args.positional[0], &file);
-  if (!code) code = cli_read_file(c->args.positional[1], &csv, &len);
+  if (!code) code = cli_read_file(c, c->args.positional[1], &csv, &len);
   if (code) goto done;
   if (mlcm_gate_replay(c->ctx, file.policy, c->args.positional[1], (mlcm_str){csv, len}, &json, &text, &c->err) != MLCM_OK) code = cli_fail(c);
   else puts(c->json ? json : text);
@@ -111,12 +111,12 @@ static void print_gate(cli *c, const mlcm_policy *policy, const mlcm_gate *gate)
   for (size_t i = 0; i < mlcm_gate_n_checks(gate); i++) {
     mlcm_check_state state = mlcm_gate_check(gate, i);
     printf("%s%s%s %-24s ", cli_on(&c->out, verdict_style(state.verdict)), verdict_sign(&c->out, state.verdict), cli_off(&c->out),
-           mlcm_policy_check(policy, i)->name);
+           cli_clean(c, mlcm_policy_check(policy, i)->name));
     if (state.last.kind == MLCM_MEASURED_VALUE) printf("%-12.6g ", state.last.value);
-    printf("%s\n", state.reason);
+    printf("%s\n", cli_clean(c, state.reason));
   }
   mlcm_verdict verdict = mlcm_gate_explain(gate);
-  printf("%s%s%s: %s\n", cli_on(&c->out, verdict_style(verdict.kind)), verdict_name(verdict.kind), cli_off(&c->out), verdict.reason);
+  printf("%s%s%s: %s\n", cli_on(&c->out, verdict_style(verdict.kind)), verdict_name(verdict.kind), cli_off(&c->out), cli_clean(c, verdict.reason));
 }
 
 static cJSON *check_json(const mlcm_check *check, const mlcm_check_state *state) {

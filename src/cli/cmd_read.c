@@ -16,8 +16,8 @@ static const char *local_time(int64_t ns, char out[32]) {
   return out;
 }
 
-static void line(const cli *c, const char *label, const char *text) {
-  if (*text) printf("  %s%-12s%s %s\n", cli_on(&c->out, STYLE_GREY), label, cli_off(&c->out), text);
+static void line(cli *c, const char *label, const char *text) {
+  if (*text) printf("  %s%-12s%s %s\n", cli_on(&c->out, STYLE_GREY), label, cli_off(&c->out), cli_clean(c, text));
 }
 
 static void show_version(cli *c, const mlcm_version *v) {
@@ -37,18 +37,18 @@ static void show_version(cli *c, const mlcm_version *v) {
   line(c, "run", mlcm_version_run_link(v));
   for (size_t i = 0; i < mlcm_version_n_tags(v); i++) {
     mlcm_tag tag = mlcm_version_tag(v, i);
-    printf("  %s%-12s%s %s = %s\n", cli_on(&c->out, STYLE_GREY), "tag", cli_off(&c->out), tag.key, tag.value);
+    printf("  %s%-12s%s %s = %s\n", cli_on(&c->out, STYLE_GREY), "tag", cli_off(&c->out), cli_clean(c, tag.key), cli_clean(c, tag.value));
   }
   for (size_t i = 0; i < mlcm_version_n_files(v); i++) {
     mlcm_file file = mlcm_version_file(v, i);
-    printf("  %s%-12s%s %s  %lld bytes  sha256:%.12s\n", cli_on(&c->out, STYLE_GREY), "file", cli_off(&c->out), file.path,
-           (long long)file.size_bytes, file.sha256);
+    printf("  %s%-12s%s %s  %s  sha256:%.12s\n", cli_on(&c->out, STYLE_GREY), "file", cli_off(&c->out), cli_clean(c, file.path),
+           cli_size_text((double)file.size_bytes, when), file.sha256);
   }
   for (size_t i = 0; i < mlcm_version_n_evaluations(v); i++) {
     mlcm_evaluation e = mlcm_version_evaluation(v, i);
-    printf("  %s%-12s%s %s:", cli_on(&c->out, STYLE_GREY), "evaluation", cli_off(&c->out), e.name);
-    for (size_t k = 0; k < e.n_scores; k++) printf(" %s=%g", e.scores[k].metric, e.scores[k].value);
-    printf("  %s by %s\n", local_time(e.time_ns, when), e.actor);
+    printf("  %s%-12s%s %s:", cli_on(&c->out, STYLE_GREY), "evaluation", cli_off(&c->out), cli_clean(c, e.name));
+    for (size_t k = 0; k < e.n_scores; k++) printf(" %s=%g", cli_clean(c, e.scores[k].metric), e.scores[k].value);
+    printf("  %s by %s\n", local_time(e.time_ns, when), cli_clean(c, e.actor));
   }
 }
 
@@ -221,12 +221,12 @@ int cmd_search(cli *c) {
 
 /* ---- history and feed ---------------------------------------------------------------------------------------------- */
 
-static void print_move(const mlcm_alias_move *move) {
+static void print_move(cli *c, const mlcm_alias_move *move) {
   char when[32], from[24], to[24];
   snprintf(from, sizeof from, move->from ? "%lld" : "-", (long long)move->from);
   snprintf(to, sizeof to, move->to ? "%lld" : "-", (long long)move->to);
-  printf("%s  %4s -> %-4s %-9s %s%s%s%s\n", local_time(move->time_ns, when), from, to, mlcm_cause_name(move->cause), move->actor,
-         *move->reason ? "  \"" : "", move->reason, *move->reason ? "\"" : "");
+  printf("%s  %4s -> %-4s %-9s %s%s%s%s\n", local_time(move->time_ns, when), from, to, mlcm_cause_name(move->cause), cli_clean(c, move->actor),
+         *move->reason ? "  \"" : "", cli_clean(c, move->reason), *move->reason ? "\"" : "");
 }
 
 int cmd_alias_history(cli *c) {
@@ -244,7 +244,7 @@ int cmd_alias_history(cli *c) {
   for (size_t i = 0; i < n; i++) {
     mlcm_alias_move move = mlcm_history_at(history, i);
     char *json = NULL;
-    if (!c->json) print_move(&move);
+    if (!c->json) print_move(c, &move);
     else if (mlcm_history_to_json(history, i, &json, &c->err) == MLCM_OK) cJSON_AddItemToArray(moves, cli_json_tree(c, json));
     else code = cli_fail(c);
   }
@@ -258,13 +258,13 @@ int cmd_alias_history(cli *c) {
   return cli_json(c, root);
 }
 
-static void print_change(const mlcm_change *change) {
+static void print_change(cli *c, const mlcm_change *change) {
   char when[32], object[600] = "";
   if (*change->model) snprintf(object, sizeof object, "%s", change->model);
   if (change->version) snprintf(object + strlen(object), sizeof object - strlen(object), "/%lld", (long long)change->version);
   if (*change->alias) snprintf(object + strlen(object), sizeof object - strlen(object), "@%s", change->alias);
   printf("%6lld  %s  %-22s %-24s %s%s%s%s\n", (long long)change->seq, local_time(change->time_ns, when), change->kind, object,
-         change->actor, *change->reason ? "  \"" : "", change->reason, *change->reason ? "\"" : "");
+         cli_clean(c, change->actor), *change->reason ? "  \"" : "", cli_clean(c, change->reason), *change->reason ? "\"" : "");
 }
 
 static int print_feed(cli *c, const mlcm_feed *feed, int64_t *after) {
@@ -272,7 +272,7 @@ static int print_feed(cli *c, const mlcm_feed *feed, int64_t *after) {
     mlcm_change change = mlcm_feed_at(feed, i);
     char *json = NULL;
     *after = change.seq;
-    if (!c->json) print_change(&change);
+    if (!c->json) print_change(c, &change);
     else if (mlcm_feed_to_json(feed, i, &json, &c->err) != MLCM_OK) return cli_fail(c);
     else cli_json_text(c, json);
   }
@@ -383,8 +383,10 @@ int cmd_gc(cli *c) {
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) cJSON_AddNumberToObject(root, numbers[i].name, (double)numbers[i].value);
     return cli_json(c, root);
   }
-  printf("%skept %lld objects (%lld bytes); to the trash %lld (%lld bytes); removed %lld (%lld bytes); left-overs removed %lld\n",
-         options.dry_run ? "would have: " : "", (long long)result.kept, (long long)result.kept_bytes, (long long)result.trashed,
-         (long long)result.trashed_bytes, (long long)result.unlinked, (long long)result.unlinked_bytes, (long long)result.tmp_files);
+  char kept[32], trashed[32], unlinked[32];
+  printf("%skept %lld objects (%s); to the trash %lld (%s); removed %lld (%s); left-overs removed %lld\n",
+         options.dry_run ? "would have: " : "", (long long)result.kept, cli_size_text((double)result.kept_bytes, kept),
+         (long long)result.trashed, cli_size_text((double)result.trashed_bytes, trashed), (long long)result.unlinked,
+         cli_size_text((double)result.unlinked_bytes, unlinked), (long long)result.tmp_files);
   return EXIT_OK;
 }

@@ -64,8 +64,9 @@ static int print_version(cli *c, const mlcm_version *v, const char *verb) {
   }
   printf("%s %s%s/%lld%s", verb, cli_on(&c->out, STYLE_NAME), mlcm_version_model(v), (long long)mlcm_version_number(v), cli_off(&c->out));
   for (size_t i = 0; i < mlcm_version_n_aliases(v); i++) printf(" @%s", mlcm_version_alias(v, i));
-  printf("  %zu file%s, %lld bytes, sha256:%.12s\n", mlcm_version_n_files(v), mlcm_version_n_files(v) == 1 ? "" : "s",
-         (long long)mlcm_version_size_bytes(v), mlcm_version_manifest_digest(v));
+  char size[32];
+  printf("  %zu file%s, %s, sha256:%.12s\n", mlcm_version_n_files(v), mlcm_version_n_files(v) == 1 ? "" : "s",
+         cli_size_text((double)mlcm_version_size_bytes(v), size), mlcm_version_manifest_digest(v));
   return EXIT_OK;
 }
 

@@ -9,14 +9,25 @@
 #include "cli.h"
 #include "tree.h"
 
-static int print_state(cli *c, mlcm_rollout *rollout) {
-  mlcm_rollout_state *state = NULL;
+static int print_json(cli *c, const mlcm_rollout_state *state) {
   char *json = NULL;
+  return mlcm_rollout_state_to_json(state, &json, &c->err) == MLCM_OK ? cli_json_text(c, json) : cli_fail(c);
+}
+
+static int print_started(cli *c, mlcm_rollout *rollout) {
+  mlcm_rollout_state *state = NULL;
   if (mlcm_rollout_state_get(rollout, &state, &c->err) != MLCM_OK) return cli_fail(c);
+  const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
   int code = EXIT_OK;
-  if (!c->json) cli_tree_print(&c->out, state);
-  else if (mlcm_rollout_state_to_json(state, &json, &c->err) != MLCM_OK) code = cli_fail(c);
-  else code = cli_json_text(c, json);
+  if (c->json) {
+    code = print_json(c, state);
+  } else {
+    printf("started rollout %lld of %s%s%s: /%lld against /%lld (@%s), step %d of %d at %.4g %%\n", (long long)s->id, cli_on(&c->out, STYLE_NAME),
+           cli_clean(c, s->endpoint), cli_off(&c->out), (long long)s->candidate, (long long)s->stable, s->alias, s->step, s->n_steps,
+           (double)s->weight_ppm / 10000);
+    if (s->n_serving == 0) cli_say(c, "no process serves '%s' now: it waits until one opens the endpoint", cli_clean(c, s->endpoint));
+    cli_next(c, "mlcm rollout watch %s", cli_clean(c, s->endpoint));
+  }
   mlcm_rollout_state_free(state);
   return code;
 }
@@ -25,12 +36,11 @@ int cmd_rollout_start(cli *c) {
   mlcm_rollout *rollout = NULL;
   char *text = NULL;
   size_t len;
-  int code = cli_read_file(c->args.positional[0], &text, &len);
+  int code = cli_read_file(c, c->args.positional[0], &text, &len);
   if (!code) code = cli_open(c, 0);
   if (!code && mlcm_rollout_start(c->reg, c->args.positional[0], (mlcm_str){text, len}, &c->by, &rollout, &c->err) != MLCM_OK)
     code = cli_fail(c);
-  if (!code) code = print_state(c, rollout);
-  if (!code) cli_next(c, "mlcm rollout watch ENDPOINT");
+  if (!code) code = print_started(c, rollout);
   mlcm_rollout_close(rollout);
   free(text);
   return code;
@@ -90,10 +100,10 @@ int cmd_rollout_status(cli *c) {
     nap(200);
   }
   if (state) {
-    char *json = NULL;
-    if (!c->json) cli_tree_print(&c->out, state);
-    else if (mlcm_rollout_state_to_json(state, &json, &c->err) == MLCM_OK) cli_json_text(c, json);
-    else if (!code) code = cli_fail(c);
+    int printed = EXIT_OK;
+    if (c->json) printed = print_json(c, state);
+    else cli_tree_print(c, state, 0);
+    if (!code) code = printed;
     if (!code && cli_has(&c->args, "wait")) code = cli_tree_exit_code(mlcm_rollout_state_summary(state)->status);
   }
   mlcm_rollout_state_free(state);
@@ -112,7 +122,7 @@ static int tell_decisions(cli *c, mlcm_rollout *rollout, int64_t upto, watcher *
     mlcm_decision *d = NULL;
     if (mlcm_decision_get(rollout, w->decisions + 1, &d, &c->err) != MLCM_OK) return cli_fail(c);
     if (c->json) puts(mlcm_decision_json(d));
-    else printf("%s: decision %lld: %s: %s\n", c->args.positional[0], (long long)mlcm_decision_seq(d), mlcm_action_name(mlcm_decision_action(d)), mlcm_decision_reason(d));
+    else printf("%s: decision %lld: %s: %s\n", c->args.positional[0], (long long)mlcm_decision_seq(d), mlcm_action_name(mlcm_decision_action(d)), cli_clean(c, mlcm_decision_reason(d)));
     mlcm_decision_free(d);
   }
   fflush(stdout);
@@ -120,10 +130,14 @@ static int tell_decisions(cli *c, mlcm_rollout *rollout, int64_t upto, watcher *
 }
 
 static int draw(cli *c, mlcm_rollout *rollout, const mlcm_rollout_state *state, watcher *w) {
-  if (c->json || !c->out.tty) return tell_decisions(c, rollout, mlcm_rollout_state_summary(state)->n_decisions, w);
-  if (w->lines) printf("\033[%dA\033[J", w->lines);
-  w->lines = cli_tree_print(&c->out, state);
-  fflush(stdout);
+  if (c->json || !c->out.redraw) return tell_decisions(c, rollout, mlcm_rollout_state_summary(state)->n_decisions, w);
+  int columns = c->out.columns;
+  cli_term_resize(&c->out);
+  if (w->lines > 0 && c->out.columns != columns) { /* the old lines may have folded: begin on a clean screen */
+    fputs("\033[H\033[J", stdout);
+    w->lines = 0;
+  }
+  w->lines = cli_tree_print(c, state, w->lines);
   return 0;
 }
 
@@ -138,7 +152,7 @@ int cmd_rollout_watch(cli *c) {
     if (mlcm_rollout_state_get(rollout, &state, &c->err) != MLCM_OK) code = cli_fail(c);
     mlcm_rollout_status status = state ? mlcm_rollout_state_summary(state)->status : 0;
     if (!code) code = draw(c, rollout, state, &w);
-    if (!code && !active(status) && !c->json && !c->out.tty) cli_tree_line(stdout, state);
+    if (!code && !active(status) && !c->json && !c->out.redraw) cli_tree_line(c, state);
     mlcm_rollout_state_free(state);
     if (code || !active(status)) {
       if (!code) code = cli_tree_exit_code(status);
@@ -146,8 +160,9 @@ int cmd_rollout_watch(cli *c) {
     }
     if (now_ns() >= deadline) code = EXIT_TIMEOUT;
     else if (cli_interrupted()) code = EXIT_INTERRUPTED;
-    else nap(c->out.tty ? 250 : 100);
+    else nap(c->out.redraw ? 250 : 100);
   }
+  if (code == EXIT_TIMEOUT) cli_say(c, "still active after %s seconds", cli_get(&c->args, "timeout"));
   if (rollout && !mlcm_rollout_is_active(rollout)) cli_next(c, "mlcm rollout explain %s", c->args.positional[0]);
   mlcm_rollout_close(rollout);
   return code;
@@ -205,12 +220,11 @@ static int command(cli *c, mlcm_command which, const char *verb) {
     else nap(50);
   }
   if (!code && c->json) {
-    char *json = NULL;
-    code = mlcm_rollout_state_to_json(state, &json, &c->err) == MLCM_OK ? cli_json_text(c, json) : cli_fail(c);
+    code = print_json(c, state);
   } else if (!code) {
     const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
     if (s->n_pending) printf("%s: written down; the serving process will %s it at its next tick\n", c->args.positional[0], verb);
-    else printf("%s: %s: %s\n", c->args.positional[0], mlcm_rollout_status_name(s->status), s->reason);
+    else printf("%s: %s: %s\n", c->args.positional[0], mlcm_rollout_status_name(s->status), cli_clean(c, s->reason));
   }
   mlcm_rollout_state_free(state);
   mlcm_rollout_close(rollout);
@@ -251,6 +265,17 @@ int cmd_rollout_undo(cli *c) {
 
 /* ---- explain and replay -------------------------------------------------------------------------------------------- */
 
+/* Several lines, without what could move the cursor. */
+static void print_lines(cli *c, char *text) {
+  for (char *line = text; *line;) {
+    size_t len = strcspn(line, "\n");
+    bool more = line[len] == '\n';
+    line[len] = '\0';
+    puts(cli_clean(c, line));
+    line += len + more;
+  }
+}
+
 int cmd_rollout_explain(cli *c) {
   mlcm_rollout *rollout = NULL;
   mlcm_decision *decision = NULL;
@@ -263,7 +288,7 @@ int cmd_rollout_explain(cli *c) {
   if (mlcm_decision_get(rollout, seq, &decision, &c->err) != MLCM_OK) code = cli_fail(c);
   else if (c->json) puts(mlcm_decision_json(decision));
   else if (mlcm_decision_explain(c->ctx, decision, &text, &c->err) != MLCM_OK) code = cli_fail(c);
-  else fputs(text, stdout);
+  else print_lines(c, text);
   mlcm_free(c->ctx, text);
   mlcm_decision_free(decision);
   mlcm_rollout_close(rollout);

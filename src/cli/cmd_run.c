@@ -27,18 +27,20 @@ static int64_t elements(const mlcm_output *out) {
 /* Runs twice: first for the shapes, then into memory of that size. */
 static int run_session(cli *c, mlcm_session *session, const cli_inputs *in, mlcm_output *outputs, size_t n) {
   mlcm_input *inputs = calloc(in->n + 1, sizeof *inputs);
-  mlcm_status st = inputs ? MLCM_OK : MLCM_NO_MEMORY;
+  bool memory = inputs != NULL;
+  mlcm_status st = MLCM_OK;
   for (size_t i = 0; inputs && i < in->n; i++) inputs[i] = in->tensors[i].input;
-  if (st == MLCM_OK) st = mlcm_session_run(session, inputs, in->n, outputs, n, &c->err);
-  for (size_t i = 0; st == MLCM_OK && i < n; i++) {
+  if (memory) st = mlcm_session_run(session, inputs, in->n, outputs, n, &c->err);
+  for (size_t i = 0; st == MLCM_OK && memory && i < n; i++) {
     size_t size = (size_t)elements(&outputs[i]) * mlcm_dtype_size(outputs[i].dtype);
     if (outputs[i].dtype == MLCM_STRING) size += TEXT_ROOM + 32 * (size_t)elements(&outputs[i]);
     outputs[i].data = calloc(1, size + 1);
     outputs[i].capacity_bytes = size;
-    if (!outputs[i].data) st = MLCM_NO_MEMORY;
+    memory = outputs[i].data != NULL;
   }
-  if (st == MLCM_OK) st = mlcm_session_run(session, inputs, in->n, outputs, n, &c->err);
+  if (st == MLCM_OK && memory) st = mlcm_session_run(session, inputs, in->n, outputs, n, &c->err);
   free(inputs);
+  if (!memory) return cli_no_memory(c);
   return st == MLCM_OK ? 0 : cli_fail(c);
 }
 
@@ -48,6 +50,11 @@ static void element_text(const mlcm_output *out, int64_t i, char *text, size_t s
     case MLCM_F64: snprintf(text, size, "%.17g", ((const double *)out->data)[i]); break;
     case MLCM_I64: snprintf(text, size, "%lld", (long long)((const int64_t *)out->data)[i]); break;
     case MLCM_I32: snprintf(text, size, "%d", (int)((const int32_t *)out->data)[i]); break;
+    case MLCM_I16: snprintf(text, size, "%d", (int)((const int16_t *)out->data)[i]); break;
+    case MLCM_I8: snprintf(text, size, "%d", (int)((const int8_t *)out->data)[i]); break;
+    case MLCM_U64: snprintf(text, size, "%llu", (unsigned long long)((const uint64_t *)out->data)[i]); break;
+    case MLCM_U32: snprintf(text, size, "%u", (unsigned)((const uint32_t *)out->data)[i]); break;
+    case MLCM_U16: snprintf(text, size, "%u", (unsigned)((const uint16_t *)out->data)[i]); break;
     case MLCM_U8:
     case MLCM_BOOL: snprintf(text, size, "%d", (int)((const uint8_t *)out->data)[i]); break;
     case MLCM_STRING: {
@@ -59,10 +66,21 @@ static void element_text(const mlcm_output *out, int64_t i, char *text, size_t s
   }
 }
 
+static cJSON *string_json(const mlcm_str *s) {
+  char *text = malloc(s->len + 1);
+  if (!text) return NULL;
+  if (s->len) memcpy(text, s->ptr, s->len);
+  text[s->len] = '\0';
+  cJSON *json = cJSON_CreateString(text);
+  free(text);
+  return json;
+}
+
 static cJSON *element_json(const mlcm_output *out, int64_t i) {
-  char text[512];
+  char text[64];
+  if (out->dtype == MLCM_STRING) return string_json(&((const mlcm_str *)out->data)[i]);
+  if (out->dtype == MLCM_BOOL) return cJSON_CreateBool(((const uint8_t *)out->data)[i] != 0);
   element_text(out, i, text, sizeof text);
-  if (out->dtype == MLCM_STRING) return cJSON_CreateString(text);
   if (strstr(text, "nan") || strstr(text, "inf")) return cJSON_CreateNull();
   return cJSON_CreateRaw(text);
 }
@@ -98,6 +116,16 @@ static int print_json(cli *c, const mlcm_version *v, const mlcm_port *ports, con
 
 enum { MAX_SHOWN = 64 }; /* columns of a table for people */
 
+/* What a table cannot hold is said: an output without a row for each row of the input, columns beyond the last. */
+static void say_left_out(cli *c, const mlcm_port *ports, const size_t *width, size_t n) {
+  size_t columns = 0;
+  for (size_t i = 0; i < n; i++) {
+    columns += width[i];
+    if (!width[i]) cli_say(c, "output '%s' has no row for each row of the input: --json shows it", cli_clean(c, ports[i].name));
+  }
+  if (columns > MAX_SHOWN) cli_say(c, "%zu more columns: --json shows them", columns - MAX_SHOWN);
+}
+
 static void print_table(cli *c, const mlcm_port *ports, const mlcm_output *outputs, size_t n, int64_t n_rows) {
   char text[MAX_SHOWN][128];
   const char *cells[MAX_SHOWN] = {NULL};
@@ -122,9 +150,10 @@ static void print_table(cli *c, const mlcm_port *ports, const mlcm_output *outpu
   }
   for (size_t i = 0; i < columns; i++) cli_table_right(table, i);
   cli_table_print(table, &c->out);
+  say_left_out(c, ports, width, n);
 }
 
-/* Picks the outputs asked for; answers how many, or 0 after telling that a name is unknown. */
+/* Picks the outputs asked for; answers how many. */
 static size_t pick_outputs(cli *c, const mlcm_session *session, mlcm_port *ports, mlcm_output *outputs) {
   size_t n = 0, all = mlcm_session_n_outputs(session);
   for (size_t i = 0; i < all; i++) {
@@ -133,10 +162,23 @@ static size_t pick_outputs(cli *c, const mlcm_session *session, mlcm_port *ports
     ports[n] = port;
     outputs[n++] = (mlcm_output){.name = port.name};
   }
-  if (n) return n;
-  fprintf(stderr, "mlcm: the model has no such output; it has");
-  for (size_t i = 0; i < all; i++) fprintf(stderr, " '%s'", mlcm_session_output(session, i).name);
-  fputc('\n', stderr);
+  return n;
+}
+
+/* Each --output must name one that there is. */
+static int check_wanted(cli *c, const mlcm_session *session) {
+  size_t cursor = 0, all = mlcm_session_n_outputs(session);
+  for (const char *w; (w = cli_each(&c->args, "output", &cursor)) != NULL;) {
+    char names[300] = "";
+    bool found = false;
+    for (size_t i = 0; i < all; i++) {
+      size_t used = strlen(names);
+      const char *name = mlcm_session_output(session, i).name;
+      found = found || strcmp(name, w) == 0;
+      snprintf(names + used, sizeof names - used, "%s'%.100s'", i ? ", " : "", name);
+    }
+    if (!found) return cli_error(c, MLCM_NOT_FOUND, "the model has no output '%.100s'; it has %s", w, names);
+  }
   return 0;
 }
 
@@ -159,13 +201,14 @@ int cmd_run(cli *c) {
     code = cli_fail(c);
     goto done;
   }
-  code = cli_read_file(file, &text, &len);
-  if (!code) code = cli_inputs_read(c, session, strcmp(file, "-") == 0 ? "standard input" : file, text, limit, &in);
+  code = check_wanted(c, session);
+  if (!code) code = cli_read_file(c, file, &text, &len);
+  if (!code) code = cli_inputs_read(c, session, strcmp(file, "-") == 0 ? "standard input" : file, text, len, limit, &in);
   if (code) goto done;
   ports = calloc(mlcm_session_n_outputs(session) + 1, sizeof *ports);
   outputs = calloc(mlcm_session_n_outputs(session) + 1, sizeof *outputs);
   n = ports && outputs ? pick_outputs(c, session, ports, outputs) : 0;
-  code = n == 0 ? EXIT_ERROR : run_session(c, session, &in, outputs, n);
+  code = ports && outputs ? run_session(c, session, &in, outputs, n) : cli_no_memory(c);
   if (!code && c->json) code = print_json(c, v, ports, outputs, n);
   else if (!code) print_table(c, ports, outputs, n, in.n_rows);
 done:

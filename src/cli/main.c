@@ -3,6 +3,7 @@
  * main.c - the table of commands, and the start.
  */
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -77,11 +78,6 @@ const cli_command cli_commands[] = {
      "mlcm search \"tags.team = 'vision' AND metrics.accuracy > 0.9\" --order 'version DESC'", OPTIONS(search_options), 0, cmd_search},
     {"tag", "REF K=V...", "set tags of a model (NAME) or version (NAME/3); K= removes one", NULL, "mlcm tag digits/3 stage=candidate", NO_OPTIONS,
      CLI_CHANGES, cmd_tag},
-    {"alias set", "NAME ALIAS VERSION", "move an alias", NULL, "mlcm alias set digits champion 3 --expect 2 --reason 'better on the new data'",
-     OPTIONS(alias_set_options), CLI_CHANGES, cmd_alias_set},
-    {"alias delete", "NAME ALIAS", "remove an alias; its history stays", NULL, NULL, OPTIONS(alias_set_options), CLI_CHANGES, cmd_alias_delete},
-    {"alias history", "NAME ALIAS", "every move of an alias: when, who, why", NULL, "mlcm alias history digits champion", OPTIONS(page_options), 0,
-     cmd_alias_history},
     {"delete", "REF", "delete a version (NAME/3) or a model (NAME); it can be restored until gc", NULL, NULL, OPTIONS(force_options), CLI_CHANGES,
      cmd_delete},
     {"restore", "REF", "undo a delete", NULL, NULL, NO_OPTIONS, CLI_CHANGES, cmd_restore},
@@ -89,6 +85,11 @@ const cli_command cli_commands[] = {
      "mlcm evaluate digits/3 holdout accuracy=0.983 --samples 600", OPTIONS(evaluate_options), CLI_CHANGES, cmd_evaluate},
     {"run", "REF", "run a version on a file of inputs", NULL, "mlcm run digits@champion --input rows.csv", OPTIONS(run_options), 0, cmd_run},
     {"verify", "REF", "read every byte of a version and compare with its manifest", NULL, NULL, NO_OPTIONS, 0, cmd_verify},
+    {"alias set", "NAME ALIAS VERSION", "move an alias", NULL, "mlcm alias set digits champion 3 --expect 2 --reason 'better on the new data'",
+     OPTIONS(alias_set_options), CLI_CHANGES, cmd_alias_set},
+    {"alias delete", "NAME ALIAS", "remove an alias; its history stays", NULL, NULL, OPTIONS(alias_set_options), CLI_CHANGES, cmd_alias_delete},
+    {"alias history", "NAME ALIAS", "every move of an alias: when, who, why", NULL, "mlcm alias history digits champion", OPTIONS(page_options), 0,
+     cmd_alias_history},
     {"gate lint", "POLICY", "check a policy or plan and say how long its proofs will take", NULL, "mlcm gate lint plan.yaml --rate 7.5",
      OPTIONS(lint_options), 0, cmd_gate_lint},
     {"gate run", "POLICY", "ask every source of a policy once and give the verdict", "Exit status: 0 pass, 3 fail, 4 inconclusive.",
@@ -115,20 +116,48 @@ const cli_command cli_commands[] = {
     {"log", "", "the change feed", NULL, "mlcm log --follow --json", OPTIONS(log_options), CLI_STREAMS, cmd_log},
     {"audit verify", "", "check the whole audit log and its Merkle tree", NULL, NULL, NO_OPTIONS, 0, cmd_audit_verify},
     {"gc", "", "remove bytes that nothing needs any more", NULL, "mlcm gc --dry-run", OPTIONS(gc_options), CLI_CHANGES, cmd_gc},
-    {"completion", "SHELL", "completion for bash, zsh or fish", NULL, "mlcm completion bash > /etc/bash_completion.d/mlcm", NO_OPTIONS, 0, cmd_completion},
-    {"man", "", "the manual page, for man -l -", NULL, NULL, NO_OPTIONS, CLI_HIDDEN, cmd_man},
     {"version", "", "the version of program and library", NULL, NULL, NO_OPTIONS, 0, cmd_version},
+    {"completion", "SHELL", "completion for bash, zsh or fish", NULL, "source <(mlcm completion bash)", NO_OPTIONS, 0, cmd_completion},
+    {"man", "", "the manual page", NULL, "mlcm man | man -l -", NO_OPTIONS, 0, cmd_man},
 };
 const size_t cli_n_commands = sizeof cli_commands / sizeof *cli_commands;
 
+/* Text that is not data: as it is, or with --json as {"text": ...}. */
+static int print_text(cli *c, int (*write)(FILE *f, const cli_args *args)) {
+  char *text = NULL;
+  size_t size;
+  FILE *f = open_memstream(&text, &size);
+  if (!f) return cli_no_memory(c);
+  int code = write(f, &c->args);
+  if (fclose(f) != 0) code = cli_no_memory(c);
+  if (code == EXIT_OK && c->json) {
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "text", text);
+    cli_json(c, root);
+  } else if (code == EXIT_OK) {
+    fputs(text, stdout);
+  }
+  free(text);
+  return code;
+}
+
+static int write_completion(FILE *f, const cli_args *args) {
+  return cli_completion(f, args->positional[0]);
+}
+
+static int write_manual(FILE *f, const cli_args *args) {
+  (void)args;
+  cli_manual(f);
+  return EXIT_OK;
+}
+
 int cmd_completion(cli *c) {
-  return cli_completion(c->args.positional[0]);
+  int code = print_text(c, write_completion);
+  return code == EXIT_USAGE ? cli_usage(c, "no completion for '%s': bash, zsh or fish", c->args.positional[0]) : code;
 }
 
 int cmd_man(cli *c) {
-  (void)c;
-  cli_manual();
-  return EXIT_OK;
+  return print_text(c, write_manual);
 }
 
 int cmd_version(cli *c) {
@@ -138,25 +167,33 @@ int cmd_version(cli *c) {
   return cli_json(c, root);
 }
 
+/* Whether an option stands anywhere on the command line: errors of parsing want to know it too. */
+static bool typed(int argc, char **argv, const char *option) {
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    if (strcmp(argv[i], option) == 0) return true;
+  return false;
+}
+
+static int run(cli *c, int argc, char **argv) {
+  if (cli_args_parse(&c->args, argc, argv) != 0) return cli_usage_fail(c);
+  if (c->args.help_topic && c->json) return cli_json(c, cli_help_json(c->args.help_topic));
+  if (c->args.help_topic) return cli_help(&c->args, c->out.columns) == 0 ? EXIT_OK : cli_usage_fail(c);
+  c->json = cli_has(&c->args, "json"); /* it may have been an option's value */
+  if (mlcm_context_new(NULL, &c->ctx, &c->err) != MLCM_OK) return cli_fail(c);
+  return c->args.command->run(c);
+}
+
 int main(int argc, char **argv) {
   cli c;
   memset(&c, 0, sizeof c);
   setlocale(LC_CTYPE, ""); /* for the widths of characters; numbers stay as in C */
-  int code = cli_args_parse(&c.args, argc, argv);
-  if (code) return code;
-  if (c.args.help_topic) {
-    cli_help(c.args.help_topic);
-    return EXIT_OK;
-  }
-  c.json = cli_has(&c.args, "json");
-  c.quiet = cli_has(&c.args, "quiet");
-  cli_term_init(&c.out, stdout, cli_has(&c.args, "no-color"));
-  cli_term_init(&c.msg, stderr, cli_has(&c.args, "no-color"));
-  if (mlcm_context_new(NULL, &c.ctx, &c.err) != MLCM_OK) return cli_fail(&c);
-  code = c.args.command->run(&c);
-  mlcm_registry_close(c.reg);
-  mlcm_context_free(c.ctx);
-  if (fflush(stdout) != 0 && code == EXIT_OK) {
+  c.json = typed(argc, argv, "--json");
+  c.quiet = typed(argc, argv, "--quiet");
+  cli_term_init(&c.out, stdout, typed(argc, argv, "--no-color"));
+  cli_term_init(&c.msg, stderr, typed(argc, argv, "--no-color"));
+  int code = run(&c, argc, argv);
+  cli_close(&c);
+  if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_OK) {
     fputs("mlcm: the output could not be written\n", stderr);
     code = EXIT_ERROR;
   }

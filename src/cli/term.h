@@ -12,16 +12,18 @@
 typedef struct cli_term {
   FILE *file;
   bool tty;
+  bool redraw; /* the cursor can be moved: a terminal that is not dumb */
   bool color;
   bool unicode; /* the locale is UTF-8 */
-  int columns;  /* width; 0 off a terminal */
+  int columns;  /* width and height; 0 off a terminal */
+  int rows;
 } cli_term;
 
 /* Colours by meaning. */
 typedef enum cli_style { STYLE_PLAIN, STYLE_BOLD, STYLE_GREY, STYLE_GOOD, STYLE_BAD, STYLE_WARN, STYLE_NAME } cli_style;
 
 void cli_term_init(cli_term *t, FILE *file, bool no_color);
-void cli_term_resize(cli_term *t); /* asks for the width again */
+void cli_term_resize(cli_term *t); /* asks for width and height again */
 /* Escape codes, "" where there are no colours. */
 const char *cli_on(const cli_term *t, cli_style style);
 const char *cli_off(const cli_term *t);
@@ -29,6 +31,18 @@ const char *cli_off(const cli_term *t);
 const char *cli_sign(const cli_term *t, const char *unicode, const char *ascii);
 /* Columns that UTF-8 text takes, without escape codes. */
 int cli_width(const char *text);
+
+/* A copy of `text` in which control characters, which could move a reader's cursor or change colours, became spaces (tab, newline)
+ * or '?'; NULL when there are none. free() it. */
+char *cli_clean_text(const char *text);
+/* Writes `text` folded at spaces to the width; lines but the first begin with `indent` spaces. `used`: columns taken on the first line. */
+void cli_fold(FILE *file, int columns, int used, int indent, const char *text);
+/* Writes lines of text that may hold colours, each cut to the width of the terminal, over `over` lines written before. Answers how
+ * many lines there are now. */
+int cli_print_over(const cli_term *t, const char *text, int over);
+
+/* Writes one line over the line that the cursor is in, cut to the width, and stays in it. */
+void cli_print_status(const cli_term *t, const char *text);
 
 /* A table: aligned columns with a header on a terminal, tab-separated without header elsewhere. Cells are copied. */
 typedef struct cli_table cli_table;

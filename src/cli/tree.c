@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tree.c - draws a rollout.
+ * tree.c - draws a rollout: one line that says where it stands or how it ended, a line a check, a bar a version, and what it waits for.
+ *
+ * The page is written into memory and then put on the terminal line by line, each cut to its width: `watch` goes back up by the number
+ * of lines, so none may fold.
  */
 #include "tree.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,6 +21,8 @@ int cli_tree_exit_code(mlcm_rollout_status status) {
   }
 }
 
+/* ---- Words --------------------------------------------------------------------------------------------------------- */
+
 static void duration_text(int64_t ns, char out[32]) {
   int64_t s = (ns + 500000000) / 1000000000;
   if (s < 60) snprintf(out, 32, "%llds", (long long)s);
@@ -24,11 +30,12 @@ static void duration_text(int64_t ns, char out[32]) {
   else snprintf(out, 32, "%lldh%02lldm", (long long)(s / 3600), (long long)(s / 60 % 60));
 }
 
-static void clock_text(int64_t ns, char out[32]) {
+static const char *clock_text(int64_t ns, char out[32]) {
   time_t seconds = (time_t)(ns / 1000000000);
   struct tm tm;
   localtime_r(&seconds, &tm);
   strftime(out, 32, "%H:%M:%S", &tm);
+  return out;
 }
 
 /* 5400 as "5,400". */
@@ -60,133 +67,222 @@ static sign status_sign(mlcm_rollout_status status) {
 
 static sign check_sign(const mlcm_check_state *s) {
   if (s->verdict == MLCM_PASS) return (sign){"\u2714", "ok", STYLE_GOOD};
-  if (s->verdict == MLCM_FAIL) return (sign){"\u2716", "x", STYLE_BAD};
-  if (s->last.kind > MLCM_MEASURED_VALUE) return (sign){"\u25cc", "?", STYLE_WARN};
-  return (sign){"\u27f3", "~", STYLE_NAME};
+  if (s->verdict == MLCM_FAIL) return (sign){"\u2716", "x ", STYLE_BAD};
+  if (s->last.kind > MLCM_MEASURED_VALUE) return (sign){"\u25cc", "? ", STYLE_WARN};
+  return (sign){"\u27f3", "~ ", STYLE_NAME};
 }
 
 static void print_sign(const cli_term *t, sign s) {
   fprintf(t->file, "%s%s%s", cli_on(t, s.style), cli_sign(t, s.unicode, s.ascii), cli_off(t));
 }
 
+static void print_grey(const cli_term *t, const char *text) {
+  fprintf(t->file, "%s%s%s", cli_on(t, STYLE_GREY), text, cli_off(t));
+}
+
 static void print_padded(const cli_term *t, const char *text, int width) {
   fprintf(t->file, "%s%*s", text, cli_width(text) < width ? width - cli_width(text) : 0, "");
 }
+
+static bool active(const mlcm_rollout_summary *s) {
+  return s->status == MLCM_ROLLOUT_PROGRESSING || s->status == MLCM_ROLLOUT_PAUSED;
+}
+
+/* ---- Checks -------------------------------------------------------------------------------------------------------- */
 
 static double share(int64_t bad, int64_t n) {
   return n > 0 ? 100.0 * (double)bad / (double)n : 0;
 }
 
 /* Evidence as people read it: E beside what it needs. */
-static void evidence_text(double log_e, double log_needed, char *out, size_t size) {
-  double e = exp(fmin(log_e, 700)), needed = exp(log_needed);
-  if (e >= 1e6) snprintf(out, size, "%.1e/%.0f", e, needed);
-  else if (e >= 10) snprintf(out, size, "%.0f/%.0f", e, needed);
-  else snprintf(out, size, "%.2g/%.0f", e, needed);
+static void evidence_text(double log_e, double log_needed, char out[48]) {
+  double e = exp(fmin(log_e, 700)), needed = exp(fmin(log_needed, 700));
+  if (e < 0.01) snprintf(out, 48, "0/%.0f", needed);
+  else if (e >= 1e4) snprintf(out, 48, ">9999/%.0f", needed);
+  else snprintf(out, 48, e >= 10 ? "%.0f/%.0f" : "%.2g/%.0f", e, needed);
+}
+
+/* How many more answers a proof takes when evidence goes on growing as it did: to one digit, as it is a guess. 0: none yet. */
+static int64_t answers_missing(double log_e, double log_needed, int64_t n) {
+  if (n < 30 || log_e < 0.3 || log_e >= log_needed) return 0;
+  double more = (double)n * (log_needed - log_e) / log_e, unit = pow(10, floor(log10(fmax(more, 1))));
+  return more < 1e9 ? (int64_t)(ceil(more / unit) * unit) : 0;
+}
+
+static void print_open_proof(const cli_term *t, const mlcm_check_state *s) {
+  char fail[48], pass[48], number[32];
+  evidence_text(s->log_e_fail, s->log_threshold_fail, fail);
+  evidence_text(s->log_e_pass, s->log_threshold_pass, pass);
+  fprintf(t->file, "%sfail %-8s pass %-8s%s", cli_on(t, STYLE_GREY), fail, pass, cli_off(t));
+  bool worse = s->log_e_fail > s->log_e_pass;
+  int64_t more = worse ? answers_missing(s->log_e_fail, s->log_threshold_fail, s->total.candidate_n)
+                       : answers_missing(s->log_e_pass, s->log_threshold_pass, s->step.candidate_n);
+  if (more > 0) fprintf(t->file, " %s%s~%s answers to proof%s", cli_on(t, worse ? STYLE_WARN : STYLE_PLAIN), worse ? "worse? " : "", grouped(more, number), cli_off(t));
 }
 
 static void print_comparison(const cli_term *t, const mlcm_check_state *s) {
-  char text[96], fail[48], pass[48];
-  snprintf(text, sizeof text, "candidate %.1f %%", share(s->total.candidate_bad, s->total.candidate_n));
-  print_padded(t, text, 18);
-  snprintf(text, sizeof text, "stable %.1f %%", share(s->total.stable_bad, s->total.stable_n));
-  print_padded(t, text, 15);
-  evidence_text(s->log_e_fail, s->log_threshold_fail, fail, sizeof fail);
-  evidence_text(s->log_e_pass, s->log_threshold_pass, pass, sizeof pass);
-  fprintf(t->file, "%sfail %s  pass %s%s", cli_on(t, STYLE_GREY), fail, pass, cli_off(t));
+  static const char *const words[] = {"no proof yet", "proven fine", "proven worse"};
+  char text[96], evidence[48], when[32];
+  /* Before there is evidence the gate's own words say why: warming up, no answers yet, too few samples. */
+  bool counted = s->verdict != MLCM_INCONCLUSIVE || strncmp(s->reason, "no proof yet", 12) == 0;
+  print_padded(t, words[s->verdict == MLCM_PASS ? 1 : s->verdict == MLCM_FAIL ? 2 : 0], 15);
+  if (!counted) {
+    print_grey(t, s->reason);
+    return;
+  }
+  const mlcm_counts *n = s->verdict == MLCM_PASS ? &s->step : &s->total;
+  snprintf(text, sizeof text, "%.1f %% against %.1f %%", share(n->candidate_bad, n->candidate_n), share(n->stable_bad, n->stable_n));
+  print_padded(t, text, 23);
+  if (s->verdict == MLCM_INCONCLUSIVE) {
+    print_open_proof(t, s);
+    return;
+  }
+  if (s->verdict == MLCM_PASS) evidence_text(s->log_e_pass, s->log_threshold_pass, evidence);
+  else evidence_text(s->log_e_fail, s->log_threshold_fail, evidence);
+  fprintf(t->file, "%s%s %-8s", cli_on(t, STYLE_GREY), s->verdict == MLCM_PASS ? "pass" : "fail", evidence);
+  if (s->decided_ns) fprintf(t->file, " at %s", clock_text(s->decided_ns, when));
+  fputs(cli_off(t), t->file);
 }
 
-static void print_check(const cli_term *t, const mlcm_rollout_check *check, bool last) {
+static void print_limit(const cli_term *t, cli *c, const mlcm_rollout_check *check) {
+  static const char *const words[] = {"waiting", "within limits", "outside limits"};
   const mlcm_check_state *s = &check->state;
-  static const char *const words[] = {"no proof yet", "proven fine", "proven worse"};
-  static const char *const limits[] = {"waiting", "within limits", "outside limits"};
-  size_t word = s->verdict == MLCM_PASS ? 1 : s->verdict == MLCM_FAIL ? 2 : 0;
-  bool compare = check->kind == MLCM_CHECK_COMPARE;
+  if (s->last.kind == MLCM_MEASURED_VALUE) {
+    print_padded(t, words[s->verdict == MLCM_PASS ? 1 : s->verdict == MLCM_FAIL ? 2 : 0], 15);
+    print_grey(t, cli_clean(c, s->reason));
+    return;
+  }
+  fputs(*s->reason ? cli_clean(c, s->reason) : "not measured yet", t->file);
+  if (s->last.kind > MLCM_MEASURED_VALUE && s->verdict == MLCM_INCONCLUSIVE) print_grey(t, "  holds, does not fail");
+}
+
+static void print_check(const cli_term *t, cli *c, const mlcm_rollout_check *check, bool last, int name_width) {
   fprintf(t->file, "%s ", last ? cli_sign(t, "\u2514\u2500", "`-") : cli_sign(t, "\u251c\u2500", "|-"));
-  print_padded(t, check->name, 20);
+  print_padded(t, cli_clean(c, check->name), name_width);
   fputc(' ', t->file);
-  print_sign(t, check_sign(s));
+  print_sign(t, check_sign(&check->state));
   fputc(' ', t->file);
-  if (compare) {
-    print_padded(t, words[word], 14);
-    print_comparison(t, s);
-  } else if (s->last.kind == MLCM_MEASURED_VALUE) {
-    print_padded(t, limits[word], 15);
-    fprintf(t->file, "%.6g  %s%s%s", s->last.value, cli_on(t, STYLE_GREY), s->reason, cli_off(t));
-  } else {
-    fprintf(t->file, "%s", *s->last.detail ? s->last.detail : *s->reason ? s->reason : "no data yet");
-    if (s->verdict == MLCM_INCONCLUSIVE) fprintf(t->file, "  %sholds, does not fail%s", cli_on(t, STYLE_GREY), cli_off(t));
-  }
-  if (s->decided_ns && compare) {
-    char when[32];
-    clock_text(s->decided_ns, when);
-    fprintf(t->file, "  %sat %s%s", cli_on(t, STYLE_GREY), when, cli_off(t));
-  }
+  if (check->kind == MLCM_CHECK_COMPARE) print_comparison(t, &check->state);
+  else print_limit(t, c, check);
+  if (check->on_fail == MLCM_ON_FAIL_REPORT) print_grey(t, "  only shown");
+  else if (check->state.verdict == MLCM_FAIL && check->on_fail == MLCM_ON_FAIL_HOLD) print_grey(t, "  holds");
   fputc('\n', t->file);
 }
 
-static void print_bar(const cli_term *t, int64_t version, double part, int64_t requests, cli_style style) {
-  enum { CELLS = 40 };
-  char number[32];
-  int filled = (int)(part * CELLS + 0.5);
-  fprintf(t->file, "   /%-4lld %s", (long long)version, cli_on(t, style));
-  for (int i = 0; i < CELLS; i++) fputs(i < filled ? cli_sign(t, "\u2588", "#") : " ", t->file);
-  fprintf(t->file, "%s %5.1f %%  %s requests\n", cli_off(t), 100 * part, grouped(requests, number));
-}
-
-static void print_header(const cli_term *t, const mlcm_rollout_summary *s) {
-  char left[32];
-  fprintf(t->file, "%s%s%s   canary of /%lld against /%lld (@%s)   step %d of %d %s %.4g %%", cli_on(t, STYLE_BOLD), s->endpoint, cli_off(t),
-          (long long)s->candidate, (long long)s->stable, s->alias, s->step, s->n_steps, cli_sign(t, "\u00b7", "-"), (double)s->weight_ppm / 10000);
-  if (s->status == MLCM_ROLLOUT_PROGRESSING) {
-    duration_text(s->step_remaining_ns, left);
-    if (s->step_remaining_ns > 0) fprintf(t->file, " %s %s left", cli_sign(t, "\u00b7", "-"), left);
+/* All checks; on a low screen as many as there is room for, those first that are not fine. */
+static void print_checks(const cli_term *t, cli *c, const mlcm_rollout_state *state) {
+  const int32_t n = mlcm_rollout_state_summary(state)->n_checks;
+  int32_t room = t->rows > 0 ? t->rows - 9 : n, shown = 0;
+  int name_width = 0;
+  if (room < 2) room = 2;
+  if (n > room) room--; /* for the line that says how many are missing */
+  else room = n;
+  for (int32_t i = 0; i < n; i++) {
+    int width = cli_width(mlcm_rollout_state_check(state, i)->name);
+    if (width > name_width) name_width = width;
   }
-  fputs("   ", t->file);
-  print_sign(t, status_sign(s->status));
-  fprintf(t->file, " %s\n", mlcm_rollout_status_name(s->status));
+  for (int pass = 0; pass < 2; pass++)
+    for (int32_t i = 0; i < n && shown < room; i++) {
+      const mlcm_rollout_check *check = mlcm_rollout_state_check(state, i);
+      bool fine = check->state.verdict == MLCM_PASS;
+      if (room < n ? fine == (pass == 1) : pass == 0) print_check(t, c, check, ++shown == n, name_width);
+    }
+  if (shown < n) fprintf(t->file, "%s %d more\n", cli_sign(t, "\u2514\u2500", "`-"), n - shown);
 }
 
-static int print_footer(const cli_term *t, const mlcm_rollout_state *state) {
+/* ---- Head, bars, foot ---------------------------------------------------------------------------------------------- */
+
+static void print_active_head(const cli_term *t, cli *c, const mlcm_rollout_summary *s) {
+  char text[32], expires[32];
+  print_sign(t, status_sign(s->status));
+  fprintf(t->file, " %s%s%s  %s/%lld%s against /%lld (@%s)  %s, step %d of %d at %.4g %%", cli_on(t, STYLE_BOLD), cli_clean(c, s->endpoint), cli_off(t),
+          cli_on(t, STYLE_NAME), (long long)s->candidate, cli_off(t), (long long)s->stable, s->alias, mlcm_rollout_status_name(s->status), s->step,
+          s->n_steps, (double)s->weight_ppm / 10000);
+  duration_text(s->step_remaining_ns, text);
+  if (s->status == MLCM_ROLLOUT_PROGRESSING && s->step_remaining_ns > 0) fprintf(t->file, ", %s left", text);
+  else if (s->status == MLCM_ROLLOUT_PROGRESSING) fputs(", waits for proof", t->file);
+  duration_text(s->elapsed_ns, text);
+  duration_text(s->expire_after_ns, expires);
+  fprintf(t->file, "\n%s  runs for %s", cli_on(t, STYLE_GREY), text);
+  if (s->expire_after_ns > 0) fprintf(t->file, ", expires after %s", expires);
+  if (s->n_serving > 0) fprintf(t->file, "; %d process%s serve%s it", s->n_serving, s->n_serving == 1 ? "" : "es", s->n_serving == 1 ? "s" : "");
+  if (*s->holder) fprintf(t->file, ", %s decides", cli_clean(c, s->holder));
+  fprintf(t->file, "%s\n", cli_off(t));
+}
+
+/* The first thing that an ended rollout says is how and why. */
+static void print_ended_head(const cli_term *t, cli *c, const mlcm_rollout_summary *s) {
+  char after[32], when[32];
+  sign mark = status_sign(s->status);
+  const char *spelling = cli_sign(t, mark.unicode, mark.ascii), *endpoint = cli_clean(c, s->endpoint);
+  print_sign(t, mark);
+  fprintf(t->file, " %s%s%s ", cli_on(t, STYLE_BOLD), endpoint, cli_off(t));
+  cli_fold(t->file, t->columns, cli_width(spelling) + cli_width(endpoint) + 2, 2, cli_clean(c, s->reason));
+  duration_text(s->elapsed_ns, after);
+  fprintf(t->file, "\n%s  /%lld against /%lld (@%s): ended at %s after %s, in step %d of %d%s\n", cli_on(t, STYLE_GREY), (long long)s->candidate,
+          (long long)s->stable, s->alias, clock_text(s->ended_ns, when), after, s->step, s->n_steps, cli_off(t));
+}
+
+static void print_bar(const cli_term *t, int64_t version, double part, int64_t requests, cli_style style) {
+  char number[32], name[32];
+  int cells = t->columns > 0 && t->columns < 85 ? t->columns - 45 : 40;
+  if (cells < 8) cells = 8;
+  int filled = (int)(part * cells + 0.5);
+  if (filled == 0 && part > 0) filled = 1;
+  snprintf(name, sizeof name, "/%lld", (long long)version);
+  fprintf(t->file, "   %-5s %s", name, cli_on(t, style));
+  for (int i = 0; i < cells; i++) fputs(i < filled ? cli_sign(t, "\u2588", "#") : cli_sign(t, "\u00b7", "."), t->file);
+  fprintf(t->file, "%s %5.1f %%  %10s requests\n", cli_off(t), 100 * part, grouped(requests, number));
+}
+
+static void print_foot(const cli_term *t, cli *c, const mlcm_rollout_state *state) {
   const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
   const mlcm_decision *d = mlcm_rollout_state_decision(state);
-  int lines = 0;
-  if (d) {
-    char when[32];
-    clock_text(mlcm_decision_at_ns(d), when);
-    fprintf(t->file, " decision %lld, %s: %s\n", (long long)mlcm_decision_seq(d), when, mlcm_decision_reason(d));
-    lines++;
-  }
-  bool active = s->status == MLCM_ROLLOUT_PROGRESSING || s->status == MLCM_ROLLOUT_PAUSED;
-  if (active && *s->waits_for) fprintf(t->file, " %swaits for: %s%s\n", cli_on(t, STYLE_GREY), s->waits_for, cli_off(t)), lines++;
-  if (active && s->n_serving == 0)
-    fprintf(t->file, " %sno process serves this endpoint now: nothing is measured%s\n", cli_on(t, STYLE_WARN), cli_off(t)), lines++;
-  if (active && s->n_pending > 0)
-    fprintf(t->file, " %s%d command%s not obeyed yet%s\n", cli_on(t, STYLE_WARN), s->n_pending, s->n_pending == 1 ? "" : "s", cli_off(t)), lines++;
+  char when[32];
+  if (!active(s)) return;
+  if (d)
+    fprintf(t->file, "  decision %lld, %s: %s\n", (long long)mlcm_decision_seq(d), clock_text(mlcm_decision_at_ns(d), when),
+            cli_clean(c, mlcm_decision_reason(d)));
+  if (*s->waits_for) fprintf(t->file, "%s  waits for: %s%s\n", cli_on(t, STYLE_GREY), cli_clean(c, s->waits_for), cli_off(t));
+  if (s->n_serving == 0)
+    fprintf(t->file, "%s  no process serves this endpoint now: nothing is measured%s\n", cli_on(t, STYLE_WARN), cli_off(t));
+  if (s->n_pending > 0)
+    fprintf(t->file, "%s  %d command%s not obeyed yet%s\n", cli_on(t, STYLE_WARN), s->n_pending, s->n_pending == 1 ? "" : "s", cli_off(t));
+}
+
+static void draw(const cli_term *t, cli *c, const mlcm_rollout_state *state) {
+  const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
+  double weight = s->status == MLCM_ROLLOUT_PROMOTED ? 1 : (double)s->weight_ppm / MLCM_WEIGHT_ALL;
+  if (active(s)) print_active_head(t, c, s);
+  else print_ended_head(t, c, s);
+  print_checks(t, c, state);
+  print_bar(t, s->stable, 1 - weight, s->stable_requests, STYLE_PLAIN);
+  print_bar(t, s->candidate, weight, s->candidate_requests, STYLE_NAME);
+  print_foot(t, c, state);
+}
+
+int cli_tree_print(cli *c, const mlcm_rollout_state *state, int over) {
+  cli_term page = c->out;
+  char *text = NULL;
+  size_t size;
+  page.file = open_memstream(&text, &size);
+  if (!page.file) return over;
+  draw(&page, c, state);
+  int lines = fclose(page.file) == 0 ? cli_print_over(&c->out, text, over) : over;
+  free(text);
   return lines;
 }
 
-int cli_tree_print(const cli_term *t, const mlcm_rollout_state *state) {
+void cli_tree_line(cli *c, const mlcm_rollout_state *state) {
   const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
-  bool promoted = s->status == MLCM_ROLLOUT_PROMOTED;
-  double weight = promoted ? 1 : (double)s->weight_ppm / MLCM_WEIGHT_ALL;
-  print_header(t, s);
-  for (int32_t i = 0; i < s->n_checks; i++) print_check(t, mlcm_rollout_state_check(state, i), i + 1 == s->n_checks);
-  print_bar(t, s->stable, 1 - weight, s->stable_requests, STYLE_PLAIN);
-  print_bar(t, s->candidate, weight, s->candidate_requests, STYLE_NAME);
-  return 3 + s->n_checks + print_footer(t, state);
-}
-
-void cli_tree_line(FILE *file, const mlcm_rollout_state *state) {
-  const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
-  fprintf(file, "%s /%lld against /%lld: %s, step %d of %d, %.4g %%", s->endpoint, (long long)s->candidate, (long long)s->stable,
-          mlcm_rollout_status_name(s->status), s->step, s->n_steps, (double)s->weight_ppm / 10000);
+  printf("%s: /%lld against /%lld %s in step %d of %d", cli_clean(c, s->endpoint), (long long)s->candidate, (long long)s->stable,
+         mlcm_rollout_status_name(s->status), s->step, s->n_steps);
   for (int32_t i = 0; i < s->n_checks; i++) {
     const mlcm_rollout_check *check = mlcm_rollout_state_check(state, i);
-    fprintf(file, "; %s %s", check->name, check->state.verdict == MLCM_PASS ? "pass" : check->state.verdict == MLCM_FAIL ? "fail" : "open");
+    const mlcm_check_state *k = &check->state;
+    printf("; %s %s", cli_clean(c, check->name), k->verdict == MLCM_PASS ? "pass" : k->verdict == MLCM_FAIL ? "fail" : "open");
     if (check->kind == MLCM_CHECK_COMPARE)
-      fprintf(file, " %.1f%%/%.1f%%", share(check->state.total.candidate_bad, check->state.total.candidate_n),
-              share(check->state.total.stable_bad, check->state.total.stable_n));
+      printf(" (%.1f %% against %.1f %%)", share(k->total.candidate_bad, k->total.candidate_n), share(k->total.stable_bad, k->total.stable_n));
   }
-  fputc('\n', file);
+  putchar('\n');
 }

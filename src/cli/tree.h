@@ -7,10 +7,11 @@
 
 #include "cli.h"
 
-/* Writes the tree and answers how many lines it took on this terminal. */
-int cli_tree_print(const cli_term *t, const mlcm_rollout_state *state);
-/* The same in one line without colours. */
-void cli_tree_line(FILE *file, const mlcm_rollout_state *state);
+/* Writes the tree to stdout over the `over` lines that the last one took (0: below all), each line cut to the terminal, and answers how
+ * many lines it takes. */
+int cli_tree_print(cli *c, const mlcm_rollout_state *state, int over);
+/* An ended rollout in one line without colours. */
+void cli_tree_line(cli *c, const mlcm_rollout_state *state);
 /* Exit code for an ended rollout; EXIT_OK while it is active. */
 int cli_tree_exit_code(mlcm_rollout_status status);
 

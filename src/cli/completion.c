@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * completion.c - what a shell wants to know to complete a command line, written from the table of commands.
+ *
+ * Words come one at a time: "rollout st" completes to the verbs of rollout. Behind a command come its options, and files.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "args.h"
+
+static void options_of(FILE *f, const cli_command *c) {
+  for (size_t k = 0; k < c->n_options; k++) fprintf(f, " --%s", c->options[k].name);
+  for (size_t k = 0; k < cli_n_change_options && (c->flags & CLI_CHANGES); k++) fprintf(f, " --%s", cli_change_options[k].name);
+  for (size_t k = 0; k < cli_n_common_options; k++) fprintf(f, " --%s", cli_common_options[k].name);
+}
+
+/* Whether command i is the first of its group ("alias set" of alias). */
+static bool begins_group(size_t i) {
+  size_t len = strcspn(cli_commands[i].name, " ");
+  return cli_commands[i].name[len] && (i == 0 || strncmp(cli_commands[i - 1].name, cli_commands[i].name, len + 1) != 0);
+}
+
+static void first_words(FILE *f) {
+  fprintf(f, "help");
+  for (size_t i = 0; i < cli_n_commands; i++) {
+    size_t len = strcspn(cli_commands[i].name, " ");
+    if (!cli_commands[i].name[len] || begins_group(i)) fprintf(f, " %.*s", (int)len, cli_commands[i].name);
+  }
+}
+
+static void verbs_of(FILE *f, size_t first) {
+  size_t len = strcspn(cli_commands[first].name, " ");
+  for (size_t i = first; i < cli_n_commands && strncmp(cli_commands[i].name, cli_commands[first].name, len + 1) == 0; i++)
+    fprintf(f, "%s%s", i == first ? "" : " ", cli_commands[i].name + len + 1);
+}
+
+static void complete_bash(FILE *f) {
+  fprintf(f, "# bash completion for mlcm, written by 'mlcm completion bash'\n"
+         "_mlcm() {\n  local cur=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]} words=\n  COMPREPLY=()\n"
+         "  if ((COMP_CWORD == 1)); then\n    words=\"");
+  first_words(f);
+  fprintf(f, "\"\n  else\n    case \"$first\" in\n");
+  for (size_t i = 0; i < cli_n_commands; i++) {
+    const cli_command *c = &cli_commands[i];
+    size_t len = strcspn(c->name, " ");
+    if (begins_group(i)) {
+      fprintf(f, "      %.*s)\n        if ((COMP_CWORD == 2)); then words=\"", (int)len, c->name);
+      verbs_of(f, i);
+      fprintf(f, "\"; else\n          case \"${COMP_WORDS[2]}\" in\n");
+      for (size_t k = i; k < cli_n_commands && strncmp(cli_commands[k].name, c->name, len + 1) == 0; k++) {
+        fprintf(f, "            %s) words=\"", cli_commands[k].name + len + 1);
+        options_of(f, &cli_commands[k]);
+        fprintf(f, "\";;\n");
+      }
+      fprintf(f, "          esac\n        fi;;\n");
+    } else if (!c->name[len]) {
+      fprintf(f, "      %s) words=\"", c->name);
+      options_of(f, c);
+      fprintf(f, "\";;\n");
+    }
+  }
+  fprintf(f, "    esac\n  fi\n  while IFS= read -r word; do COMPREPLY+=(\"$word\"); done < <(compgen -W \"$words\" -- \"$cur\")\n"
+         "  if [[ ${#COMPREPLY[@]} == 0 && $cur != -* ]]; then\n"
+         "    while IFS= read -r word; do COMPREPLY+=(\"$word\"); done < <(compgen -f -- \"$cur\")\n"
+         "    compopt -o filenames 2>/dev/null\n  fi\n}\ncomplete -F _mlcm mlcm\n");
+}
+
+static void complete_zsh(FILE *f) {
+  fprintf(f, "#compdef mlcm\nautoload -U +X bashcompinit && bashcompinit\n");
+  complete_bash(f);
+}
+
+/* Text between fish's single quotes. */
+static void fish_quoted(FILE *f, const char *text) {
+  fputc('\'', f);
+  for (; *text; text++) {
+    if (*text == '\'' || *text == '\\') fputc('\\', f);
+    fputc(*text, f);
+  }
+  fputc('\'', f);
+}
+
+static void fish_option(FILE *f, const char *condition, const cli_option *o) {
+  fprintf(f, "complete -c mlcm -n '%s' -l %s%s -d ", condition, o->name, o->value ? " -r" : "");
+  fish_quoted(f, o->help);
+  fputc('\n', f);
+}
+
+static void complete_fish(FILE *f) {
+  fprintf(f, "# fish completion for mlcm, written by 'mlcm completion fish'\n");
+  for (size_t i = 0; i < cli_n_commands; i++) {
+    const cli_command *c = &cli_commands[i];
+    char condition[160];
+    int word = (int)strcspn(c->name, " ");
+    bool verb = c->name[word] != '\0';
+    if (begins_group(i)) fprintf(f, "complete -c mlcm -f -n __fish_use_subcommand -a %.*s\n", word, c->name);
+    if (verb) fprintf(f, "complete -c mlcm -f -n '__fish_seen_subcommand_from %.*s; and test (count (commandline -opc)) -eq 2' -a %s -d ", word, c->name,
+                     c->name + word + 1);
+    else fprintf(f, "complete -c mlcm -f -n __fish_use_subcommand -a %s -d ", c->name);
+    fish_quoted(f, c->summary);
+    fputc('\n', f);
+    if (verb) snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %.*s; and __fish_seen_subcommand_from %s", word, c->name, c->name + word + 1);
+    else snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %s", c->name);
+    for (size_t k = 0; k < c->n_options; k++) fish_option(f, condition, &c->options[k]);
+    for (size_t k = 0; k < cli_n_change_options && (c->flags & CLI_CHANGES); k++) fish_option(f, condition, &cli_change_options[k]);
+  }
+  for (size_t k = 0; k < cli_n_common_options; k++) fish_option(f, "true", &cli_common_options[k]);
+}
+
+int cli_completion(FILE *f, const char *shell) {
+  if (strcmp(shell, "bash") == 0) complete_bash(f);
+  else if (strcmp(shell, "zsh") == 0) complete_zsh(f);
+  else if (strcmp(shell, "fish") == 0) complete_fish(f);
+  else return 2;
+  return 0;
+}
