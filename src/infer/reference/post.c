@@ -20,11 +20,11 @@ static double logistic(double x) {
   return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
 
-/* Inverse of the normal distribution's erf as ONNX Runtime approximates it (Winitzki, a = 0.147). */
+/* Inverse of the normal distribution's erf as ONNX approximates it (Winitzki, a = 0.147, and pi as 3.14159). */
 static double probit(double x) {
   double y = 2 * x - 1, sign = y < 0 ? -1 : 1;
   double log_term = log((1 - y) * (1 + y));
-  double a = 2 / (3.14159265358979323846 * 0.147) + 0.5 * log_term;
+  double a = 2 / (3.14159 * 0.147) + 0.5 * log_term;
   return 1.41421356237309505 * sign * sqrt(sqrt(a * a - log_term / 0.147) - a);
 }
 

@@ -96,6 +96,8 @@ static mlcm_status order_nodes(mlcm__ref_kernel *k, builder *b) {
     st = push(b, s->roots[i], -1);
     while (!st && b->depth > 0) st = place(b, b->stack[--b->depth]);
   }
+  if (!st && s->all_reached && f->n_nodes != s->n_nodes)
+    return mlcm__fail(b->err, MLCM_PARSE, "%zu of %zu nodes cannot be reached from their tree's root: a cycle, or not a tree", s->n_nodes - f->n_nodes, s->n_nodes);
   return st;
 }
 

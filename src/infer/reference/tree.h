@@ -30,6 +30,7 @@ typedef struct mlcm__tree_source {
   double *leaf_weight;
   size_t n_weights;
   int64_t n_targets;
+  bool all_reached; /* a node that no root leads to is an error */
 } mlcm__tree_source;
 
 /* A branch: value is the threshold. A leaf: feature is -1, no is the first weight, members how many. */

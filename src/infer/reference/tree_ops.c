@@ -3,8 +3,8 @@
  * tree_ops.c - TreeEnsembleClassifier, TreeEnsembleRegressor, TreeEnsemble.
  *
  * Two classes are special in ONNX, and exporters rely on how ONNX Runtime reads it: when all leaves are for one class, their sum
- * s is the score of the second class. If no weight is negative, s is a probability (1 - s, s; the threshold is 0.5, and no post
- * transform is applied); otherwise it is a margin (-s, s; the threshold is 0).
+ * s is the score of the second class. If no weight is negative, s is a probability (1 - s, s; the threshold is 0.5), otherwise a
+ * margin (-s, s; the threshold is 0). Of the post transforms only LOGISTIC is applied then, to (-s, s).
  */
 #include <math.h>
 #include <string.h>
@@ -135,15 +135,11 @@ static int64_t finish_binary(const ensemble *e, double *scores, const uint8_t *h
   double s = has_score[1] ? scores[1] : scores[0];
   if (e->n_base == 1) s += e->base[0];
   if (e->n_base == 2) s += e->base[1];
-  if (e->positive) {
-    scores[0] = 1 - s;
-    scores[1] = s;
-    return s > 0.5;
-  }
-  scores[0] = -s;
+  int64_t best = s > (e->positive ? 0.5 : 0.0);
+  scores[0] = e->positive && e->post != MLCM__POST_LOGISTIC ? 1 - s : -s;
   scores[1] = s;
-  if (e->post != MLCM__POST_NONE) mlcm__post_apply(e->post, scores, 2);
-  return s > 0;
+  if (e->post == MLCM__POST_LOGISTIC) mlcm__post_apply(e->post, scores, 2);
+  return best;
 }
 
 static int64_t finish_classes(const ensemble *e, double *scores) {

@@ -207,6 +207,7 @@ mlcm_status mlcm__tree_read_old(mlcm__ref_reader *r, mlcm__ref_kernel *k, const 
   mlcm__arena arena;
   if (read_old_lists(r, k, &l, &s->n_nodes) || read_leaf_lists(r, k, leaf_prefix, &leaves) || make_room(r, k, s)) return r->st;
   s->n_weights = leaves.n;
+  s->all_reached = true;
   s->leaf_target = mlcm__ref_keep(k, leaves.n, sizeof *s->leaf_target, r->err);
   s->leaf_weight = mlcm__ref_keep(k, leaves.n, sizeof *s->leaf_weight, r->err);
   if (s->leaf_target == NULL || s->leaf_weight == NULL) return r->st = r->err->code;

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_backend.c - the contract of mlcm/backend.h, seen from a backend made here.
+ */
+#include <mlcm/backend.h>
+
+#include <string.h>
+
+#include "infer/build.h"
+#include "support/fault.h"
+#include "support/suite.h"
+
+static mlcm_error err;
+
+/* Knows one operator, Twice, which doubles, and counts what the host asks. */
+typedef struct counts {
+  int supports, prepared, ran, released;
+  bool fail_run;
+} counts;
+
+static mlcm_status supports(const mlcm_backend *b, const mlcm_node *node, mlcm_error *e) {
+  (void)e;
+  ((counts *)b->user)->supports++;
+  ck_assert_uint_eq(node->struct_size, sizeof *node);
+  return node->op.len == 5 && memcmp(node->op.ptr, "Twice", 5) == 0 ? MLCM_OK : MLCM_UNSUPPORTED;
+}
+
+static mlcm_status prepare(const mlcm_backend *b, const mlcm_node *node, void **out, mlcm_error *e) {
+  (void)node;
+  (void)e;
+  ((counts *)b->user)->prepared++;
+  *out = b->user;
+  return MLCM_OK;
+}
+
+static mlcm_status run(const mlcm_backend *b, const void *kernel, mlcm_call *call, mlcm_error *e) {
+  counts *c = b->user;
+  ck_assert_ptr_eq(kernel, b->user);
+  ck_assert_uint_eq(call->host->abi_version, MLCM_BACKEND_ABI_VERSION);
+  c->ran++;
+  if (c->fail_run) {
+    strcpy(e->message, "the device is gone");
+    return MLCM_IO;
+  }
+  const mlcm_tensor *x = call->inputs[0];
+  float *scratch = call->host->scratch(call, 1000, e);
+  float *y = call->host->output(call, 0, x->dtype, x->rank, x->shape, e);
+  ck_assert(y != NULL && scratch != NULL && (uintptr_t)y % 64 == 0 && (uintptr_t)scratch % 64 == 0);
+  ck_assert_ptr_ne(y, x->data);
+  for (int64_t i = 0; i < x->count; i++) y[i] = 2 * ((const float *)x->data)[i];
+  return MLCM_OK;
+}
+
+static void release(const mlcm_backend *b, void *kernel) {
+  ck_assert_ptr_eq(kernel, b->user);
+  ((counts *)b->user)->released++;
+}
+
+static mlcm_backend make_backend(counts *c) {
+  return (mlcm_backend){.struct_size = sizeof(mlcm_backend), .abi_version = MLCM_BACKEND_ABI_VERSION, .name = "toy", .user = c, .supports = supports,
+                        .prepare = prepare, .run = run, .release = release};
+}
+
+/* X -> Twice -> Twice -> Twice -> Y, and a fourth whose answer nobody wants. */
+static pbw chain(const char *last) {
+  pbw graph = {0};
+  add(&graph, 1, make_node("Twice", "a", "X", "A"));
+  add(&graph, 1, make_node("Twice", "b", "A", "B"));
+  add(&graph, 1, make_node("Twice", "unused", "A", "U"));
+  add(&graph, 1, make_node(last, "c", "B", "Y"));
+  add(&graph, 11, make_value("X", 1, (const int64_t[]){-1, 3}, 2));
+  add(&graph, 12, make_value("Y", 1, (const int64_t[]){-1, 3}, 2));
+  return make_model(graph, 18);
+}
+
+static mlcm_status open_with(mlcm_context *ctx, const mlcm_backend *b, const pbw *model, mlcm_session **out) {
+  mlcm_model_file file = {"m.onnx", model->data, model->len};
+  mlcm_session_options options;
+  mlcm_session_options_init(&options, sizeof options);
+  options.table = b;
+  return mlcm_session_open(ctx, &file, 1, &options, out, &err);
+}
+
+START_TEST(a_backend_of_ones_own_runs_a_model) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  counts c = {0};
+  mlcm_backend b = make_backend(&c);
+  pbw model = chain("Twice");
+  mlcm_session *s = NULL;
+  ck_assert_msg(open_with(ctx, &b, &model, &s) == MLCM_OK, "%s", err.message);
+  const float x[] = {1, 2, 3};
+  float y[3];
+  mlcm_input in = mlcm_input_f32(x, 1, 3);
+  mlcm_output out = mlcm_output_f32(y, 3);
+  ck_assert_int_eq(mlcm_session_run(s, &in, 1, &out, 1, &err), MLCM_OK);
+  ck_assert(y[0] == 8 && y[1] == 16 && y[2] == 24);
+  ck_assert_int_eq(c.supports, 4);
+  ck_assert_int_eq(c.prepared, 3); /* not the one nobody wants */
+  ck_assert_int_eq(c.ran, 3);
+  c.fail_run = true;
+  ck_assert_int_eq(mlcm_session_run(s, &in, 1, &out, 1, &err), MLCM_IO);
+  ck_assert_str_eq(err.message, "node 'a' (Twice): the device is gone");
+  mlcm_session_close(s);
+  ck_assert_int_eq(c.released, 3);
+  pbw_free(&model);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(what_it_cannot_do_is_said_with_its_name_before_any_work) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  counts c = {0};
+  mlcm_backend b = make_backend(&c);
+  pbw model = chain("Thrice");
+  mlcm_session *s = NULL;
+  ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_UNSUPPORTED);
+  ck_assert_str_eq(err.message, "node 'c' needs operator Thrice (ai.onnx opset 18): not in backend 'toy'");
+  ck_assert_int_eq(c.prepared, 0);
+  pbw_free(&model);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(another_major_version_or_an_empty_table_is_refused) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  counts c = {0};
+  pbw model = chain("Twice");
+  mlcm_session *s = NULL;
+  mlcm_backend b = make_backend(&c);
+  b.abi_version = 2u << 16;
+  ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_UNSUPPORTED);
+  b = make_backend(&c);
+  b.abi_version += 5; /* a later minor version is fine */
+  ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_OK);
+  mlcm_session_close(s);
+  b = make_backend(&c);
+  b.run = NULL;
+  ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_INVALID_ARGUMENT);
+  b = make_backend(&c);
+  b.struct_size = 8;
+  ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_UNSUPPORTED);
+  pbw_free(&model);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+int main(void) {
+  const TTest *tests[] = {a_backend_of_ones_own_runs_a_model, what_it_cannot_do_is_said_with_its_name_before_any_work,
+                          another_major_version_or_an_empty_table_is_refused};
+  return TEST_RUN("infer_backend", tests);
+}
