@@ -47,8 +47,10 @@ static mlcm_status endpoint_names(mlcm__db_conn *conn, char *names[SPELLINGS], s
   if (st) return st;
   for (*out_n = 0; !st && row && *out_n < SPELLINGS; st = mlcm__db_step(stmt, &row, err)) {
     names[*out_n] = mlcm__strdup(mlcm__db_context(conn), mlcm__db_text(stmt, 0));
-    if (!names[*out_n]) st = mlcm__fail_memory(err, 1);
-    else ++*out_n;
+    if (!names[*out_n])
+      st = mlcm__fail_memory(err, 1);
+    else
+      ++*out_n;
     if (st) break;
   }
   mlcm__db_reset(stmt);
@@ -60,9 +62,11 @@ static mlcm_status no_endpoint(mlcm__db_conn *conn, const char *name, mlcm_error
   size_t n = 0;
   mlcm_status st = endpoint_names(conn, names, &n, err);
   const char *near = st ? NULL : mlcm__nearest(name, (const char *const *)names, n);
-  if (!st && near) st = mlcm__fail(err, MLCM_NOT_FOUND, "endpoint '%s' does not exist (did you mean '%s'?)", name, near);
+  if (!st && near)
+    st = mlcm__fail(err, MLCM_NOT_FOUND, "endpoint '%s' does not exist (did you mean '%s'?)", name, near);
   else if (!st)
-    st = mlcm__fail(err, MLCM_NOT_FOUND, "endpoint '%s' does not exist; it is made when a process opens it or a rollout starts on it", name);
+    st = mlcm__fail(err, MLCM_NOT_FOUND,
+                    "endpoint '%s' does not exist; it is made when a process opens it or a rollout starts on it", name);
   for (size_t i = 0; i < n; i++) mlcm__free(mlcm__db_context(conn), names[i]);
   return st;
 }
@@ -81,14 +85,16 @@ mlcm_status mlcm__endpoint_read(mlcm__db_conn *conn, int64_t id, mlcm__endpoint_
   bool row = false;
   mlcm_status st = mlcm__sql_first(conn, ENDPOINT_SQL "WHERE e.id = ?1", MLCM__BIND(mlcm__i64(id)), &stmt, &row, err);
   if (st) return st;
-  if (row) endpoint_from_row(stmt, out);
-  else st = mlcm__fail(err, MLCM_NOT_FOUND, "endpoint %lld does not exist", (long long)id);
+  if (row)
+    endpoint_from_row(stmt, out);
+  else
+    st = mlcm__fail(err, MLCM_NOT_FOUND, "endpoint %lld does not exist", (long long)id);
   mlcm__db_reset(stmt);
   return st;
 }
 
-static mlcm_status endpoint_insert(mlcm__db_conn *conn, const char *name, const char *model, const char *alias, mlcm__endpoint_row *out,
-                                   mlcm_error *err) {
+static mlcm_status endpoint_insert(mlcm__db_conn *conn, const char *name, const char *model, const char *alias,
+                                   mlcm__endpoint_row *out, mlcm_error *err) {
   mlcm_context *ctx = mlcm__db_context(conn);
   mlcm__model_row row;
   mlcm__routing routing = {0};
@@ -116,8 +122,8 @@ mlcm_status mlcm__endpoint_ensure(mlcm__db_conn *conn, mlcm_registry *reg, const
   if (st) return st;
   if (!found) return endpoint_insert(conn, name, model ? model : name, alias ? alias : "champion", out, err);
   if ((model && strcmp(row.model, model) != 0) || (alias && strcmp(row.alias, alias) != 0))
-    return mlcm__fail(err, MLCM_CONFLICT, "endpoint '%s' serves %s@%s, not %s@%s", name, row.model, row.alias, model ? model : row.model,
-                      alias ? alias : row.alias);
+    return mlcm__fail(err, MLCM_CONFLICT, "endpoint '%s' serves %s@%s, not %s@%s", name, row.model, row.alias,
+                      model ? model : row.model, alias ? alias : row.alias);
   *out = row;
   return MLCM_OK;
 }
@@ -172,7 +178,8 @@ void mlcm__routing_reset(mlcm_context *ctx, mlcm__routing *routing) {
   memset(routing, 0, sizeof(*routing));
 }
 
-mlcm_status mlcm__routing_first_epoch(mlcm__db_conn *conn, int64_t endpoint_id, int64_t rollout_id, int64_t *out, mlcm_error *err) {
+mlcm_status mlcm__routing_first_epoch(mlcm__db_conn *conn, int64_t endpoint_id, int64_t rollout_id, int64_t *out,
+                                      mlcm_error *err) {
   bool row = false;
   int64_t epoch = 0;
   mlcm_status st = mlcm__sql_i64(conn, "SELECT coalesce(min(epoch), 0) FROM routing WHERE endpoint_id = ?1 AND rollout_id = ?2",
@@ -196,13 +203,14 @@ mlcm_status mlcm__routing_append(mlcm__db_conn *conn, mlcm__routing *r, int64_t 
   mlcm_status st = mlcm__sql_i64(conn, "SELECT coalesce(max(epoch), 0) FROM routing WHERE endpoint_id = ?1",
                                  MLCM__BIND(mlcm__i64(r->endpoint_id)), &row, &last, err);
   if (!st)
-    st = mlcm__sql_run(conn,
-                       "INSERT INTO routing (endpoint_id, epoch, rollout_id, stable, candidate, weight_ppm, salt, override, created_ns)"
-                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                       MLCM__BIND(mlcm__i64(r->endpoint_id), mlcm__i64(last + 1), mlcm__i64(r->rollout_id), mlcm__i64(r->stable),
-                                  mlcm__i64(r->candidate), mlcm__i64(r->weight_ppm), mlcm__blob(r->salt, sizeof(r->salt)),
-                                  mlcm__text(r->override_json ? r->override_json : "[]"), mlcm__i64(now_wall_ns)),
-                       err);
+    st = mlcm__sql_run(
+        conn,
+        "INSERT INTO routing (endpoint_id, epoch, rollout_id, stable, candidate, weight_ppm, salt, override, created_ns)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        MLCM__BIND(mlcm__i64(r->endpoint_id), mlcm__i64(last + 1), mlcm__i64(r->rollout_id), mlcm__i64(r->stable),
+                   mlcm__i64(r->candidate), mlcm__i64(r->weight_ppm), mlcm__blob(r->salt, sizeof(r->salt)),
+                   mlcm__text(r->override_json ? r->override_json : "[]"), mlcm__i64(now_wall_ns)),
+        err);
   if (!st) r->epoch = last + 1;
   return st;
 }
@@ -212,7 +220,8 @@ mlcm_status mlcm__entitled(mlcm__db_conn *conn, const mlcm__endpoint_row *endpoi
   bool row = false;
   mlcm_status st = mlcm__alias_target(conn, endpoint->model_id, endpoint->alias, &target, err);
   if (!st && target != version)
-    st = mlcm__sql_i64(conn, "SELECT count(*) FROM rollout WHERE endpoint_id = ?1 AND active = 1 AND (stable = ?2 OR candidate = ?2)",
+    st = mlcm__sql_i64(conn,
+                       "SELECT count(*) FROM rollout WHERE endpoint_id = ?1 AND active = 1 AND (stable = ?2 OR candidate = ?2)",
                        MLCM__BIND(mlcm__i64(endpoint->id), mlcm__i64(version)), &row, &n, err);
   if (!st) *out = target == version || n > 0;
   return st;
@@ -232,19 +241,23 @@ typedef struct change {
 
 static mlcm_status refuse(const mlcm__endpoint_row *e, const mlcm__rollout_head *r, const change *c, mlcm_error *err) {
   char what[MLCM_ALIAS_NAME_MAX + 32];
-  if (c->alias) snprintf(what, sizeof(what), "alias %s", c->alias);
-  else snprintf(what, sizeof(what), "version %lld", (long long)c->from);
-  return mlcm__fail(err, MLCM_CONFLICT,
-                    "rollout %lld on endpoint '%s' (/%lld against /%lld) is active and speaks of %s; abort it first, or force the "
-                    "change, which pauses it. Nothing was changed",
-                    (long long)r->id, e->name, (long long)r->candidate, (long long)r->stable, what);
+  if (c->alias)
+    snprintf(what, sizeof(what), "alias %s", c->alias);
+  else
+    snprintf(what, sizeof(what), "version %lld", (long long)c->from);
+  return mlcm__fail(
+      err, MLCM_CONFLICT,
+      "rollout %lld on endpoint '%s' (/%lld against /%lld) is active and speaks of %s; abort it first, or force the "
+      "change, which pauses it. Nothing was changed",
+      (long long)r->id, e->name, (long long)r->candidate, (long long)r->stable, what);
 }
 
 /* What the paused rollout will say. */
 static void describe(const mlcm__rollout_head *r, const change *c, char *out, size_t size) {
   const char *actor = mlcm__registry_actor_of(c->reg, c->by);
   if (!c->alias)
-    snprintf(out, size, "%s /%lld was deleted by %s", c->from == r->stable ? "stable" : "the candidate", (long long)c->from, actor);
+    snprintf(out, size, "%s /%lld was deleted by %s", c->from == r->stable ? "stable" : "the candidate", (long long)c->from,
+             actor);
   else if (c->to)
     snprintf(out, size, "alias %s was moved from /%lld to /%lld by %s", c->alias, (long long)c->from, (long long)c->to, actor);
   else
@@ -307,17 +320,18 @@ static mlcm_status next_endpoint(mlcm__db_conn *conn, int64_t model_id, const ch
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   out->id = 0;
-  mlcm_status st =
-      mlcm__sql_first(conn, ENDPOINT_SQL "WHERE e.model_id = ?1 AND (?2 IS NULL OR e.alias = ?2) AND e.id > ?3 ORDER BY e.id LIMIT 1",
-                      MLCM__BIND(mlcm__i64(model_id), mlcm__text(alias), mlcm__i64(after)), &stmt, &row, err);
+  mlcm_status st = mlcm__sql_first(
+      conn, ENDPOINT_SQL "WHERE e.model_id = ?1 AND (?2 IS NULL OR e.alias = ?2) AND e.id > ?3 ORDER BY e.id LIMIT 1",
+      MLCM__BIND(mlcm__i64(model_id), mlcm__text(alias), mlcm__i64(after)), &stmt, &row, err);
   if (st) return st;
   if (row) endpoint_from_row(stmt, out);
   mlcm__db_reset(stmt);
   return MLCM_OK;
 }
 
-mlcm_status mlcm__rollouts_on_alias_change(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias, int64_t from,
-                                           int64_t to, uint32_t flags, const mlcm_attribution *by, mlcm_error *err) {
+mlcm_status mlcm__rollouts_on_alias_change(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias,
+                                           int64_t from, int64_t to, uint32_t flags, const mlcm_attribution *by,
+                                           mlcm_error *err) {
   change c = {.reg = reg, .alias = alias, .from = from, .to = to, .flags = flags, .by = by, .now = mlcm__wall_ns(reg->ctx)};
   mlcm__endpoint_row e = {0};
   mlcm_status st = next_endpoint(conn, model_id, alias, 0, &e, err);

@@ -18,18 +18,19 @@ mlcm_status mlcm__rollout_insert(mlcm__db_conn *conn, const mlcm__rollout_new *r
   int64_t active = 0;
   mlcm_status st = mlcm__rollout_active(conn, row->endpoint_id, &active, err);
   if (!st && active)
-    st = mlcm__fail(err, MLCM_CONFLICT, "rollout %lld is active on this endpoint; wait for its end or abort it first", (long long)active);
+    st = mlcm__fail(err, MLCM_CONFLICT, "rollout %lld is active on this endpoint; wait for its end or abort it first",
+                    (long long)active);
   if (!st) st = mlcm__sha256_of("", 0, chain, err);
   if (!st)
-    st = mlcm__sql_run(conn,
-                       "INSERT INTO rollout (endpoint_id, active, status, stable, candidate, plan_name, plan, policy_digest, salt, actor,"
-                       " created_ns, chain) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                       MLCM__BIND(mlcm__i64(row->endpoint_id), mlcm__i64(MLCM_ROLLOUT_PROGRESSING), mlcm__i64(row->stable),
-                                  mlcm__i64(row->candidate), mlcm__text(row->plan_name),
-                                  mlcm__text(row->plan), mlcm__text(row->policy_digest),
-                                  mlcm__blob(row->salt, MLCM__ROUTING_SALT_BYTES), mlcm__text(row->actor), mlcm__i64(row->now_wall_ns),
-                                  mlcm__blob(chain, sizeof(chain))),
-                       err);
+    st = mlcm__sql_run(
+        conn,
+        "INSERT INTO rollout (endpoint_id, active, status, stable, candidate, plan_name, plan, policy_digest, salt, actor,"
+        " created_ns, chain) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        MLCM__BIND(mlcm__i64(row->endpoint_id), mlcm__i64(MLCM_ROLLOUT_PROGRESSING), mlcm__i64(row->stable),
+                   mlcm__i64(row->candidate), mlcm__text(row->plan_name), mlcm__text(row->plan), mlcm__text(row->policy_digest),
+                   mlcm__blob(row->salt, MLCM__ROUTING_SALT_BYTES), mlcm__text(row->actor), mlcm__i64(row->now_wall_ns),
+                   mlcm__blob(chain, sizeof(chain))),
+        err);
   if (!st) *out_id = mlcm__db_last_id(conn);
   return st;
 }
@@ -73,11 +74,12 @@ mlcm_status mlcm__rollout_read(mlcm__db_conn *conn, int64_t id, mlcm__rollout_he
   mlcm__db_stmt *stmt = NULL;
   mlcm__rollout_head head = {.id = id};
   bool row = false;
-  mlcm_status st = mlcm__sql_first(conn,
-                                   "SELECT endpoint_id, active, status, stable, candidate, created_ns, ended_ns, n_decisions, n_chunks,"
-                                   " n_lines, evidence_bytes, lease_epoch, lease_expires_ns, holder, policy_digest, chain, salt"
-                                   " FROM rollout WHERE id = ?1",
-                                   MLCM__BIND(mlcm__i64(id)), &stmt, &row, err);
+  mlcm_status st =
+      mlcm__sql_first(conn,
+                      "SELECT endpoint_id, active, status, stable, candidate, created_ns, ended_ns, n_decisions, n_chunks,"
+                      " n_lines, evidence_bytes, lease_epoch, lease_expires_ns, holder, policy_digest, chain, salt"
+                      " FROM rollout WHERE id = ?1",
+                      MLCM__BIND(mlcm__i64(id)), &stmt, &row, err);
   if (st) return st;
   st = row ? head_from_row(stmt, &head, err) : mlcm__fail(err, MLCM_NOT_FOUND, "rollout %lld does not exist", (long long)id);
   mlcm__db_reset(stmt);
@@ -94,8 +96,10 @@ mlcm_status mlcm__rollout_read_plan(mlcm__db_conn *conn, int64_t id, char **out_
   if (st) return st;
   char *name = row ? mlcm__strdup(ctx, mlcm__db_text(stmt, 0)) : NULL;
   char *text = row ? mlcm__strdup(ctx, mlcm__db_text(stmt, 1)) : NULL;
-  if (!row) st = mlcm__fail(err, MLCM_NOT_FOUND, "rollout %lld does not exist", (long long)id);
-  else if (!name || !text) st = mlcm__fail_memory(err, 1);
+  if (!row)
+    st = mlcm__fail(err, MLCM_NOT_FOUND, "rollout %lld does not exist", (long long)id);
+  else if (!name || !text)
+    st = mlcm__fail_memory(err, 1);
   mlcm__db_reset(stmt);
   if (!st) {
     *out_name = name;
@@ -133,8 +137,8 @@ mlcm_status mlcm__rollout_ids(mlcm__db_conn *conn, int64_t endpoint_id, int64_t 
   int64_t before = before_id > 0 ? before_id : INT64_MAX;
   const char *sql = endpoint_id ? "SELECT id FROM rollout WHERE id < ?1 AND endpoint_id = ?2 ORDER BY id DESC LIMIT ?3"
                                 : "SELECT id FROM rollout WHERE id < ?1 AND ?2 = 0 ORDER BY id DESC LIMIT ?3";
-  mlcm_status st = mlcm__sql_first(conn, sql, MLCM__BIND(mlcm__i64(before), mlcm__i64(endpoint_id), mlcm__i64((int64_t)capacity)), &stmt,
-                                   &row, err);
+  mlcm_status st = mlcm__sql_first(conn, sql, MLCM__BIND(mlcm__i64(before), mlcm__i64(endpoint_id), mlcm__i64((int64_t)capacity)),
+                                   &stmt, &row, err);
   if (st) return st;
   while (!st && row && n < capacity) {
     ids[n++] = mlcm__db_i64(stmt, 0);
@@ -155,10 +159,11 @@ static mlcm_status fenced(mlcm__db_conn *conn, int64_t id, mlcm_error *err) {
 
 mlcm_status mlcm__lease_take(mlcm__db_conn *conn, int64_t id, const char *holder, int64_t seen_epoch, int64_t expires_ns,
                              int64_t *out_epoch, mlcm_error *err) {
-  mlcm_status st = mlcm__sql_run(conn,
-                                 "UPDATE rollout SET holder = ?1, lease_epoch = lease_epoch + 1, lease_expires_ns = ?2"
-                                 " WHERE id = ?3 AND lease_epoch = ?4 AND active = 1",
-                                 MLCM__BIND(mlcm__text(holder), mlcm__i64(expires_ns), mlcm__i64(id), mlcm__i64(seen_epoch)), err);
+  mlcm_status st =
+      mlcm__sql_run(conn,
+                    "UPDATE rollout SET holder = ?1, lease_epoch = lease_epoch + 1, lease_expires_ns = ?2"
+                    " WHERE id = ?3 AND lease_epoch = ?4 AND active = 1",
+                    MLCM__BIND(mlcm__text(holder), mlcm__i64(expires_ns), mlcm__i64(id), mlcm__i64(seen_epoch)), err);
   if (!st) st = fenced(conn, id, err);
   if (!st) *out_epoch = seen_epoch + 1;
   return st;
@@ -178,7 +183,8 @@ mlcm_status mlcm__lease_release(mlcm__db_conn *conn, int64_t id, int64_t epoch, 
 /* ---- evidence ---- */
 
 mlcm_status mlcm__evidence_append(mlcm__db_conn *conn, int64_t id, int64_t lease_epoch, const char *lines, size_t len,
-                                  int64_t n_lines, const uint8_t digest[MLCM__SHA256_BYTES], int64_t now_wall_ns, mlcm_error *err) {
+                                  int64_t n_lines, const uint8_t digest[MLCM__SHA256_BYTES], int64_t now_wall_ns,
+                                  mlcm_error *err) {
   mlcm_status st = mlcm__sql_run(conn,
                                  "UPDATE rollout SET n_chunks = n_chunks + 1, n_lines = n_lines + ?1,"
                                  " evidence_bytes = evidence_bytes + ?2, chain = ?3 WHERE id = ?4 AND lease_epoch = ?5",
@@ -217,13 +223,14 @@ mlcm_status mlcm__evidence_each(mlcm__db_conn *conn, int64_t id, int64_t after_c
 /* ---- decisions ---- */
 
 mlcm_status mlcm__decision_append(mlcm__db_conn *conn, int64_t id, int64_t lease_epoch, int64_t seq, int64_t at_ns,
-                                  mlcm_action action, const char *record, mlcm_rollout_status status, bool active, mlcm_error *err) {
+                                  mlcm_action action, const char *record, mlcm_rollout_status status, bool active,
+                                  mlcm_error *err) {
   mlcm__bind is_active = active ? mlcm__i64(1) : (mlcm__bind){.kind = MLCM__BIND_NULL};
   mlcm_status st = mlcm__sql_run(conn,
                                  "UPDATE rollout SET n_decisions = ?1, status = ?2, active = ?3, ended_ns = ?4"
                                  " WHERE id = ?5 AND lease_epoch = ?6 AND n_decisions = ?1 - 1 AND active = 1",
-                                 MLCM__BIND(mlcm__i64(seq), mlcm__i64(status), is_active, mlcm__i64(active ? 0 : at_ns), mlcm__i64(id),
-                                            mlcm__i64(lease_epoch)),
+                                 MLCM__BIND(mlcm__i64(seq), mlcm__i64(status), is_active, mlcm__i64(active ? 0 : at_ns),
+                                            mlcm__i64(id), mlcm__i64(lease_epoch)),
                                  err);
   if (!st) st = fenced(conn, id, err);
   if (!st)
@@ -239,8 +246,10 @@ mlcm_status mlcm__decision_read(mlcm__db_conn *conn, int64_t id, int64_t seq, ch
                                    MLCM__BIND(mlcm__i64(id), mlcm__i64(seq)), &stmt, &row, err);
   if (st) return st;
   char *record = row ? mlcm__strdup(mlcm__db_context(conn), mlcm__db_text(stmt, 0)) : NULL;
-  if (!row) st = mlcm__fail(err, MLCM_NOT_FOUND, "rollout %lld has no decision %lld", (long long)id, (long long)seq);
-  else if (!record) st = mlcm__fail_memory(err, 1);
+  if (!row)
+    st = mlcm__fail(err, MLCM_NOT_FOUND, "rollout %lld has no decision %lld", (long long)id, (long long)seq);
+  else if (!record)
+    st = mlcm__fail_memory(err, 1);
   mlcm__db_reset(stmt);
   if (!st) *out_record = record;
   return st;

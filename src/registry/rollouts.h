@@ -49,8 +49,8 @@ typedef struct mlcm__routing {
   int64_t epoch;      /* from 1 */
   int64_t rollout_id; /* 0: no rollout is active */
   int64_t stable;
-  int64_t candidate;  /* 0: none */
-  int64_t weight_ppm; /* of the candidate */
+  int64_t candidate;                      /* 0: none */
+  int64_t weight_ppm;                     /* of the candidate */
   uint8_t salt[MLCM__ROUTING_SALT_BYTES]; /* of the rollout, so that keys are spread anew by each; constant within one */
   char *override_json; /* the plan's rules in order, "[]" for none; freed by mlcm__routing_reset. A rule without value meets any:
                         * [{"attribute":"x-canary","to":"candidate","value":"always"},{"attribute":"x-old","to":"stable"}] */
@@ -63,7 +63,8 @@ mlcm_status mlcm__routing_current(mlcm_registry *reg, int64_t endpoint_id, mlcm_
 void mlcm__routing_reset(mlcm_context *ctx, mlcm__routing *routing);
 
 /* The first epoch of a rollout; 0 when it has none. */
-mlcm_status mlcm__routing_first_epoch(mlcm__db_conn *conn, int64_t endpoint_id, int64_t rollout_id, int64_t *out, mlcm_error *err);
+mlcm_status mlcm__routing_first_epoch(mlcm__db_conn *conn, int64_t endpoint_id, int64_t rollout_id, int64_t *out,
+                                      mlcm_error *err);
 
 /* The candidate's weight in an epoch, 0 when there is no such epoch. */
 mlcm_status mlcm__routing_weight(mlcm__db_conn *conn, int64_t endpoint_id, int64_t epoch, int64_t *out_ppm, mlcm_error *err);
@@ -94,7 +95,7 @@ typedef struct mlcm__rollout_head {
   uint8_t salt[MLCM__ROUTING_SALT_BYTES];
   char policy_digest[MLCM__SHA256_HEX + 1];
   int64_t lease_epoch;
-  int64_t lease_expires_ns; /* monotonic clock of the holder's boot */
+  int64_t lease_expires_ns;      /* monotonic clock of the holder's boot */
   char holder[MLCM__HOLDER_MAX]; /* "" when nobody holds the lease */
 } mlcm__rollout_head;
 
@@ -136,7 +137,8 @@ mlcm_status mlcm__lease_release(mlcm__db_conn *conn, int64_t id, int64_t epoch, 
 
 /* Appends lines (each ending with '\n') as the next chunk and moves the chain on. */
 mlcm_status mlcm__evidence_append(mlcm__db_conn *conn, int64_t id, int64_t lease_epoch, const char *lines, size_t len,
-                                  int64_t n_lines, const uint8_t digest[MLCM__SHA256_BYTES], int64_t now_wall_ns, mlcm_error *err);
+                                  int64_t n_lines, const uint8_t digest[MLCM__SHA256_BYTES], int64_t now_wall_ns,
+                                  mlcm_error *err);
 
 /* Sees each chunk after `after_chunk` in order. A non-OK answer stops and is returned. */
 typedef mlcm_status mlcm__evidence_visit(void *user, int64_t chunk, int64_t lease_epoch, const char *lines, size_t len,
@@ -146,7 +148,8 @@ mlcm_status mlcm__evidence_each(mlcm__db_conn *conn, int64_t id, int64_t after_c
 
 /* Appends decision `seq` (must be the next) and sets the rollout's status; `active` false ends it. */
 mlcm_status mlcm__decision_append(mlcm__db_conn *conn, int64_t id, int64_t lease_epoch, int64_t seq, int64_t at_ns,
-                                  mlcm_action action, const char *record, mlcm_rollout_status status, bool active, mlcm_error *err);
+                                  mlcm_action action, const char *record, mlcm_rollout_status status, bool active,
+                                  mlcm_error *err);
 /* *out_record is freed with mlcm__free. MLCM_NOT_FOUND. */
 mlcm_status mlcm__decision_read(mlcm__db_conn *conn, int64_t id, int64_t seq, char **out_record, mlcm_error *err);
 

@@ -34,7 +34,8 @@ static mlcm_status check_alias(const mlcm_rollout *h, mlcm__db_conn *conn, mlcm_
   if (command != MLCM_COMMAND_RESUME && command != MLCM_COMMAND_PROMOTE) return MLCM_OK;
   mlcm_status st = mlcm__alias_target(conn, h->endpoint.model_id, h->endpoint.alias, &target, err);
   if (st || target == h->head.stable) return st;
-  return mlcm__fail(err, MLCM_INVALID_STATE, "alias %s was moved to /%lld by hand; rollout %lld cannot go on, abort it and start a new one",
+  return mlcm__fail(err, MLCM_INVALID_STATE,
+                    "alias %s was moved to /%lld by hand; rollout %lld cannot go on, abort it and start a new one",
                     h->endpoint.alias, (long long)target, (long long)h->id);
 }
 
@@ -45,7 +46,8 @@ static mlcm_status write_intent(mlcm_rollout *h, mlcm_command command, const mlc
   if (!st) st = check(h, command, err);
   if (!st) st = check_alias(h, conn, command, err);
   if (!st)
-    st = mlcm__intent_add(conn, h->id, command, mlcm__registry_actor_of(h->reg, by), mlcm__registry_reason_of(by), mlcm__wall_ns(h->ctx), err);
+    st = mlcm__intent_add(conn, h->id, command, mlcm__registry_actor_of(h->reg, by), mlcm__registry_reason_of(by),
+                          mlcm__wall_ns(h->ctx), err);
   if (!st) st = mlcm__registry_commit(h->reg, &conn, err);
   mlcm__db_rollback(conn);
   return st;
@@ -132,13 +134,15 @@ static mlcm_status abort_active(mlcm_registry *reg, int64_t id, const mlcm_attri
 mlcm_status mlcm_rollout_undo(mlcm_registry *reg, const char *endpoint, uint32_t flags, const mlcm_attribution *by,
                               int64_t *out_version, mlcm_error *err) {
   if (!reg || !endpoint) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_rollout_undo: an argument is NULL");
-  if (flags & ~(uint32_t)MLCM_UNDO_ABORT) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_rollout_undo: unknown flags 0x%x", (unsigned)flags);
+  if (flags & ~(uint32_t)MLCM_UNDO_ABORT)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_rollout_undo: unknown flags 0x%x", (unsigned)flags);
   mlcm__endpoint_row row;
   int64_t active = 0, good = 0;
   memset(&row, 0, sizeof(row));
   mlcm_status st = find(reg, endpoint, &row, &active, err);
   if (!st && active && !(flags & MLCM_UNDO_ABORT))
-    return mlcm__fail(err, MLCM_CONFLICT, "rollout %lld is active on endpoint '%s'; abort it first, or undo with abort", (long long)active, endpoint);
+    return mlcm__fail(err, MLCM_CONFLICT, "rollout %lld is active on endpoint '%s'; abort it first, or undo with abort",
+                      (long long)active, endpoint);
   if (!st) st = mlcm_alias_last_good(reg, row.model, row.alias, &good, err); /* before anything is aborted */
   if (!st && active) st = abort_active(reg, active, by, err);
   if (!st) st = mlcm_alias_undo(reg, row.model, row.alias, MLCM_ALIAS_ANY, active ? MLCM_FORCE : 0, by, &good, err);

@@ -193,7 +193,8 @@ static mlcm_status write_decision(mlcm_rollout *h, mlcm__db_conn *conn, int64_t 
   int64_t target = 0;
   mlcm_status st = mlcm__alias_target(conn, h->endpoint.model_id, h->endpoint.alias, &target, err);
   if (!st) st = check_alias(h, target, err);
-  if (!st) st = mlcm__decision_append(conn, h->id, lease_epoch, o->seq, o->at_ns, o->action, h->pending.record, o->status, active, err);
+  if (!st)
+    st = mlcm__decision_append(conn, h->id, lease_epoch, o->seq, o->at_ns, o->action, h->pending.record, o->status, active, err);
   if (!st) st = move_alias(h, conn, err);
   if (!st) st = write_routing(h, conn, target, err);
   if (!st) st = write_event(h, conn, err);
@@ -213,7 +214,8 @@ static mlcm_status answer_intent(mlcm_rollout *h, mlcm__db_conn *conn, mlcm_erro
 mlcm_status mlcm__pending_write(mlcm_rollout *h, mlcm__db_conn *conn, int64_t lease_epoch, mlcm_error *err) {
   const mlcm__pending *p = &h->pending;
   int64_t now = mlcm__wall_ns(h->ctx);
-  mlcm_status st = mlcm__evidence_append(conn, h->id, lease_epoch, h->chunk.data, h->chunk.len, h->chunk_lines, p->digest, now, err);
+  mlcm_status st =
+      mlcm__evidence_append(conn, h->id, lease_epoch, h->chunk.data, h->chunk.len, h->chunk_lines, p->digest, now, err);
   if (!st) st = answer_intent(h, conn, err);
   if (!st && p->has_decision) st = write_decision(h, conn, lease_epoch, err);
   return st;

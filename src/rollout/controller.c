@@ -18,13 +18,16 @@
 mlcm_status mlcm__handle_check(const mlcm_rollout *h, const char *function, mlcm_error *err) {
   if (!h) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s: rollout is NULL", function);
   if (h->pid != getpid())
-    return mlcm__fail(err, MLCM_INVALID_STATE, "%s: the process has forked since the rollout was opened; open it in the child", function);
+    return mlcm__fail(err, MLCM_INVALID_STATE, "%s: the process has forked since the rollout was opened; open it in the child",
+                      function);
   return MLCM_OK;
 }
 
 void mlcm__rollout_set_hooks(mlcm_rollout *rollout, const mlcm__rollout_hooks *hooks) {
-  if (hooks) rollout->hooks = *hooks;
-  else memset(&rollout->hooks, 0, sizeof(rollout->hooks));
+  if (hooks)
+    rollout->hooks = *hooks;
+  else
+    memset(&rollout->hooks, 0, sizeof(rollout->hooks));
 }
 
 /* How long a write waits for the writer lock. What can be tried again at the next tick does not hold this one up for long. */
@@ -125,8 +128,10 @@ static mlcm_status settle(mlcm_rollout *h, mlcm_decision **out) {
     h->head.n_decisions = h->pending.outcome.seq;
   }
   mlcm__pending_done(h);
-  if (ends) mlcm__handle_drop_lease(h);
-  else mlcm__live_begin(h->reg, &h->live_file, h->id, h->lease.epoch, h->n_chunks);
+  if (ends)
+    mlcm__handle_drop_lease(h);
+  else
+    mlcm__live_begin(h->reg, &h->live_file, h->id, h->lease.epoch, h->n_chunks);
   return MLCM_OK;
 }
 
@@ -142,8 +147,10 @@ static mlcm_status keep_or_take_back(mlcm_rollout *h, mlcm_status st, mlcm_error
     mlcm__error_prefix(err, "in effect on this process's traffic, but not recorded yet (%s): ", h->pending.outcome.reason);
     return st;
   }
-  if (!h->pending.has_decision) mlcm__pending_unseal(h);
-  else mlcm__handle_forget(h);
+  if (!h->pending.has_decision)
+    mlcm__pending_unseal(h);
+  else
+    mlcm__handle_forget(h);
   return st;
 }
 
@@ -210,7 +217,8 @@ static mlcm_status add_line(mlcm_rollout *h, const mlcm__tick *tick, mlcm__outco
   return MLCM_OK;
 }
 
-static mlcm_status decide(mlcm_rollout *h, const mlcm_time *now, const mlcm__intent *intent, mlcm_decision **out, mlcm_error *err) {
+static mlcm_status decide(mlcm_rollout *h, const mlcm_time *now, const mlcm__intent *intent, mlcm_decision **out,
+                          mlcm_error *err) {
   mlcm__outcome outcome;
   mlcm_error why = {0};
   mlcm__tick tick = {.wall_ns = now->wall_ns, .mono_ns = now->mono_ns};
@@ -256,10 +264,12 @@ static mlcm_status read_head(mlcm_rollout *h, mlcm__intent *intent, mlcm_error *
 
 /* Ended: by a write of this handle whose outcome was unknown, or by another process. */
 static mlcm_status ended(mlcm_rollout *h, mlcm_decision **out, mlcm_error *err) {
-  bool mine = h->pending.is_open && h->pending.has_decision && memcmp(h->head.chain, h->pending.digest, sizeof(h->head.chain)) == 0;
+  bool mine =
+      h->pending.is_open && h->pending.has_decision && memcmp(h->head.chain, h->pending.digest, sizeof(h->head.chain)) == 0;
   if (mine) return settle(h, out);
   if (mlcm__handle_holds(h)) mlcm__handle_drop_lease(h);
-  return mlcm__fail(err, MLCM_INVALID_STATE, "rollout %lld has ended: %s", (long long)h->id, mlcm_rollout_status_name(h->head.status));
+  return mlcm__fail(err, MLCM_INVALID_STATE, "rollout %lld has ended: %s", (long long)h->id,
+                    mlcm_rollout_status_name(h->head.status));
 }
 
 static mlcm_status tick_at(mlcm_rollout *h, const mlcm_time *now, mlcm_decision **out, mlcm_error *err) {
@@ -279,11 +289,14 @@ mlcm_status mlcm_rollout_tick(mlcm_rollout *rollout, const mlcm_time *now, mlcm_
   if (st) return st;
   if (!out) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_rollout_tick: out is NULL");
   if (rollout->reg->read_only)
-    return mlcm__fail(err, MLCM_REFUSED, "rollout %lld: the registry was opened read-only; who ticks must write", (long long)rollout->id);
+    return mlcm__fail(err, MLCM_REFUSED, "rollout %lld: the registry was opened read-only; who ticks must write",
+                      (long long)rollout->id);
   mlcm_decision *decision = NULL;
   mlcm_time moment = now ? *now : mlcm_context_now(rollout->ctx);
   st = tick_at(rollout, &moment, &decision, err);
-  if (st) mlcm_decision_free(decision);
-  else *out = decision;
+  if (st)
+    mlcm_decision_free(decision);
+  else
+    *out = decision;
   return st;
 }

@@ -179,11 +179,15 @@ static mlcm_status read_latency(const cJSON *list, mlcm__histogram *h, mlcm_erro
     uint64_t count = 0;
     const cJSON *b = cJSON_IsArray(row) ? row->child : NULL;
     if (!b || !cJSON_IsNumber(b) || !count_of(b->next, &count)) return damaged(err, "a bucket is not a pair of numbers");
-    if (b->valuedouble < MLCM__HISTOGRAM_UNDERFLOW || b->valuedouble > MLCM__HISTOGRAM_OVERFLOW) return damaged(err, "a bucket is out of range");
+    if (b->valuedouble < MLCM__HISTOGRAM_UNDERFLOW || b->valuedouble > MLCM__HISTOGRAM_OVERFLOW)
+      return damaged(err, "a bucket is out of range");
     int bucket = b->valueint;
-    if (bucket == MLCM__HISTOGRAM_UNDERFLOW) h->underflow = count;
-    else if (bucket == MLCM__HISTOGRAM_OVERFLOW) h->overflow = count;
-    else h->bucket[bucket] = count;
+    if (bucket == MLCM__HISTOGRAM_UNDERFLOW)
+      h->underflow = count;
+    else if (bucket == MLCM__HISTOGRAM_OVERFLOW)
+      h->overflow = count;
+    else
+      h->bucket[bucket] = count;
     h->count += count;
   }
   return MLCM_OK;
@@ -218,7 +222,8 @@ static mlcm_status read_cell(const cJSON *object, mlcm__counted *counted, mlcm__
   memset(cell, 0, sizeof(*cell));
   mlcm_status st = mlcm__json_get_i64(object, "epoch", what, &epoch, err);
   if (!st) st = mlcm__json_get_i64(object, "version", what, &cell->version, err);
-  if (!st && (epoch < 0 || !cJSON_IsArray(list) || cJSON_GetArraySize(list) != MLCM__COUNTED_SCOPES)) st = damaged(err, "a cell is not whole");
+  if (!st && (epoch < 0 || !cJSON_IsArray(list) || cJSON_GetArraySize(list) != MLCM__COUNTED_SCOPES))
+    st = damaged(err, "a cell is not whole");
   cell->epoch = (uint64_t)epoch;
   const cJSON *item = st ? NULL : list->child;
   for (int s = 0; !st && s < MLCM__COUNTED_SCOPES; s++, item = item->next) st = read_sum(item, counted, &cell->scope[s], err);
@@ -243,8 +248,10 @@ mlcm_status mlcm__counted_read(mlcm_context *ctx, const cJSON *object, mlcm__cou
     st = read_cell(item, out, cell, err);
     if (st) break;
     size_t place = place_of(out, cell);
-    if (place == out->n) out->n++;
-    else out->cells[place] = *cell;
+    if (place == out->n)
+      out->n++;
+    else
+      out->cells[place] = *cell;
   }
   return st;
 }

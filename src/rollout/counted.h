@@ -17,7 +17,7 @@ enum { MLCM__COUNTED_KEY = 0, MLCM__COUNTED_REQUEST = 1, MLCM__COUNTED_SCOPES = 
 typedef struct mlcm__counted_cell {
   int64_t version;
   uint64_t epoch;
-  bool is_new; /* changed since it was written last */
+  bool is_new;                                 /* changed since it was written last */
   mlcm__meter_sum scope[MLCM__COUNTED_SCOPES]; /* outcomes by index in the counted's own table of names */
 } mlcm__counted_cell;
 

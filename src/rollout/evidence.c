@@ -193,8 +193,10 @@ static mlcm_status read_observation(line_reader *r, const cJSON *object) {
   mlcm_status st = mlcm__json_get_i64(object, "check", what, &check, r->err);
   if (st) return st;
   if (check < 0 || check >= MAX_CHECKS) return corrupt(r, "the number of a check is out of range");
-  if (measured) st = read_measured(r, measured);
-  else st = read_strata(r, object, "fail", &n_fail);
+  if (measured)
+    st = read_measured(r, measured);
+  else
+    st = read_strata(r, object, "fail", &n_fail);
   if (!st && !measured) st = read_strata(r, object, "pass", &n_pass);
   if (st) return st;
   if (n_fail != n_pass) return corrupt(r, "fail and pass have different numbers of strata");
@@ -227,7 +229,8 @@ static mlcm_status read_observations(line_reader *r, const cJSON *root) {
   int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : -1;
   if (n < 0 || n > MAX_CHECKS) return corrupt(r, "checks are not a list, or too many");
   mlcm__evidence_line *line = r->line;
-  mlcm_status st = mlcm__reserve(r->ctx, &line->observations, &line->observations_cap, (size_t)n, sizeof(*line->observations), r->err);
+  mlcm_status st =
+      mlcm__reserve(r->ctx, &line->observations, &line->observations_cap, (size_t)n, sizeof(*line->observations), r->err);
   for (const cJSON *item = list->child; !st && item; item = item->next) st = read_observation(r, item);
   return st;
 }
@@ -291,8 +294,10 @@ mlcm_status mlcm__evidence_read(mlcm_context *ctx, const char *line, size_t len,
   mlcm_status st = mlcm__json_parse(ctx, "evidence", line, len, (mlcm__json_limits){LINE_MAX_BYTES, 12}, &root, err);
   if (!st) {
     out->is_counted = cJSON_GetObjectItemCaseSensitive(root, "cells") != NULL;
-    if (!out->is_counted) st = read_tick(&r, root);
-    else if (counted) st = mlcm__counted_read(ctx, root, counted, err);
+    if (!out->is_counted)
+      st = read_tick(&r, root);
+    else if (counted)
+      st = mlcm__counted_read(ctx, root, counted, err);
   }
   cJSON_Delete(root);
   if (st != MLCM_PARSE) return st;

@@ -47,9 +47,7 @@ void mlcm__handle_drop_lease(mlcm_rollout *h) {
   mlcm__live_end(h->reg, &h->live_file);
 }
 
-bool mlcm__handle_holds(const mlcm_rollout *h) {
-  return h->lease.epoch > 0 && h->is_synced;
-}
+bool mlcm__handle_holds(const mlcm_rollout *h) { return h->lease.epoch > 0 && h->is_synced; }
 
 /* ---- lines ---------------------------------------------------------------------------------------------------------- */
 
@@ -99,7 +97,8 @@ static mlcm_status take_chunk(void *user, int64_t chunk, int64_t lease_epoch, co
   mlcm_status st = mlcm__evidence_chain(chain, lines, len, err);
   if (st) return st;
   if (chunk != h->n_chunks + 1 || memcmp(chain, digest, sizeof(chain)) != 0)
-    return mlcm__fail(err, MLCM_CORRUPT, "rollout %lld: evidence chunk %lld does not match its digest", (long long)h->id, (long long)chunk);
+    return mlcm__fail(err, MLCM_CORRUPT, "rollout %lld: evidence chunk %lld does not match its digest", (long long)h->id,
+                      (long long)chunk);
   st = feed(h, lines + skip, len - skip, &h->counted, err);
   if (st) return st;
   mlcm__buffer_clear(&h->live);
@@ -137,10 +136,11 @@ mlcm_status mlcm__handle_follow_live(mlcm_rollout *h, mlcm_error *err) {
   mlcm_error why;
   mlcm__buffer_init(&lines, h->ctx, LIVE_MAX_BYTES);
   mlcm_status st = mlcm__live_read(h->reg, &h->head, &lines, err);
-  bool grew = !st && lines.len > h->live.len && (h->live.len == 0 || (h->live_epoch == h->head.lease_epoch &&
-                                                                      memcmp(lines.data, h->live.data, h->live.len) == 0));
+  bool grew = !st && lines.len > h->live.len &&
+              (h->live.len == 0 || (h->live_epoch == h->head.lease_epoch && memcmp(lines.data, h->live.data, h->live.len) == 0));
   if (grew && feed(h, lines.data + h->live.len, lines.len - h->live.len, NULL, &why)) {
-    mlcm__log(h->ctx, MLCM_LOG_WARN, "live evidence of rollout %lld cannot be read (%s); showing what is recorded", (long long)h->id, why.message);
+    mlcm__log(h->ctx, MLCM_LOG_WARN, "live evidence of rollout %lld cannot be read (%s); showing what is recorded",
+              (long long)h->id, why.message);
     mlcm__handle_forget(h);
     st = mlcm__handle_follow(h, err);
   } else if (grew) {

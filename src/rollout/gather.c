@@ -108,13 +108,9 @@ void mlcm__gather_free(mlcm__gather *g) {
   mlcm__context_release(ctx);
 }
 
-mlcm__counted *mlcm__gather_counted(mlcm__gather *g) {
-  return &g->now;
-}
+mlcm__counted *mlcm__gather_counted(mlcm__gather *g) { return &g->now; }
 
-int32_t mlcm__gather_n_serving(const mlcm__gather *g) {
-  return g->n_serving;
-}
+int32_t mlcm__gather_n_serving(const mlcm__gather *g) { return g->n_serving; }
 
 /* ---- differences ---------------------------------------------------------------------------------------------------- */
 
@@ -149,7 +145,8 @@ static void difference(mlcm__gather *g, int64_t version, uint64_t epoch, mlcm__m
   memset(out, 0, MLCM__COUNTED_SCOPES * sizeof(*out));
   if (!later) return;
   if (!mlcm__counted_grew(later, earlier)) {
-    mlcm__log(g->ctx, MLCM_LOG_WARN, "meters of version %lld ran backwards (a file of a serving process is gone)", (long long)version);
+    mlcm__log(g->ctx, MLCM_LOG_WARN, "meters of version %lld ran backwards (a file of a serving process is gone)",
+              (long long)version);
     return;
   }
   for (int s = 0; s < MLCM__COUNTED_SCOPES; s++) subtract(&later->scope[s], earlier ? &earlier->scope[s] : NULL, &out[s]);
@@ -242,7 +239,8 @@ static mlcm_counts plain_counts(const mlcm__gather *g, const mlcm_check *check, 
     return (mlcm_counts){(int64_t)c->completed, (int64_t)c->errors, (int64_t)t->completed, (int64_t)t->errors};
   int32_t i = mlcm__counted_outcome(&g->next, check->outcome);
   if (i < 0) return (mlcm_counts){0};
-  return (mlcm_counts){(int64_t)c->outcome[i].n, (int64_t)c->outcome[i].bad, (int64_t)t->outcome[i].n, (int64_t)t->outcome[i].bad};
+  return (mlcm_counts){(int64_t)c->outcome[i].n, (int64_t)c->outcome[i].bad, (int64_t)t->outcome[i].n,
+                       (int64_t)t->outcome[i].bad};
 }
 
 static mlcm__latency_view view(const mlcm__histogram *h) {
@@ -267,9 +265,7 @@ static void latency_counts(const mlcm_check *check, const stratum *s, int32_t th
   *pass = mlcm__latency_counts(&candidate, &stable, threshold, mlcm__latency_shift(check->pass_below));
 }
 
-static bool any(const mlcm_counts *c) {
-  return c->candidate_n || c->stable_n;
-}
+static bool any(const mlcm_counts *c) { return c->candidate_n || c->stable_n; }
 
 /* Strata of one comparing check at counts[0 .. 2n): fail, then pass. */
 static void compare(mlcm__gather *g, size_t i, mlcm_counts *counts, mlcm_observation *out) {
@@ -280,8 +276,10 @@ static void compare(mlcm__gather *g, size_t i, mlcm_counts *counts, mlcm_observa
   *out = (mlcm_observation){.check = (int32_t)i, .fail = fail, .pass = pass};
   for (size_t k = 0; k < g->n_strata; k++) {
     mlcm_counts f, p;
-    if (check->meter == MLCM_METER_LATENCY) latency_counts(check, &g->strata[k], threshold, &f, &p);
-    else f = p = plain_counts(g, check, &g->strata[k]);
+    if (check->meter == MLCM_METER_LATENCY)
+      latency_counts(check, &g->strata[k], threshold, &f, &p);
+    else
+      f = p = plain_counts(g, check, &g->strata[k]);
     if (!any(&f) && !any(&p)) continue;
     fail[out->n_strata] = f;
     pass[out->n_strata++] = p;

@@ -15,8 +15,8 @@
 typedef struct mlcm__gather mlcm__gather; /* one thread at a time */
 
 typedef struct mlcm__gather_options {
-  mlcm_registry *reg;      /* retained */
-  const mlcm_plan *plan;   /* borrowed */
+  mlcm_registry *reg;    /* retained */
+  const mlcm_plan *plan; /* borrowed */
   int64_t endpoint_id;
   int64_t stable;
   int64_t candidate;

@@ -27,8 +27,8 @@
 
 #define MLCM__CHUNK_NS INT64_C(10000000000) /* evidence waits at most so long for its commit */
 enum {
-  MLCM__CHUNK_BYTES = 256 << 10,     /* or until it is so long */
-  MLCM__CHUNK_MAX_BYTES = 32 << 20   /* what is kept while the store does not take it */
+  MLCM__CHUNK_BYTES = 256 << 10,   /* or until it is so long */
+  MLCM__CHUNK_MAX_BYTES = 32 << 20 /* what is kept while the store does not take it */
 };
 
 /* Something that is written, or waits for the store to take it: a decision, or a plain chunk. */
@@ -39,10 +39,10 @@ typedef struct mlcm__pending {
   bool alias_moved; /* the last write found the alias elsewhere: somebody's change goes before this decision */
   mlcm__outcome outcome;
   char *record;
-  mlcm_decision *decision; /* of the record, made before it is written: what is committed can be handed out */
-  size_t lines_len; /* of the chunk, before the line of totals */
+  mlcm_decision *decision;            /* of the record, made before it is written: what is committed can be handed out */
+  size_t lines_len;                   /* of the chunk, before the line of totals */
   uint8_t digest[MLCM__SHA256_BYTES]; /* of the chunk with that line */
-  mlcm__intent intent; /* that it answers; id 0: none */
+  mlcm__intent intent;                /* that it answers; id 0: none */
 } mlcm__pending;
 
 struct mlcm_rollout {

@@ -27,7 +27,8 @@ static void close_file(mlcm_registry *reg, mlcm__live *live) {
 static void write_text(mlcm_registry *reg, mlcm__live *live, const char *text, size_t len) {
   int rc = mlcm__write_all(reg->ctx, live->fd, text, len);
   if (rc == 0) return;
-  mlcm__log(reg->ctx, MLCM_LOG_WARN, "%s: cannot be written (%s); watchers see committed evidence only", live->path, strerror(-rc));
+  mlcm__log(reg->ctx, MLCM_LOG_WARN, "%s: cannot be written (%s); watchers see committed evidence only", live->path,
+            strerror(-rc));
   close_file(reg, live);
 }
 
@@ -38,7 +39,8 @@ void mlcm__live_begin(mlcm_registry *reg, mlcm__live *live, int64_t rollout_id, 
   if (!live->path && live_path(reg, rollout_id, &live->path, NULL)) return;
   live->fd = io->open(io->user, live->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (live->fd < 0) {
-    mlcm__log(reg->ctx, MLCM_LOG_WARN, "%s: cannot be opened (%s); watchers see committed evidence only", live->path, strerror(-live->fd));
+    mlcm__log(reg->ctx, MLCM_LOG_WARN, "%s: cannot be opened (%s); watchers see committed evidence only", live->path,
+              strerror(-live->fd));
     return;
   }
   int n = snprintf(head, sizeof(head), "%lld %lld\n", (long long)lease_epoch, (long long)n_chunks);

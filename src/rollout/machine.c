@@ -68,7 +68,8 @@ static void begin_step(mlcm__machine *m, int32_t step) {
 }
 
 /* Takes the decision: writes the outcome and moves the machine to where it leads. The reason is already there. */
-static bool enter(turn *t, mlcm_action action, mlcm_rollout_status status, int32_t step, int64_t weight_ppm, mlcm_verdict_kind verdict) {
+static bool enter(turn *t, mlcm_action action, mlcm_rollout_status status, int32_t step, int64_t weight_ppm,
+                  mlcm_verdict_kind verdict) {
   mlcm__machine *m = t->m;
   mlcm__outcome *out = t->out;
   assert(weight_ppm >= 0 && weight_ppm <= MLCM_WEIGHT_ALL);
@@ -117,7 +118,9 @@ static void start(turn *t) {
  * than nothing: no step ends because of them. */
 static void pass_time(mlcm__machine *m, const mlcm__tick *tick) {
   uint64_t difference = (uint64_t)tick->mono_ns - (uint64_t)m->last_mono_ns; /* of any two clocks, without overflow */
-  int64_t passed = tick->mono_ns <= m->last_mono_ns ? 0 : difference < (uint64_t)m->plan->gap_ns ? (int64_t)difference : m->plan->gap_ns;
+  int64_t passed = tick->mono_ns <= m->last_mono_ns         ? 0
+                   : difference < (uint64_t)m->plan->gap_ns ? (int64_t)difference
+                                                            : m->plan->gap_ns;
   m->last_mono_ns = tick->mono_ns;
   m->last_wall_ns = tick->wall_ns;
   m->counted_ns += passed;
@@ -249,7 +252,8 @@ static bool check_allows(mlcm__machine *m, size_t i) {
   if (check->on_fail == MLCM_ON_FAIL_HOLD && state.verdict == MLCM_FAIL) return WAIT(m, "%s: %s", check->name, state.reason);
   if (!m->plan->steps[m->step].required[i]) return true;
   if (state.verdict != MLCM_PASS && has_no_new_keys(m, i))
-    return WAIT(m, "%s: new keys; each counts once and those that come were counted (unit: request would count every request)", check->name);
+    return WAIT(m, "%s: new keys; each counts once and those that come were counted (unit: request would count every request)",
+                check->name);
   if (state.verdict != MLCM_PASS) return WAIT(m, "%s: %s", check->name, state.reason);
   if (check->kind == MLCM_CHECK_THRESHOLD && state.last.kind != MLCM_MEASURED_VALUE)
     return WAIT(m, "%s: %s", check->name, state.last.detail[0] ? state.last.detail : mlcm_measurement_kind_name(state.last.kind));
@@ -284,7 +288,8 @@ static bool advance(turn *t) {
 static bool progress(turn *t) {
   mlcm__machine *m = t->m;
   bool over = step_is_over(t);
-  if (m->status == MLCM_ROLLOUT_PAUSED) return WAIT(m, "%s", m->displaced ? "an abort: stable or candidate was changed by hand" : "a person: it is paused");
+  if (m->status == MLCM_ROLLOUT_PAUSED)
+    return WAIT(m, "%s", m->displaced ? "an abort: stable or candidate was changed by hand" : "a person: it is paused");
   if (!over) return false;
   if (m->step + 1 < m->plan->n_steps) return advance(t);
   if (m->plan->then == MLCM__THEN_PAUSE) {

@@ -55,7 +55,7 @@ typedef struct mlcm__outcome {
   char reason[MLCM__REASON_MAX];
   char actor[256]; /* "" for its own decisions */
   char note[256];  /* the person's reason, cut */
-  bool is_obeyed; /* the decision answers the tick's command */
+  bool is_obeyed;  /* the decision answers the tick's command */
   char refused[MLCM__REASON_MAX];
 } mlcm__outcome;
 
@@ -68,7 +68,7 @@ typedef struct mlcm__machine {
   mlcm_rollout_status status; /* 0 before the first tick */
   int32_t step;               /* 0-based */
   int64_t weight_ppm;
-  int64_t seq;      /* of the last decision */
+  int64_t seq; /* of the last decision */
   int64_t n_ticks;
   int64_t last_wall_ns;
   int64_t last_mono_ns;
@@ -77,11 +77,11 @@ typedef struct mlcm__machine {
   int64_t counted_ns; /* time that passed, pauses included, each tick capped: the gate's clock is started_ns + counted_ns */
   int64_t step_elapsed_ns;
   int64_t elapsed_ns;
-  int64_t next_expiry_ns;     /* elapsed_ns at which it expires; INT64_MAX: never */
-  mlcm_check_state *decided;  /* [n checks] as they were when the last decision was taken, before a new step starts them anew */
-  int64_t *last_data_ns;      /* [n checks] step_elapsed_ns when a comparing check last got candidate data, -1: not in this step */
-  int64_t last_request_ns;    /* step_elapsed_ns when the candidate last completed any request, -1: not in this step */
-  mlcm_counts requests;       /* all requests so far */
+  int64_t next_expiry_ns;    /* elapsed_ns at which it expires; INT64_MAX: never */
+  mlcm_check_state *decided; /* [n checks] as they were when the last decision was taken, before a new step starts them anew */
+  int64_t *last_data_ns;     /* [n checks] step_elapsed_ns when a comparing check last got candidate data, -1: not in this step */
+  int64_t last_request_ns;   /* step_elapsed_ns when the candidate last completed any request, -1: not in this step */
+  mlcm_counts requests;      /* all requests so far */
   bool displaced;
   char waits_for[MLCM__REASON_MAX]; /* why it does not advance, of the last tick */
 } mlcm__machine;

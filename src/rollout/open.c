@@ -50,15 +50,15 @@ static void give_up_lease(mlcm_rollout *h) {
   mlcm__outcome nothing = {.check = -1};
   mlcm_error why;
   mlcm_status st = MLCM_OK;
-  if (!h->pending.is_open && h->chunk.len > 0)
-    st = mlcm__pending_seal(h, &nothing, NULL, mlcm__gather_counted(h->gather), &why);
+  if (!h->pending.is_open && h->chunk.len > 0) st = mlcm__pending_seal(h, &nothing, NULL, mlcm__gather_counted(h->gather), &why);
   if (!st) st = mlcm__registry_write_begin(h->reg, &conn, &why);
   if (!st && h->pending.is_open) st = mlcm__pending_write(h, conn, h->lease.epoch, &why);
   if (!st) st = mlcm__lease_release(conn, h->id, h->lease.epoch, &why);
   if (!st) st = mlcm__registry_commit(h->reg, &conn, &why);
   mlcm__db_rollback(conn);
   if (st && st != MLCM_STALE)
-    mlcm__log(h->ctx, MLCM_LOG_WARN, "rollout %lld: the lease was not given back and runs out by itself: %s", (long long)h->id, why.message);
+    mlcm__log(h->ctx, MLCM_LOG_WARN, "rollout %lld: the lease was not given back and runs out by itself: %s", (long long)h->id,
+              why.message);
   if (!st && h->pending.is_open) mlcm__pending_done(h);
 }
 
@@ -74,17 +74,11 @@ void mlcm_rollout_close(mlcm_rollout *rollout) {
   handle_free(rollout);
 }
 
-int64_t mlcm_rollout_id(const mlcm_rollout *rollout) {
-  return rollout->id;
-}
+int64_t mlcm_rollout_id(const mlcm_rollout *rollout) { return rollout->id; }
 
-int32_t mlcm_rollout_is_active(const mlcm_rollout *rollout) {
-  return rollout->head.active;
-}
+int32_t mlcm_rollout_is_active(const mlcm_rollout *rollout) { return rollout->head.active; }
 
-int64_t mlcm_rollout_tick_ns(const mlcm_rollout *rollout) {
-  return rollout->plan->tick_ns;
-}
+int64_t mlcm_rollout_tick_ns(const mlcm_rollout *rollout) { return rollout->plan->tick_ns; }
 
 /* ---- opening -------------------------------------------------------------------------------------------------------- */
 
@@ -126,8 +120,10 @@ static mlcm_status open_one(mlcm_registry *reg, const char *endpoint, int64_t id
   if (!st) st = parse_recorded(h, plan_text, err);
   if (!st) st = mlcm__lease_init(h->ctx, h->plan->tick_ns, &h->lease, err);
   mlcm__free(reg->ctx, plan_text);
-  if (st) handle_free(h);
-  else *out = h;
+  if (st)
+    handle_free(h);
+  else
+    *out = h;
   return st;
 }
 
@@ -143,7 +139,8 @@ mlcm_status mlcm_rollout_open_by_id(mlcm_registry *reg, int64_t id, mlcm_rollout
 
 mlcm_status mlcm_rollout_list(mlcm_registry *reg, const char *endpoint, int64_t before_id, int64_t *ids, size_t capacity,
                               size_t *out_n, mlcm_error *err) {
-  if (!reg || (!ids && capacity) || !out_n) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_rollout_list: an argument is NULL");
+  if (!reg || (!ids && capacity) || !out_n)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_rollout_list: an argument is NULL");
   mlcm__db_conn *conn = NULL;
   mlcm__endpoint_row row = {0};
   mlcm_status st = mlcm__db_read_begin(reg->db, &conn, err);
@@ -167,12 +164,11 @@ static mlcm_status resolve_candidate(mlcm_rollout *h, mlcm__db_conn *conn, int64
   if (!st && text[0] == '@') return mlcm__alias_target(conn, model.id, text + 1, out, err);
   if (!st) st = mlcm_ref_parse(text, &ref, err);
   if (!st && strcmp(ref.model, h->endpoint.model) != 0)
-    st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "candidate %s is not a version of '%s', which endpoint '%s' serves", text, h->endpoint.model,
-                    h->endpoint.name);
+    st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "candidate %s is not a version of '%s', which endpoint '%s' serves", text,
+                    h->endpoint.model, h->endpoint.name);
   if (!st) st = mlcm__ref_resolve(conn, &ref, &model, out, err);
   if (!st) st = mlcm__version_find(conn, &model, h->endpoint.model, *out, &id, &state, err);
-  if (!st && state != MLCM_STATE_READY)
-    st = mlcm__fail(err, MLCM_NOT_FOUND, "candidate %s is deleted; restore it first", text);
+  if (!st && state != MLCM_STATE_READY) st = mlcm__fail(err, MLCM_NOT_FOUND, "candidate %s is deleted; restore it first", text);
   return st;
 }
 
@@ -180,12 +176,14 @@ static mlcm_status resolve(mlcm_rollout *h, mlcm__db_conn *conn, int64_t *stable
   mlcm_status st = mlcm__endpoint_ensure(conn, h->reg, h->plan->endpoint, NULL, NULL, &h->endpoint, err);
   if (!st) st = mlcm__alias_target(conn, h->endpoint.model_id, h->endpoint.alias, stable, err);
   if (!st && !*stable)
-    st = mlcm__fail(err, MLCM_NOT_FOUND, "%s@%s does not exist, so there is no stable version to go back to", h->endpoint.model, h->endpoint.alias);
+    st = mlcm__fail(err, MLCM_NOT_FOUND, "%s@%s does not exist, so there is no stable version to go back to", h->endpoint.model,
+                    h->endpoint.alias);
   if (!st) st = resolve_candidate(h, conn, candidate, err);
-  if (!st && !*candidate) st = mlcm__fail(err, MLCM_NOT_FOUND, "candidate %s%s does not exist", h->endpoint.model, h->plan->candidate);
+  if (!st && !*candidate)
+    st = mlcm__fail(err, MLCM_NOT_FOUND, "candidate %s%s does not exist", h->endpoint.model, h->plan->candidate);
   if (!st && *candidate == *stable)
-    st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "candidate /%lld is stable itself (%s@%s); there is nothing to roll out", (long long)*candidate,
-                    h->endpoint.model, h->endpoint.alias);
+    st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "candidate /%lld is stable itself (%s@%s); there is nothing to roll out",
+                    (long long)*candidate, h->endpoint.model, h->endpoint.alias);
   return st;
 }
 
@@ -244,7 +242,8 @@ static mlcm_status start(mlcm_rollout *h, const char *text, const mlcm_attributi
 
 mlcm_status mlcm_rollout_start(mlcm_registry *reg, const char *plan_name, mlcm_str plan_yaml, const mlcm_attribution *by,
                                mlcm_rollout **out, mlcm_error *err) {
-  if (!reg || !plan_name || !plan_yaml.ptr || !out) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_rollout_start: an argument is NULL");
+  if (!reg || !plan_name || !plan_yaml.ptr || !out)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_rollout_start: an argument is NULL");
   mlcm_rollout *h = NULL;
   char *text = NULL;
   mlcm_status st = mlcm__check_attribution(by, err);
@@ -258,7 +257,9 @@ mlcm_status mlcm_rollout_start(mlcm_registry *reg, const char *plan_name, mlcm_s
   if (!st) st = mlcm__lease_init(h->ctx, h->plan->tick_ns, &h->lease, err);
   if (!st) st = start(h, text, by, err);
   mlcm__free(reg->ctx, text);
-  if (st) handle_free(h);
-  else *out = h;
+  if (st)
+    handle_free(h);
+  else
+    *out = h;
   return st;
 }

@@ -12,7 +12,8 @@
 
 #include "gate/policy.h"
 
-static const char *const plan_keys[] = {"mlcm", "endpoint", "candidate", "tick", "gap", "steps", "then", "override", MLCM__POLICY_KEYS};
+static const char *const plan_keys[] = {"mlcm",  "endpoint", "candidate", "tick",           "gap",
+                                        "steps", "then",     "override",  MLCM__POLICY_KEYS};
 static const char *const step_keys[] = {"weight", "for", "checks"};
 static const char *const override_keys[] = {"attribute", "value", "to"};
 
@@ -160,7 +161,8 @@ static mlcm_status read_weight(reader *r, const mlcm__node *map, const mlcm__pla
   if (step->weight_ppm < 1)
     return mlcm__yaml_fail(r->doc, node, r->err, "weight %s gives the candidate no traffic; the least is 0.0001%%", node->text);
   if (before && step->weight_ppm <= before->weight_ppm)
-    return mlcm__yaml_fail(r->doc, node, r->err, "weight %s does not rise above the step before (%.6g%%); weights must rise from step to step",
+    return mlcm__yaml_fail(r->doc, node, r->err,
+                           "weight %s does not rise above the step before (%.6g%%); weights must rise from step to step",
                            node->text, (double)before->weight_ppm / 1e4);
   if (step->weight_ppm == MLCM_WEIGHT_ALL && waits_for_comparison(r, step))
     return mlcm__yaml_fail(r->doc, node, r->err,
@@ -170,8 +172,7 @@ static mlcm_status read_weight(reader *r, const mlcm__node *map, const mlcm__pla
 }
 
 static mlcm_status read_step(reader *r, const mlcm__node *map, const mlcm__plan_step *before, mlcm__plan_step *step) {
-  if (map->kind != MLCM__YAML_MAP)
-    return mlcm__yaml_fail(r->doc, map, r->err, "a step is a map, e.g. {weight: 5%%, for: 1m}");
+  if (map->kind != MLCM__YAML_MAP) return mlcm__yaml_fail(r->doc, map, r->err, "a step is a map, e.g. {weight: 5%%, for: 1m}");
   step->line = map->line;
   step->column = map->column;
   mlcm_status st = mlcm__yaml_known_keys(r->doc, map, step_keys, sizeof(step_keys) / sizeof(*step_keys), r->err);
@@ -227,7 +228,8 @@ static mlcm_status read_overrides(reader *r, const mlcm__node *map) {
   bool single = list->kind == MLCM__YAML_MAP;
   size_t n = single ? 1 : list->n;
   if (list->kind == MLCM__YAML_SCALAR)
-    return mlcm__yaml_fail(r->doc, list, r->err, "'override' is a list of rules, e.g. [{attribute: x-canary, value: always, to: candidate}]");
+    return mlcm__yaml_fail(r->doc, list, r->err,
+                           "'override' is a list of rules, e.g. [{attribute: x-canary, value: always, to: candidate}]");
   if (n > MLCM__PLAN_MAX_OVERRIDES)
     return mlcm__yaml_fail(r->doc, list, r->err, "%zu override rules are too many; the most is %d", n, MLCM__PLAN_MAX_OVERRIDES);
   plan->overrides = mlcm__alloc_zero(r->ctx, n ? n : 1, sizeof(*plan->overrides));
@@ -243,7 +245,8 @@ static mlcm_status read_overrides(reader *r, const mlcm__node *map) {
 static mlcm_status read_plan(reader *r) {
   const mlcm__node *map = mlcm__yaml_root(r->doc);
   mlcm_plan *plan = r->plan;
-  if (map->kind != MLCM__YAML_MAP) return mlcm__yaml_fail(r->doc, map, r->err, "a plan is a map that begins with 'mlcm: rollout/v1'");
+  if (map->kind != MLCM__YAML_MAP)
+    return mlcm__yaml_fail(r->doc, map, r->err, "a plan is a map that begins with 'mlcm: rollout/v1'");
   mlcm_status st = read_kind(r, map);
   if (!st) st = mlcm__yaml_known_keys(r->doc, map, plan_keys, N_PLAN_KEYS, r->err);
   if (!st) st = read_text(r, map, "endpoint", "endpoint: digits", &plan->endpoint);
@@ -295,29 +298,17 @@ void mlcm_plan_free(mlcm_plan *plan) {
   mlcm__context_release(ctx);
 }
 
-const char *mlcm_plan_endpoint(const mlcm_plan *plan) {
-  return plan->endpoint;
-}
+const char *mlcm_plan_endpoint(const mlcm_plan *plan) { return plan->endpoint; }
 
-const char *mlcm_plan_candidate(const mlcm_plan *plan) {
-  return plan->candidate;
-}
+const char *mlcm_plan_candidate(const mlcm_plan *plan) { return plan->candidate; }
 
-const mlcm_policy *mlcm_plan_policy(const mlcm_plan *plan) {
-  return plan->policy;
-}
+const mlcm_policy *mlcm_plan_policy(const mlcm_plan *plan) { return plan->policy; }
 
-const char *mlcm_plan_json(const mlcm_plan *plan) {
-  return plan->json;
-}
+const char *mlcm_plan_json(const mlcm_plan *plan) { return plan->json; }
 
-const char *mlcm_plan_digest(const mlcm_plan *plan) {
-  return plan->digest;
-}
+const char *mlcm_plan_digest(const mlcm_plan *plan) { return plan->digest; }
 
-int32_t mlcm_plan_n_steps(const mlcm_plan *plan) {
-  return plan->n_steps;
-}
+int32_t mlcm_plan_n_steps(const mlcm_plan *plan) { return plan->n_steps; }
 
 int64_t mlcm_plan_step_weight_ppm(const mlcm_plan *plan, int32_t i) {
   return i >= 0 && i < plan->n_steps ? plan->steps[i].weight_ppm : 0;

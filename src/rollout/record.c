@@ -68,7 +68,8 @@ static void write_place(mlcm__json *j, const char *key, int32_t step, int64_t we
   mlcm__json_end(j);
 }
 
-static void write_record(mlcm__json *j, const mlcm__machine *m, const mlcm__outcome *out, int64_t rollout_id, const char *evidence) {
+static void write_record(mlcm__json *j, const mlcm__machine *m, const mlcm__outcome *out, int64_t rollout_id,
+                         const char *evidence) {
   const mlcm_policy *policy = m->plan->policy;
   mlcm__json_object(j, NULL);
   mlcm__json_string(j, "action", mlcm__action_word(out->action));
@@ -134,7 +135,8 @@ static mlcm_status read_words(const cJSON *root, mlcm_decision *d, mlcm_error *e
   d->status = mlcm__status_of(status);
   d->verdict = verdict_of(verdict);
   if (!d->action || !d->status || !d->verdict)
-    return mlcm__fail(err, MLCM_PARSE, "a decision record has an unknown action '%s', status '%s' or verdict '%s'", action, status, verdict);
+    return mlcm__fail(err, MLCM_PARSE, "a decision record has an unknown action '%s', status '%s' or verdict '%s'", action,
+                      status, verdict);
   d->actor = mlcm__strdup(d->ctx, actor);
   d->reason = mlcm__strdup(d->ctx, reason);
   return d->actor && d->reason ? MLCM_OK : mlcm__fail_memory(err, strlen(actor) + strlen(reason));
@@ -186,54 +188,28 @@ void mlcm_decision_free(mlcm_decision *d) {
   mlcm__context_release(ctx);
 }
 
-int64_t mlcm_decision_rollout(const mlcm_decision *d) {
-  return d->rollout;
-}
+int64_t mlcm_decision_rollout(const mlcm_decision *d) { return d->rollout; }
 
-int64_t mlcm_decision_seq(const mlcm_decision *d) {
-  return d->seq;
-}
+int64_t mlcm_decision_seq(const mlcm_decision *d) { return d->seq; }
 
-int64_t mlcm_decision_at_ns(const mlcm_decision *d) {
-  return d->at_ns;
-}
+int64_t mlcm_decision_at_ns(const mlcm_decision *d) { return d->at_ns; }
 
-mlcm_action mlcm_decision_action(const mlcm_decision *d) {
-  return d->action;
-}
+mlcm_action mlcm_decision_action(const mlcm_decision *d) { return d->action; }
 
-mlcm_rollout_status mlcm_decision_status(const mlcm_decision *d) {
-  return d->status;
-}
+mlcm_rollout_status mlcm_decision_status(const mlcm_decision *d) { return d->status; }
 
-mlcm_verdict_kind mlcm_decision_verdict(const mlcm_decision *d) {
-  return d->verdict;
-}
+mlcm_verdict_kind mlcm_decision_verdict(const mlcm_decision *d) { return d->verdict; }
 
-int32_t mlcm_decision_step(const mlcm_decision *d) {
-  return d->step;
-}
+int32_t mlcm_decision_step(const mlcm_decision *d) { return d->step; }
 
-int64_t mlcm_decision_weight_ppm(const mlcm_decision *d) {
-  return d->weight_ppm;
-}
+int64_t mlcm_decision_weight_ppm(const mlcm_decision *d) { return d->weight_ppm; }
 
-int64_t mlcm_decision_stable(const mlcm_decision *d) {
-  return d->stable;
-}
+int64_t mlcm_decision_stable(const mlcm_decision *d) { return d->stable; }
 
-int64_t mlcm_decision_candidate(const mlcm_decision *d) {
-  return d->candidate;
-}
+int64_t mlcm_decision_candidate(const mlcm_decision *d) { return d->candidate; }
 
-const char *mlcm_decision_actor(const mlcm_decision *d) {
-  return d->actor;
-}
+const char *mlcm_decision_actor(const mlcm_decision *d) { return d->actor; }
 
-const char *mlcm_decision_reason(const mlcm_decision *d) {
-  return d->reason;
-}
+const char *mlcm_decision_reason(const mlcm_decision *d) { return d->reason; }
 
-const char *mlcm_decision_json(const mlcm_decision *d) {
-  return d->json;
-}
+const char *mlcm_decision_json(const mlcm_decision *d) { return d->json; }

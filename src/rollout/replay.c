@@ -30,8 +30,8 @@ static void describe(const char *recorded, const char *made, char *out, size_t s
   size_t at = 0;
   while (recorded[at] && recorded[at] == made[at]) at++;
   size_t from = at > 24 ? at - 24 : 0;
-  mlcm__words_format(out, size, "decision %lld differs at byte %zu: recorded '%.48s', replayed '%.48s'", (long long)seq, at, recorded + from,
-                     made + from);
+  mlcm__words_format(out, size, "decision %lld differs at byte %zu: recorded '%.48s', replayed '%.48s'", (long long)seq, at,
+                     recorded + from, made + from);
 }
 
 static mlcm_status compare(replay *r, mlcm_error *err) {
@@ -80,7 +80,8 @@ static mlcm_status take_chunk(void *user, int64_t chunk, int64_t lease_epoch, co
   (void)lease_epoch;
   mlcm_status st = mlcm__evidence_chain(r->chain, lines, len, err);
   if (!st && (chunk != r->chunk + 1 || memcmp(r->chain, digest, sizeof(r->chain)) != 0))
-    st = mlcm__fail(err, MLCM_CORRUPT, "rollout %lld: evidence chunk %lld does not match its digest", (long long)r->h->id, (long long)chunk);
+    st = mlcm__fail(err, MLCM_CORRUPT, "rollout %lld: evidence chunk %lld does not match its digest", (long long)r->h->id,
+                    (long long)chunk);
   if (st) return st;
   r->chunk = chunk;
   memset(&r->outcome, 0, sizeof(r->outcome));

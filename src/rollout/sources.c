@@ -22,12 +22,12 @@ enum { WINDOW_TICKS = 5, LONGEST_WINDOW_TICKS = 60, LEAST_REQUESTS = 20 };
 
 /* State of one check. */
 typedef struct source {
-  int32_t sampled;       /* index in the sampler, -1 */
-  uint64_t seen;         /* measurements handed on so far */
+  int32_t sampled; /* index in the sampler, -1 */
+  uint64_t seen;   /* measurements handed on so far */
   mlcm_measurement_kind seen_kind;
-  int64_t window_ns;     /* monotonic begin of the window, or of the time since the last look at evaluations */
+  int64_t window_ns; /* monotonic begin of the window, or of the time since the last look at evaluations */
   bool has_window;
-  uint64_t n, bad;       /* of the window */
+  uint64_t n, bad; /* of the window */
   mlcm__histogram latency;
 } source;
 
@@ -176,7 +176,8 @@ static void find_score(const mlcm_version *version, const mlcm_check *check, mlc
 }
 
 /* Looked up every few ticks: each step asks anew, and an evaluation may be recorded while the rollout runs. */
-static bool read_evaluation(mlcm__sources *s, const mlcm_check *check, source *item, const mlcm_time *now, mlcm_measurement *out) {
+static bool read_evaluation(mlcm__sources *s, const mlcm_check *check, source *item, const mlcm_time *now,
+                            mlcm_measurement *out) {
   char ref[MLCM_MODEL_NAME_MAX + 32], detail[2 * MLCM_MODEL_NAME_MAX + 64];
   mlcm_version *version = NULL;
   mlcm_error why;
@@ -253,7 +254,8 @@ static bool read_meter(mlcm__sources *s, const mlcm_check *check, source *item, 
     out->at_ns = now->wall_ns;
     out->value = window_value(check, item, length);
   } else {
-    no_value(out, MLCM_MEASURED_NO_DATA, now->wall_ns, s->n_serving ? "too few answers of the candidate" : "no process serves the endpoint");
+    no_value(out, MLCM_MEASURED_NO_DATA, now->wall_ns,
+             s->n_serving ? "too few answers of the candidate" : "no process serves the endpoint");
   }
   begin_window(item, now);
   return true;

@@ -20,17 +20,13 @@ void mlcm_rollout_state_free(mlcm_rollout_state *s) {
   mlcm__context_release(ctx);
 }
 
-const mlcm_rollout_summary *mlcm_rollout_state_summary(const mlcm_rollout_state *state) {
-  return &state->summary;
-}
+const mlcm_rollout_summary *mlcm_rollout_state_summary(const mlcm_rollout_state *state) { return &state->summary; }
 
 const mlcm_rollout_check *mlcm_rollout_state_check(const mlcm_rollout_state *state, int32_t i) {
   return i >= 0 && i < state->summary.n_checks ? &state->checks[i] : NULL;
 }
 
-const mlcm_decision *mlcm_rollout_state_decision(const mlcm_rollout_state *state) {
-  return state->decision;
-}
+const mlcm_decision *mlcm_rollout_state_decision(const mlcm_rollout_state *state) { return state->decision; }
 
 /* ---- filling in ----------------------------------------------------------------------------------------------------- */
 

@@ -129,19 +129,21 @@ static const char *mark(const char *verdict) {
 static void explain_counts(mlcm__buffer *b, const cJSON *counts, const char *label) {
   mlcm_error ignored;
   int64_t cn = 0, cb = 0, sn = 0, sb = 0;
-  if (mlcm__json_get_i64(counts, "candidate_n", "", &cn, &ignored) || mlcm__json_get_i64(counts, "candidate_bad", "", &cb, &ignored) ||
+  if (mlcm__json_get_i64(counts, "candidate_n", "", &cn, &ignored) ||
+      mlcm__json_get_i64(counts, "candidate_bad", "", &cb, &ignored) ||
       mlcm__json_get_i64(counts, "stable_n", "", &sn, &ignored) || mlcm__json_get_i64(counts, "stable_bad", "", &sb, &ignored))
     return;
-  mlcm__buffer_format(b, "        %s: candidate %lld of %lld, stable %lld of %lld\n", label, (long long)cb, (long long)cn, (long long)sb,
-                      (long long)sn);
+  mlcm__buffer_format(b, "        %s: candidate %lld of %lld, stable %lld of %lld\n", label, (long long)cb, (long long)cn,
+                      (long long)sb, (long long)sn);
 }
 
 static void explain_evidence(mlcm__buffer *b, const cJSON *check, const char *label, const char *key, const char *threshold) {
   mlcm_error ignored;
   double log_e = 0, limit = 0;
-  if (mlcm__json_get_hexf64(check, key, "", &log_e, &ignored) || mlcm__json_get_hexf64(check, threshold, "", &limit, &ignored)) return;
-  mlcm__buffer_format(b, "        %s evidence %.4g of %.4g needed (ln %.6f of %.6f)\n", label, mlcm__math_exp(log_e), mlcm__math_exp(limit),
-                      log_e, limit);
+  if (mlcm__json_get_hexf64(check, key, "", &log_e, &ignored) || mlcm__json_get_hexf64(check, threshold, "", &limit, &ignored))
+    return;
+  mlcm__buffer_format(b, "        %s evidence %.4g of %.4g needed (ln %.6f of %.6f)\n", label, mlcm__math_exp(log_e),
+                      mlcm__math_exp(limit), log_e, limit);
 }
 
 static void explain_check(mlcm__buffer *b, const cJSON *check) {
@@ -157,14 +159,18 @@ static void explain(mlcm__buffer *b, const mlcm_decision *d, const cJSON *root) 
   char at[40], weight[32];
   mlcm__format_time(d->at_ns, at);
   mlcm__words_weight(d->weight_ppm, weight);
-  mlcm__buffer_format(b, "decision %lld of rollout %lld, %s: %s\n", (long long)d->seq, (long long)d->rollout, at, mlcm_action_name(d->action));
+  mlcm__buffer_format(b, "decision %lld of rollout %lld, %s: %s\n", (long long)d->seq, (long long)d->rollout, at,
+                      mlcm_action_name(d->action));
   mlcm__buffer_format(b, "  %s\n", d->reason);
-  if (d->actor[0]) mlcm__buffer_format(b, "  asked for by %s%s%s\n", d->actor, text_of(root, "note")[0] ? ": " : "", text_of(root, "note"));
-  mlcm__buffer_format(b, "  afterwards %s, step %d, /%lld gets %s, stable is /%lld; verdict %s\n", mlcm_rollout_status_name(d->status), (int)d->step,
-                      (long long)d->candidate, weight, (long long)d->stable, mlcm__verdict_name(d->verdict));
+  if (d->actor[0])
+    mlcm__buffer_format(b, "  asked for by %s%s%s\n", d->actor, text_of(root, "note")[0] ? ": " : "", text_of(root, "note"));
+  mlcm__buffer_format(b, "  afterwards %s, step %d, /%lld gets %s, stable is /%lld; verdict %s\n",
+                      mlcm_rollout_status_name(d->status), (int)d->step, (long long)d->candidate, weight, (long long)d->stable,
+                      mlcm__verdict_name(d->verdict));
   const cJSON *checks = cJSON_GetObjectItemCaseSensitive(root, "checks");
   for (const cJSON *check = checks ? checks->child : NULL; check; check = check->next) explain_check(b, check);
-  mlcm__buffer_format(b, "  evidence %s\n  policy   %s\n  method   %s\n", text_of(root, "evidence"), text_of(root, "policy"), text_of(root, "method"));
+  mlcm__buffer_format(b, "  evidence %s\n  policy   %s\n  method   %s\n", text_of(root, "evidence"), text_of(root, "policy"),
+                      text_of(root, "method"));
 }
 
 mlcm_status mlcm_decision_explain(mlcm_context *ctx, const mlcm_decision *decision, char **out, mlcm_error *err) {
@@ -172,7 +178,8 @@ mlcm_status mlcm_decision_explain(mlcm_context *ctx, const mlcm_decision *decisi
   mlcm__buffer buffer;
   cJSON *root = NULL;
   mlcm__buffer_init(&buffer, ctx, EXPLAIN_MAX);
-  mlcm_status st = mlcm__json_parse(ctx, "decision record", decision->json, strlen(decision->json), (mlcm__json_limits){EXPLAIN_MAX, 16}, &root, err);
+  mlcm_status st = mlcm__json_parse(ctx, "decision record", decision->json, strlen(decision->json),
+                                    (mlcm__json_limits){EXPLAIN_MAX, 16}, &root, err);
   if (!st) {
     explain(&buffer, decision, root);
     st = mlcm__buffer_take(&buffer, "an explanation", out, err);

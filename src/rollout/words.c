@@ -26,9 +26,7 @@ void mlcm__words_format(char *out, size_t size, const char *format, ...) {
   if (n >= 0 && (size_t)n >= size) trim_utf8(out);
 }
 
-void mlcm__words_cut(const char *text, char *out, size_t size) {
-  mlcm__words_format(out, size, "%s", text);
-}
+void mlcm__words_cut(const char *text, char *out, size_t size) { mlcm__words_format(out, size, "%s", text); }
 
 void mlcm__words_weight(int64_t weight_ppm, char out[32]) {
   int whole = (int)(weight_ppm / 10000), rest = (int)(weight_ppm % 10000);
@@ -55,25 +53,17 @@ static int32_t find(const char *const *words, int32_t n, const char *word) {
   return 0;
 }
 
-const char *mlcm__action_word(mlcm_action action) {
-  return action > 0 && action < N_ACTIONS ? action_words[action] : "unknown";
-}
+const char *mlcm__action_word(mlcm_action action) { return action > 0 && action < N_ACTIONS ? action_words[action] : "unknown"; }
 
-mlcm_action mlcm__action_of(const char *word) {
-  return find(action_words, N_ACTIONS, word);
-}
+mlcm_action mlcm__action_of(const char *word) { return find(action_words, N_ACTIONS, word); }
 
 const char *mlcm__status_word(mlcm_rollout_status status) {
   return status > 0 && status < N_STATUSES ? status_words[status] : "unknown";
 }
 
-mlcm_rollout_status mlcm__status_of(const char *word) {
-  return find(status_words, N_STATUSES, word);
-}
+mlcm_rollout_status mlcm__status_of(const char *word) { return find(status_words, N_STATUSES, word); }
 
-const char *mlcm_action_name(mlcm_action action) {
-  return action > 0 && action < N_ACTIONS ? action_names[action] : "unknown";
-}
+const char *mlcm_action_name(mlcm_action action) { return action > 0 && action < N_ACTIONS ? action_names[action] : "unknown"; }
 
 const char *mlcm_rollout_status_name(mlcm_rollout_status status) {
   return status > 0 && status < N_STATUSES ? status_names[status] : "unknown";

@@ -125,8 +125,8 @@ static UNUSED mlcm_action run_good(rolling *r, mlcm_rollout *rollout, int n) {
 static UNUSED void check_replay(rolling *r, int64_t id, int64_t n_decisions) {
   mlcm_replay_report report;
   CHECK_OK(mlcm_rollout_replay(r->f.reg, id, &report, err));
-  ck_assert_msg(report.identical == n_decisions && report.decisions == n_decisions && !report.first_different_seq, "%lld of %lld identical: %s",
-                (long long)report.identical, (long long)report.decisions, report.difference);
+  ck_assert_msg(report.identical == n_decisions && report.decisions == n_decisions && !report.first_different_seq,
+                "%lld of %lld identical: %s", (long long)report.identical, (long long)report.decisions, report.difference);
 }
 
 static UNUSED mlcm_rollout *open_again(rolling *r) {

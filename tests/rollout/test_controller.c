@@ -92,7 +92,8 @@ START_TEST(a_rollout_in_the_way_is_a_conflict) {
   mlcm_rollout *second = NULL;
   rolling_set_up(&r);
   rolling_start(&r, quick_plan);
-  CHECK_FAILS(MLCM_CONFLICT, "rollout 1 is active", mlcm_rollout_start(r.f.reg, "p", mlcm_str_of(quick_plan), NULL, &second, err));
+  CHECK_FAILS(MLCM_CONFLICT, "rollout 1 is active",
+              mlcm_rollout_start(r.f.reg, "p", mlcm_str_of(quick_plan), NULL, &second, err));
   rolling_tear_down(&r);
 }
 END_TEST
@@ -118,9 +119,12 @@ START_TEST(a_start_that_makes_no_sense_changes_nothing) {
   add_version(&r.f, "other", "x", NULL);
   CHECK_OK(mlcm_changes_head(r.f.reg, &before, err));
   for (size_t i = 0; i < sizeof(bad_starts) / sizeof(*bad_starts); i++) {
-    snprintf(plan, sizeof(plan), "mlcm: rollout/v1\nendpoint: %s\ncandidate: \"%s\"\nsteps: [{weight: 5%%, for: 5s}]\n"
-             "checks: [{name: errors, compare: error, tolerate: 2x}]\n", bad_starts[i].endpoint, bad_starts[i].candidate);
-    CHECK_FAILS(bad_starts[i].status, bad_starts[i].part, mlcm_rollout_start(r.f.reg, "p", mlcm_str_of(plan), NULL, &r.rollout, err));
+    snprintf(plan, sizeof(plan),
+             "mlcm: rollout/v1\nendpoint: %s\ncandidate: \"%s\"\nsteps: [{weight: 5%%, for: 5s}]\n"
+             "checks: [{name: errors, compare: error, tolerate: 2x}]\n",
+             bad_starts[i].endpoint, bad_starts[i].candidate);
+    CHECK_FAILS(bad_starts[i].status, bad_starts[i].part,
+                mlcm_rollout_start(r.f.reg, "p", mlcm_str_of(plan), NULL, &r.rollout, err));
   }
   CHECK_OK(mlcm_changes_head(r.f.reg, &after, err));
   ck_assert_int_eq(before, after);
@@ -296,9 +300,11 @@ START_TEST(thresholds_on_meters_and_evaluations_are_measured) {
   mlcm_score score = {"accuracy", 0.97};
   mlcm_evaluation evaluation = {.name = "holdout", .scores = &score, .n_scores = 1};
   rolling_set_up(&r);
-  rolling_start(&r, "mlcm: rollout/v1\nendpoint: m\ncandidate: m/2\nsteps: [{weight: 50%, for: 5s}]\nsample_ratio_alpha: 0\n"
-                    "checks:\n  - {name: ratio, meter: error_ratio, at_most: 5%}\n  - {name: p99, meter: latency.p99, at_most: 50ms}\n"
-                    "  - {name: rate, meter: requests_per_second, at_least: 10}\n  - {name: accuracy, evaluation: accuracy, at_least: 95%}\n");
+  rolling_start(
+      &r,
+      "mlcm: rollout/v1\nendpoint: m\ncandidate: m/2\nsteps: [{weight: 50%, for: 5s}]\nsample_ratio_alpha: 0\n"
+      "checks:\n  - {name: ratio, meter: error_ratio, at_most: 5%}\n  - {name: p99, meter: latency.p99, at_most: 50ms}\n"
+      "  - {name: rate, meter: requests_per_second, at_least: 10}\n  - {name: accuracy, evaluation: accuracy, at_least: 95%}\n");
   ck_assert_int_eq(run_good(&r, r.rollout, 30), 0); /* the evaluation is missing */
   CHECK_OK(mlcm_evaluate(r.f.reg, "m", 2, &evaluation, NULL, err));
   ck_assert_int_eq(run_good(&r, r.rollout, 30), MLCM_ACTION_PROMOTE);
@@ -406,7 +412,10 @@ START_TEST(a_changed_record_or_evidence_is_found_by_replay) {
   rolling_start(&r, quick_plan);
   run_good(&r, r.rollout, 60);
   CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
-  CHECK_OK(mlcm__db_exec(conn, "DROP TRIGGER decision_is_immutable; UPDATE decision SET record = replace(record, 'advanced', 'advancet') WHERE seq = 2", err));
+  CHECK_OK(mlcm__db_exec(
+      conn,
+      "DROP TRIGGER decision_is_immutable; UPDATE decision SET record = replace(record, 'advanced', 'advancet') WHERE seq = 2",
+      err));
   CHECK_OK(mlcm__db_commit(conn, err));
   CHECK_OK(mlcm_rollout_replay(r.f.reg, 1, &report, err));
   ck_assert(report.decisions == 2 && report.identical == 1 && report.first_different_seq == 2);

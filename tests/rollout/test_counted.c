@@ -82,10 +82,21 @@ END_TEST
 START_TEST(a_tick_survives_its_text) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   mlcm_counts fail[2] = {{10, 1, 20, 2}, {3, 0, 4, 4}}, pass[2] = {{10, 0, 20, 1}, {3, 3, 4, 0}};
-  mlcm_measurement measured = {.kind = MLCM_MEASURED_PARTIAL, .http_status = 200, .value = 0.1, .at_ns = INT64_MAX, .took_ns = 7, .detail = "w\xC3\xA4rning \"x\""};
-  mlcm_observation seen[3] = {{.check = 0, .n_strata = 2, .fail = fail, .pass = pass}, {.check = 4, .measurement = &measured}, {.check = 5}};
+  mlcm_measurement measured = {.kind = MLCM_MEASURED_PARTIAL,
+                               .http_status = 200,
+                               .value = 0.1,
+                               .at_ns = INT64_MAX,
+                               .took_ns = 7,
+                               .detail = "w\xC3\xA4rning \"x\""};
+  mlcm_observation seen[3] = {
+      {.check = 0, .n_strata = 2, .fail = fail, .pass = pass}, {.check = 4, .measurement = &measured}, {.check = 5}};
   mlcm_traffic traffic = {50000, 950000, 3, 4, {5, 1, 6, 2}};
-  mlcm__tick tick = {.wall_ns = -1, .mono_ns = INT64_MIN, .traffic = &traffic, .n_traffic = 1, .observations = seen, .n_observations = 3,
+  mlcm__tick tick = {.wall_ns = -1,
+                     .mono_ns = INT64_MIN,
+                     .traffic = &traffic,
+                     .n_traffic = 1,
+                     .observations = seen,
+                     .n_observations = 3,
                      .command = {MLCM__INTENT_ABORT, "ana", "line\nbreak"}};
   mlcm__evidence_line line = {0};
   mlcm__buffer a, b;
@@ -111,14 +122,23 @@ START_TEST(a_tick_survives_its_text) {
 END_TEST
 
 static const char *const damaged[] = {
-    "", "{}", "[]", "null", "{\"checks\":[],\"mono_ns\":\"1\",\"traffic\":[]}", "{\"checks\":[{\"check\":-1,\"fail\":[],\"pass\":[]}],\"mono_ns\":\"1\",\"traffic\":[],\"wall_ns\":\"1\"}",
+    "",
+    "{}",
+    "[]",
+    "null",
+    "{\"checks\":[],\"mono_ns\":\"1\",\"traffic\":[]}",
+    "{\"checks\":[{\"check\":-1,\"fail\":[],\"pass\":[]}],\"mono_ns\":\"1\",\"traffic\":[],\"wall_ns\":\"1\"}",
     "{\"checks\":[{\"check\":0,\"fail\":[[1,2,1,1]],\"pass\":[[1,1,1,1]]}],\"mono_ns\":\"1\",\"traffic\":[],\"wall_ns\":\"1\"}",
     "{\"checks\":[{\"check\":0,\"fail\":[[1,1,1,1]],\"pass\":[]}],\"mono_ns\":\"1\",\"traffic\":[],\"wall_ns\":\"1\"}",
     "{\"checks\":[{\"check\":0,\"fail\":[[1.5,1,1,1]],\"pass\":[[1,1,1,1]]}],\"mono_ns\":\"1\",\"traffic\":[],\"wall_ns\":\"1\"}",
-    "{\"checks\":[],\"mono_ns\":\"x\",\"traffic\":[],\"wall_ns\":\"1\"}", "{\"checks\":[],\"mono_ns\":\"1\",\"traffic\":[[1,2,3]],\"wall_ns\":\"1\"}",
-    "{\"checks\":[],\"command\":{\"actor\":\"a\",\"kind\":99,\"reason\":\"\"},\"mono_ns\":\"1\",\"traffic\":[],\"wall_ns\":\"1\"}",
-    "{\"cells\":7}", "{\"cells\":[{\"epoch\":\"1\",\"scopes\":[],\"version\":\"1\"}]}",
-    "{\"cells\":[{\"epoch\":\"1\",\"scopes\":[{\"completed\":1,\"errors\":0,\"latency\":[[961,1]],\"outcomes\":[],\"routed\":1},{}],\"version\":\"1\"}]}",
+    "{\"checks\":[],\"mono_ns\":\"x\",\"traffic\":[],\"wall_ns\":\"1\"}",
+    "{\"checks\":[],\"mono_ns\":\"1\",\"traffic\":[[1,2,3]],\"wall_ns\":\"1\"}",
+    "{\"checks\":[],\"command\":{\"actor\":\"a\",\"kind\":99,\"reason\":\"\"},\"mono_ns\":\"1\",\"traffic\":[],\"wall_ns\":"
+    "\"1\"}",
+    "{\"cells\":7}",
+    "{\"cells\":[{\"epoch\":\"1\",\"scopes\":[],\"version\":\"1\"}]}",
+    "{\"cells\":[{\"epoch\":\"1\",\"scopes\":[{\"completed\":1,\"errors\":0,\"latency\":[[961,1]],\"outcomes\":[],\"routed\":1},{"
+    "}],\"version\":\"1\"}]}",
 };
 
 START_TEST(damaged_evidence_is_corrupt) {

@@ -76,7 +76,8 @@ START_TEST(after_a_crash_the_next_holder_counts_everything_once) {
   r.rollout = open_again(&r);
   serve(&r, &r.s, 5, 0, 7, 1);
   test_clock_advance(&r.f.clock, SECOND);
-  CHECK_FAILS(MLCM_STALE, "another process", mlcm_rollout_tick(r.rollout, NULL, &decision, err)); /* this process lives: time must run out */
+  CHECK_FAILS(MLCM_STALE, "another process",
+              mlcm_rollout_tick(r.rollout, NULL, &decision, err)); /* this process lives: time must run out */
   test_clock_advance(&r.f.clock, MLCM__LEASE_NS);
   ck_assert_int_eq(tick_action(&r, r.rollout), 0);
   check_counts(totals(&r, r.rollout), 14 * 20 + 5, 1, 14 * 30 + 7, 2);
@@ -146,7 +147,8 @@ START_TEST(a_write_that_was_under_way_when_the_lease_was_lost_is_fenced) {
               mlcm__decision_append(conn, 1, epoch - 1, 2, 0, MLCM_ACTION_PROMOTE, "{}", MLCM_ROLLOUT_PROMOTED, false, err));
   CHECK_FAILS(MLCM_STALE, "nothing was written", mlcm__lease_renew(conn, 1, epoch - 1, INT64_MAX, err));
   CHECK_FAILS(MLCM_STALE, "nothing was written",
-              mlcm__decision_append(conn, 1, epoch, 7, 0, MLCM_ACTION_PROMOTE, "{}", MLCM_ROLLOUT_PROMOTED, false, err)); /* not the next */
+              mlcm__decision_append(conn, 1, epoch, 7, 0, MLCM_ACTION_PROMOTE, "{}", MLCM_ROLLOUT_PROMOTED, false,
+                                    err)); /* not the next */
   mlcm__db_rollback(conn);
   rolling_tear_down(&r);
 }
@@ -274,7 +276,8 @@ START_TEST(a_forced_move_takes_the_candidates_traffic_at_once_and_pauses) {
   ck_assert_int_eq(routing_of(&r).candidate, 0);
   CHECK_FAILS(MLCM_INVALID_STATE, "moved to /3 by hand", mlcm_rollout_command(r.rollout, MLCM_COMMAND_PROMOTE, NULL, err));
   ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_PAUSE);
-  ck_assert_str_eq(summary_of(r.rollout, &state).reason, "paused with no traffic on /2: alias champion was moved from /1 to /3 by eve");
+  ck_assert_str_eq(summary_of(r.rollout, &state).reason,
+                   "paused with no traffic on /2: alias champion was moved from /1 to /3 by eve");
   mlcm_rollout_state_free(state);
   CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_ABORT, NULL, err));
   ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ABORT);
@@ -369,7 +372,8 @@ static void break_store(rolling *r, const char *table, bool broken) {
   mlcm__db_conn *conn = NULL;
   char sql[256];
   if (broken)
-    snprintf(sql, sizeof(sql), "CREATE TRIGGER broken BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'the disk is full'); END", table);
+    snprintf(sql, sizeof(sql), "CREATE TRIGGER broken BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+             table);
   else
     snprintf(sql, sizeof(sql), "DROP TRIGGER broken");
   CHECK_OK(mlcm__db_write_begin(r->f.reg->db, -1, &conn, err));

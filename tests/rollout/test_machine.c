@@ -15,8 +15,8 @@ typedef struct rig {
   mlcm_plan *plan;
   mlcm__machine *machine;
   int64_t wall, mono;
-  mlcm_counts errors;      /* of check 0 in the next tick */
-  mlcm_measurement up;     /* of check 1 in the next tick; kind 0: nothing new */
+  mlcm_counts errors;  /* of check 0 in the next tick */
+  mlcm_measurement up; /* of check 1 in the next tick; kind 0: nothing new */
   mlcm__tick_command command;
   mlcm__outcome out;
 } rig;
@@ -49,9 +49,15 @@ static void rig_close(rig *r) {
 
 /* One tick with what the rig holds; commands are given once. */
 static mlcm_action tick(rig *r) {
-  mlcm_observation seen[2] = {{.check = 0, .n_strata = 1, .fail = &r->errors, .pass = &r->errors}, {.check = 1, .measurement = &r->up}};
+  mlcm_observation seen[2] = {{.check = 0, .n_strata = 1, .fail = &r->errors, .pass = &r->errors},
+                              {.check = 1, .measurement = &r->up}};
   mlcm_traffic traffic = {.requests = r->errors};
-  mlcm__tick t = {.wall_ns = r->wall, .mono_ns = r->mono, .observations = seen, .n_observations = 1, .traffic = &traffic, .n_traffic = 1,
+  mlcm__tick t = {.wall_ns = r->wall,
+                  .mono_ns = r->mono,
+                  .observations = seen,
+                  .n_observations = 1,
+                  .traffic = &traffic,
+                  .n_traffic = 1,
                   .command = r->command};
   if (r->up.kind && mlcm_policy_n_checks(r->plan->policy) > 1) t.n_observations = 2;
   CHECK_OK(mlcm__machine_tick(r->machine, &t, &r->out, err));

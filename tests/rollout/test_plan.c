@@ -55,7 +55,9 @@ START_TEST(every_key_is_read) {
   ck_assert_int_eq(mlcm_plan_step_weight_ppm(p, 3), 0);
   ck_assert(p->steps[0].required[0] && p->steps[0].required[1] && !p->steps[0].required[2]);
   ck_assert(p->steps[1].required[0] && !p->steps[1].required[1]);
-  ck_assert_str_eq(p->override_json, "[{\"attribute\":\"x-canary\",\"to\":\"candidate\",\"value\":\"always\"},{\"attribute\":\"x-old\",\"to\":\"stable\"}]");
+  ck_assert_str_eq(
+      p->override_json,
+      "[{\"attribute\":\"x-canary\",\"to\":\"candidate\",\"value\":\"always\"},{\"attribute\":\"x-old\",\"to\":\"stable\"}]");
   ck_assert(mlcm_policy_get_settings(mlcm_plan_policy(p)).expire_action == MLCM_EXPIRE_HOLD);
   mlcm_plan_free(p);
 }
@@ -77,8 +79,9 @@ END_TEST
 
 START_TEST(the_digest_sees_meaning_not_layout) {
   mlcm_plan *a = parse(small);
-  mlcm_plan *b = parse("# the same, otherwise written\nmlcm: rollout/v1\ncandidate: digits/3\nendpoint: digits\nthen: promote\ntick: 1000ms\n"
-                       "checks:\n - name: errors\n   tolerate: 1.25\n   compare: error\nsteps:\n - for: 60s\n   weight: 0.05\n");
+  mlcm_plan *b = parse(
+      "# the same, otherwise written\nmlcm: rollout/v1\ncandidate: digits/3\nendpoint: digits\nthen: promote\ntick: 1000ms\n"
+      "checks:\n - name: errors\n   tolerate: 1.25\n   compare: error\nsteps:\n - for: 60s\n   weight: 0.05\n");
   mlcm_plan *c = parse("mlcm: rollout/v1\nendpoint: digits\ncandidate: digits/3\nsteps: [{weight: 6%, for: 1m}]\n"
                        "checks: [{name: errors, compare: error, tolerate: 1.25x}]\n");
   ck_assert_str_eq(mlcm_plan_digest(a), mlcm_plan_digest(b));
@@ -105,8 +108,10 @@ static const struct {
     {"mlcm: rollout/v9\n", "plan.yaml:1:7: 'rollout/v9' is not known; a plan says 'mlcm: rollout/v1'"},
     {HEAD "stepps: []\n" CHECKS, "plan.yaml:4:1: unknown key 'stepps' (did you mean 'steps'?)"},
     {"mlcm: rollout/v1\ncandidate: digits/3\n" STEPS CHECKS, "plan.yaml:1:1: 'endpoint' is missing; write e.g. endpoint: digits"},
-    {"mlcm: rollout/v1\nendpoint: digits\n" STEPS CHECKS, "plan.yaml:1:1: 'candidate' is missing; write e.g. candidate: digits/3"},
-    {"mlcm: rollout/v1\nendpoint: \"\"\ncandidate: digits/3\n" STEPS CHECKS, "plan.yaml:2:11: 'endpoint' is empty; write e.g. endpoint: digits"},
+    {"mlcm: rollout/v1\nendpoint: digits\n" STEPS CHECKS,
+     "plan.yaml:1:1: 'candidate' is missing; write e.g. candidate: digits/3"},
+    {"mlcm: rollout/v1\nendpoint: \"\"\ncandidate: digits/3\n" STEPS CHECKS,
+     "plan.yaml:2:11: 'endpoint' is empty; write e.g. endpoint: digits"},
     {"mlcm: rollout/v1\nendpoint: digits\ncandidate: digits\n" STEPS CHECKS,
      "plan.yaml:3:12: candidate 'digits' names a model; name one version: digits/3 or @challenger"},
     {"mlcm: rollout/v1\nendpoint: digits\ncandidate: digits/x/3\n" STEPS CHECKS, "plan.yaml:3:12: candidate: "},
@@ -116,22 +121,27 @@ static const struct {
     {HEAD "steps: [{wieght: 5%, for: 1m}]\n" CHECKS, "plan.yaml:4:10: unknown key 'wieght' (did you mean 'weight'?)"},
     {HEAD "steps: [{weight: 5%}]\n" CHECKS, "plan.yaml:4:9: 'for' is missing; write e.g. for: 1m"},
     {HEAD "steps: [{for: 1m}]\n" CHECKS, "plan.yaml:4:9: 'weight' is missing; write e.g. weight: 5%"},
-    {HEAD "steps: [{weight: 0%, for: 1m}]\n" CHECKS, "plan.yaml:4:18: weight 0% gives the candidate no traffic; the least is 0.0001%"},
-    {HEAD "steps: [{weight: 100%, for: 1m}]\n" CHECKS,
-     "plan.yaml:4:18: weight 100% leaves stable no traffic to compare with, so a comparing check can prove nothing; end at e.g. 50% "
-     "('then: promote' does the rest)"},
+    {HEAD "steps: [{weight: 0%, for: 1m}]\n" CHECKS,
+     "plan.yaml:4:18: weight 0% gives the candidate no traffic; the least is 0.0001%"},
+    {HEAD "steps: [{weight: 100%, for: 1m}]\n" CHECKS, "plan.yaml:4:18: weight 100% leaves stable no traffic to compare with, so "
+                                                       "a comparing check can prove nothing; end at e.g. 50% "
+                                                       "('then: promote' does the rest)"},
     {HEAD "steps: [{weight: 25%, for: 1m}, {weight: 10%, for: 1m}]\n" CHECKS,
      "plan.yaml:4:42: weight 10% does not rise above the step before (25%); weights must rise from step to step"},
     {HEAD "steps: [{weight: 5%, for: 401d}]\n" CHECKS, "plan.yaml:4:27: 'for' is 401d; it must be from "},
-    {HEAD "steps: [{weight: 5%, for: 1m, checks: [erors]}]\n" CHECKS, "plan.yaml:4:40: there is no check 'erors' (did you mean 'errors'?)"},
-    {HEAD "steps: [{weight: 5%, for: 1m, checks: [errors, errors]}]\n" CHECKS, "plan.yaml:4:48: check 'errors' is named twice in this step"},
+    {HEAD "steps: [{weight: 5%, for: 1m, checks: [erors]}]\n" CHECKS,
+     "plan.yaml:4:40: there is no check 'erors' (did you mean 'errors'?)"},
+    {HEAD "steps: [{weight: 5%, for: 1m, checks: [errors, errors]}]\n" CHECKS,
+     "plan.yaml:4:48: check 'errors' is named twice in this step"},
     {HEAD "steps: [{weight: 5%, for: 1m, checks: []}]\n" CHECKS,
      "plan.yaml:4:39: 'checks' of a step is a list of names of checks, e.g. [errors, up]"},
     {HEAD "then: celebrate\n" STEPS CHECKS, "plan.yaml:4:7: 'then' is 'celebrate'; it must be 'promote' or 'pause'"},
     {HEAD "tick: 0\n" STEPS CHECKS, "plan.yaml:4:7: 'tick' is 0; it must be from "},
     {HEAD "tick: 10s\ngap: 1s\n" STEPS CHECKS, "plan.yaml:5:6: 'gap' is 1s; it must be from "},
-    {HEAD "override: yes\n" STEPS CHECKS, "plan.yaml:4:11: 'override' is a list of rules, e.g. [{attribute: x-canary, value: always, to: candidate}]"},
-    {HEAD "override: [{attribute: a, to: nowhere}]\n" STEPS CHECKS, "plan.yaml:4:31: 'to' is 'nowhere'; it must be 'candidate' or 'stable'"},
+    {HEAD "override: yes\n" STEPS CHECKS,
+     "plan.yaml:4:11: 'override' is a list of rules, e.g. [{attribute: x-canary, value: always, to: candidate}]"},
+    {HEAD "override: [{attribute: a, to: nowhere}]\n" STEPS CHECKS,
+     "plan.yaml:4:31: 'to' is 'nowhere'; it must be 'candidate' or 'stable'"},
     {HEAD "override: [{attribute: a}]\n" STEPS CHECKS, "plan.yaml:4:12: 'to' is missing; write e.g. to: candidate"},
     {HEAD "override: [{to: stable}]\n" STEPS CHECKS, "plan.yaml:4:12: 'attribute' is missing; write e.g. attribute: x-canary"},
     {HEAD STEPS, "plan.yaml:1:1: "},
@@ -145,7 +155,8 @@ START_TEST(each_mistake_is_named_with_its_place) {
     mlcm_error err = {0};
     mlcm_status st = mlcm_plan_parse(ctx, "plan.yaml", mlcm_str_of(bad[i].yaml), &plan, &err);
     ck_assert_msg(st == MLCM_PARSE, "case %zu: %s: %s", i, mlcm_status_name(st), err.message);
-    ck_assert_msg(strncmp(err.message, bad[i].message, strlen(bad[i].message)) == 0, "case %zu: '%s' instead of '%s'", i, err.message, bad[i].message);
+    ck_assert_msg(strncmp(err.message, bad[i].message, strlen(bad[i].message)) == 0, "case %zu: '%s' instead of '%s'", i,
+                  err.message, bad[i].message);
     ck_assert_ptr_null(plan);
   }
   mlcm_context_free(ctx);

@@ -24,7 +24,8 @@ static void *control(void *arg) {
     mlcm_decision *decision = NULL;
     mlcm_error why = {0};
     mlcm_status st = mlcm_rollout_tick(rollout, NULL, &decision, &why);
-    ck_assert_msg(st == MLCM_OK || st == MLCM_STALE || st == MLCM_INVALID_STATE || st == MLCM_BUSY, "%s: %s", mlcm_status_name(st), why.message);
+    ck_assert_msg(st == MLCM_OK || st == MLCM_STALE || st == MLCM_INVALID_STATE || st == MLCM_BUSY, "%s: %s",
+                  mlcm_status_name(st), why.message);
     if (!st) atomic_fetch_add(&race->n_ticks, 1);
     if (decision) atomic_fetch_add(&race->handed_out[mlcm_decision_seq(decision)], 1);
     mlcm_decision_free(decision);

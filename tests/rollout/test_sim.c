@@ -34,9 +34,7 @@ static uint64_t draw(sim *s) {
   return z ^ (z >> 31);
 }
 
-static int below(sim *s, int n) {
-  return (int)(draw(s) % (uint64_t)n);
-}
+static int below(sim *s, int n) { return (int)(draw(s) % (uint64_t)n); }
 
 static int binomial(sim *s, int n, int per_mille) {
   int k = 0;
@@ -72,7 +70,8 @@ static void reopen(sim *s, int i, bool crash) {
 static void command(sim *s) {
   mlcm_rollout *outside = NULL;
   mlcm_attribution by = {"eve", "chance"};
-  static const mlcm_command commands[] = {MLCM_COMMAND_PAUSE, MLCM_COMMAND_RESUME, MLCM_COMMAND_RESUME, MLCM_COMMAND_ABORT, MLCM_COMMAND_PROMOTE};
+  static const mlcm_command commands[] = {MLCM_COMMAND_PAUSE, MLCM_COMMAND_RESUME, MLCM_COMMAND_RESUME, MLCM_COMMAND_ABORT,
+                                          MLCM_COMMAND_PROMOTE};
   CHECK_OK(mlcm_rollout_open_by_id(s->r.f.reg, 1, &outside, err));
   mlcm_error err = {0};
   mlcm_status st = mlcm_rollout_command(outside, commands[below(s, below(s, 6) ? 3 : 5)], &by, &err);
@@ -113,15 +112,24 @@ static void second_of_both(sim *s) {
 
 static void event(sim *s) {
   int dice = below(s, 100);
-  if (dice < 80) second(s);
-  else if (dice < 85) reopen(s, below(s, 2), true);
-  else if (dice < 88) reopen(s, below(s, 2), false);
-  else if (dice < 91) test_clock_advance(&s->r.f.clock, (int64_t)below(s, 60) * SECOND);
-  else if (dice < 93) test_clock_set_wall(&s->r.f.clock, TEST_EPOCH_NS + ((int64_t)below(s, 1000) - 500) * 3600 * SECOND);
-  else if (dice < 95) s->is_quiet = !s->is_quiet;
-  else if (dice < 97) command(s);
-  else if (dice < 99) break_or_mend(s);
-  else if (below(s, 3) == 0) force_move(s);
+  if (dice < 80)
+    second(s);
+  else if (dice < 85)
+    reopen(s, below(s, 2), true);
+  else if (dice < 88)
+    reopen(s, below(s, 2), false);
+  else if (dice < 91)
+    test_clock_advance(&s->r.f.clock, (int64_t)below(s, 60) * SECOND);
+  else if (dice < 93)
+    test_clock_set_wall(&s->r.f.clock, TEST_EPOCH_NS + ((int64_t)below(s, 1000) - 500) * 3600 * SECOND);
+  else if (dice < 95)
+    s->is_quiet = !s->is_quiet;
+  else if (dice < 97)
+    command(s);
+  else if (dice < 99)
+    break_or_mend(s);
+  else if (below(s, 3) == 0)
+    force_move(s);
 }
 
 /* ---- what must hold ------------------------------------------------------------------------------------------------- */
@@ -134,7 +142,8 @@ static void check_record(sim *s, const mlcm_decision *d) {
   bool by_itself = mlcm_decision_actor(d)[0] == '\0';
   if (raises && by_itself) {
     ck_assert_msg(mlcm_decision_verdict(d) == MLCM_PASS, "seed %u: raised without proof", s->seed);
-    ck_assert_msg(strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(check, "verdict")), "pass") == 0, "seed %u: not proven", s->seed);
+    ck_assert_msg(strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(check, "verdict")), "pass") == 0, "seed %u: not proven",
+                  s->seed);
     ck_assert_msg(n > 0, "seed %u: no data", s->seed);
     ck_assert_msg(!s->is_bad || mlcm_decision_action(d) != MLCM_ACTION_PROMOTE, "seed %u: a bad candidate was promoted", s->seed);
   }
