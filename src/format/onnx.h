@@ -101,6 +101,10 @@ mlcm_status mlcm__onnx_attr_floats(const mlcm__onnx_attr *attr, float *out, mlcm
 mlcm_status mlcm__onnx_attr_ints(const mlcm__onnx_attr *attr, int64_t *out, mlcm_error *err);
 mlcm_status mlcm__onnx_attr_strings(const mlcm__onnx_attr *attr, mlcm_str *out, mlcm_error *err);
 
+/* Product of the dimensions. False when one is negative or when the product of those that are not 0 is out of range: so that
+ * no step of a row-major tensor ever overflows. */
+bool mlcm__shape_count(int32_t rank, const int64_t *shape, int64_t *out);
+
 /* Parts that the reader's files share. */
 mlcm_status mlcm__onnx_parse_tensor(mlcm__pb *pb, mlcm__onnx_tensor *out, mlcm_error *err);
 mlcm_status mlcm__onnx_parse_node(mlcm__arena *arena, mlcm__pb *pb, mlcm__onnx_node *out, mlcm_error *err);

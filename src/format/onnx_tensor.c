@@ -28,6 +28,19 @@ enum {
 
 /* ---- Shape ---- */
 
+bool mlcm__shape_count(int32_t rank, const int64_t *shape, int64_t *out) {
+  int64_t product = 1;
+  bool empty = false;
+  for (int32_t d = 0; d < rank; d++) {
+    if (shape[d] < 0) return false;
+    if (shape[d] == 0) empty = true;
+    else if (product > INT64_MAX / 16 / shape[d]) return false;
+    else product *= shape[d];
+  }
+  *out = empty ? 0 : product;
+  return true;
+}
+
 static void put_dim(void *user, size_t i, uint64_t value) {
   mlcm__onnx_tensor *tensor = user;
   tensor->shape[i] = (int64_t)value;
@@ -41,12 +54,10 @@ static mlcm_status read_shape(const mlcm__pb *pb, mlcm__onnx_tensor *t, mlcm_err
     return mlcm__pb_fail(pb, MLCM_LIMIT, err, "tensor of %zu dimensions, at most %d are supported", rank, MLCM_MAX_RANK);
   t->rank = (int32_t)rank;
   st = mlcm__pb_each_number(pb, DIMS, MLCM__PB_VARINT, put_dim, t, err);
-  t->count = 1;
-  for (size_t i = 0; !st && i < rank; i++) {
+  for (size_t i = 0; !st && i < rank; i++)
     if (t->shape[i] < 0) return mlcm__pb_fail(pb, MLCM_PARSE, err, "dimension %zu is %lld", i, (long long)t->shape[i]);
-    if (__builtin_mul_overflow(t->count, t->shape[i], &t->count) || t->count > INT64_MAX / 16)
-      return mlcm__pb_fail(pb, MLCM_PARSE, err, "the dimensions' product is out of range");
-  }
+  if (!st && !mlcm__shape_count(t->rank, t->shape, &t->count))
+    return mlcm__pb_fail(pb, MLCM_PARSE, err, "the dimensions' product is out of range");
   return st;
 }
 
