@@ -73,7 +73,7 @@ static void percent(double share, char out[32]) { snprintf(out, 32, "%.3g %%", 1
 
 /* " (40 min at today's 7.5/s)", or "" when the rate is not known. */
 static void time_needed(const lint *l, double requests, char out[96]) {
-  char span[32];
+  char span[32], rate[32];
   out[0] = '\0';
   if (l->o->requests_per_second <= 0) return;
   double seconds = requests / l->o->requests_per_second;
@@ -81,7 +81,11 @@ static void time_needed(const lint *l, double requests, char out[96]) {
     snprintf(span, sizeof span, "years");
   else
     mlcm__format_duration((int64_t)(seconds * 1e9), span);
-  snprintf(out, 96, " (%s at today's %.3g/s)", span, l->o->requests_per_second);
+  if (l->o->requests_per_second < 100)
+    snprintf(rate, sizeof(rate), "%.3g", l->o->requests_per_second);
+  else
+    about(l->o->requests_per_second, rate);
+  snprintf(out, 96, " (%s at today's %s/s)", span, rate);
 }
 
 /* ---- Power --------------------------------------------------------------------------------------------------------- */
