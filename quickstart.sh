@@ -74,7 +74,7 @@ for id in 1 2; do
 done
 run audit verify
 run alias history digits champion
-statuses=$(mlcm rollout list digits | cut -f4)
+statuses=$(mlcm rollout list digits | cut -f5)
 promoted=$(grep -cx promoted <<<"$statuses" || true)
 rolled_back=$(grep -cx 'rolled back' <<<"$statuses" || true)
 versions=$(mlcm list digits | wc -l)

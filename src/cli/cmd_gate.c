@@ -112,8 +112,8 @@ static void print_gate(cli *c, const mlcm_policy *policy, const mlcm_gate *gate)
     mlcm_check_state state = mlcm_gate_check(gate, i);
     printf("%s%s%s %-24s ", cli_on(&c->out, verdict_style(state.verdict)), verdict_sign(&c->out, state.verdict), cli_off(&c->out),
            cli_clean(c, mlcm_policy_check(policy, i)->name));
-    if (state.last.kind == MLCM_MEASURED_VALUE) printf("%-12.6g ", state.last.value);
-    printf("%s\n", cli_clean(c, state.reason));
+    bool compares = mlcm_policy_check(policy, i)->kind == MLCM_CHECK_COMPARE;
+    printf("%s\n", compares ? "compares two versions: that needs a rollout" : cli_clean(c, state.reason));
   }
   mlcm_verdict verdict = mlcm_gate_explain(gate);
   printf("%s%s%s: %s\n", cli_on(&c->out, verdict_style(verdict.kind)), verdict_name(verdict.kind), cli_off(&c->out), cli_clean(c, verdict.reason));

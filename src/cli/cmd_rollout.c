@@ -162,44 +162,59 @@ int cmd_rollout_watch(cli *c) {
     else if (cli_interrupted()) code = EXIT_INTERRUPTED;
     else nap(c->out.redraw ? 250 : 100);
   }
-  if (code == EXIT_TIMEOUT) cli_say(c, "still active after %s seconds", cli_get(&c->args, "timeout"));
+  if (code == EXIT_TIMEOUT) cli_say(c, "still active after %s s", cli_get(&c->args, "timeout"));
   if (rollout && !mlcm_rollout_is_active(rollout)) cli_next(c, "mlcm rollout explain %s", c->args.positional[0]);
   mlcm_rollout_close(rollout);
   return code;
 }
 
+/* One row of the list, and the same as JSON. */
+static int list_one(cli *c, int64_t id, cli_table *table, cJSON *list) {
+  mlcm_rollout *rollout = NULL;
+  mlcm_rollout_state *state = NULL;
+  char *json = NULL, number[24], candidate[24], stable[24], step[32], decisions[24];
+  int code = EXIT_OK;
+  if (mlcm_rollout_open_by_id(c->reg, id, &rollout, &c->err) != MLCM_OK || mlcm_rollout_state_get(rollout, &state, &c->err) != MLCM_OK ||
+      mlcm_rollout_state_to_json(state, &json, &c->err) != MLCM_OK) {
+    code = cli_fail(c);
+  } else {
+    const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
+    snprintf(number, sizeof number, "%lld", (long long)s->id);
+    snprintf(candidate, sizeof candidate, "/%lld", (long long)s->candidate);
+    snprintf(stable, sizeof stable, "/%lld", (long long)s->stable);
+    snprintf(step, sizeof step, "%d of %d", s->step, s->n_steps);
+    snprintf(decisions, sizeof decisions, "%lld", (long long)s->n_decisions);
+    cli_table_row(table, (const char *const[]){number, s->endpoint, candidate, stable, mlcm_rollout_status_name(s->status), step, decisions, s->reason});
+    cJSON_AddItemToArray(list, cli_json_tree(c, json));
+  }
+  mlcm_rollout_state_free(state);
+  mlcm_rollout_close(rollout);
+  return code;
+}
+
 int cmd_rollout_list(cli *c) {
-  static const char *const headers[] = {"ID", "CANDIDATE", "STABLE", "STATUS", "STEP", "DECISIONS", "LAST"};
-  enum { PAGE = 100 };
-  int64_t ids[PAGE];
+  static const char *const headers[] = {"ID", "ENDPOINT", "CANDIDATE", "STABLE", "STATUS", "STEP", "DECISIONS", "LAST"};
+  enum { MAX = 1000 };
+  int64_t ids[MAX], limit = 100, before = 0;
   size_t n = 0;
+  const char *text = cli_get(&c->args, "limit"), *page = cli_get(&c->args, "page");
+  if (text && (!cli_number(text, &limit) || limit < 1 || limit > MAX)) return cli_usage(c, "--limit wants a number from 1 to %d, got '%s'", MAX, text);
+  if (page && (!cli_number(page, &before) || before < 1)) return cli_usage(c, "--page wants the number that 'next' gave, got '%s'", page);
   int code = cli_open(c, MLCM_OPEN_READ_ONLY);
   if (code) return code;
-  if (mlcm_rollout_list(c->reg, c->args.positional[0], 0, ids, PAGE, &n, &c->err) != MLCM_OK) return cli_fail(c);
-  cli_table *table = cli_table_new(7, headers);
+  const char *endpoint = c->args.n_positional ? c->args.positional[0] : NULL;
+  if (mlcm_rollout_list(c->reg, endpoint, before, ids, (size_t)limit, &n, &c->err) != MLCM_OK) return cli_fail(c);
+  cli_table *table = cli_table_new(8, headers);
   cJSON *root = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(root, "rollouts");
-  for (size_t i = 0; !code && i < n; i++) {
-    mlcm_rollout *rollout = NULL;
-    mlcm_rollout_state *state = NULL;
-    char *json = NULL, id[24], candidate[24], stable[24], step[32], decisions[24];
-    if (mlcm_rollout_open_by_id(c->reg, ids[i], &rollout, &c->err) != MLCM_OK || mlcm_rollout_state_get(rollout, &state, &c->err) != MLCM_OK ||
-        mlcm_rollout_state_to_json(state, &json, &c->err) != MLCM_OK) {
-      code = cli_fail(c);
-    } else {
-      const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
-      snprintf(id, sizeof id, "%lld", (long long)s->id);
-      snprintf(candidate, sizeof candidate, "/%lld", (long long)s->candidate);
-      snprintf(stable, sizeof stable, "/%lld", (long long)s->stable);
-      snprintf(step, sizeof step, "%d of %d", s->step, s->n_steps);
-      snprintf(decisions, sizeof decisions, "%lld", (long long)s->n_decisions);
-      cli_table_row(table, (const char *const[]){id, candidate, stable, mlcm_rollout_status_name(s->status), step, decisions, s->reason});
-      cJSON_AddItemToArray(list, cli_json_tree(c, json));
-    }
-    mlcm_rollout_state_free(state);
-    mlcm_rollout_close(rollout);
-  }
+  for (size_t i = 0; !code && i < n; i++) code = list_one(c, ids[i], table, list);
+  bool more = (int64_t)n == limit && ids[n - 1] > 1;
+  if (more) cJSON_AddNumberToObject(root, "next", (double)ids[n - 1]);
+  else cJSON_AddNullToObject(root, "next");
+  if (!c->json && !code) cli_table_print(table, &c->out);
+  else cli_table_free(table);
+  if (!c->json && !code && n == 0) cli_say(c, "no rollout yet");
+  if (!c->json && !code && more) cli_say(c, "more: --page %lld", (long long)ids[n - 1]);
   if (code) return cJSON_Delete(root), code;
-  if (!c->json) cli_table_print(table, &c->out);
   return cli_json(c, root);
 }
 

@@ -25,6 +25,10 @@ static const cli_option page_options[] = {
     {"page", "TOKEN", "go on where the page with this 'next' ended"},
     {"order", "KEYS", "e.g. 'created DESC, name'"},
 };
+static const cli_option list_options[] = {
+    {"limit", "N", "at most so many (default 100)"},
+    {"page", "ID", "go on where the page with this 'next' ended"},
+};
 static const cli_option search_options[] = {
     {"models", NULL, "find models instead of versions"},
     {"limit", "N", "at most so many (default 100)"},
@@ -88,7 +92,7 @@ const cli_command cli_commands[] = {
     {"alias set", "NAME ALIAS VERSION", "move an alias", NULL, "mlcm alias set digits champion 3 --expect 2 --reason 'better on the new data'",
      OPTIONS(alias_set_options), CLI_CHANGES, cmd_alias_set},
     {"alias delete", "NAME ALIAS", "remove an alias; its history stays", NULL, NULL, OPTIONS(alias_set_options), CLI_CHANGES, cmd_alias_delete},
-    {"alias history", "NAME ALIAS", "every move of an alias: when, who, why", NULL, "mlcm alias history digits champion", OPTIONS(page_options), 0,
+    {"alias history", "NAME ALIAS", "every move of an alias: when, who, why", NULL, "mlcm alias history digits champion", OPTIONS(list_options), 0,
      cmd_alias_history},
     {"gate lint", "POLICY", "check a policy or plan and say how long its proofs will take", NULL, "mlcm gate lint plan.yaml --rate 7.5",
      OPTIONS(lint_options), 0, cmd_gate_lint},
@@ -99,7 +103,7 @@ const cli_command cli_commands[] = {
     {"rollout start", "PLAN", "start a rollout from a plan", NULL, "mlcm rollout start plan.yaml", NO_OPTIONS, CLI_CHANGES, cmd_rollout_start},
     {"rollout status", "ENDPOINT", "where it stands", NULL, "mlcm rollout status digits --wait --timeout 600", OPTIONS(status_options), 0,
      cmd_rollout_status},
-    {"rollout list", "ENDPOINT", "all its rollouts", NULL, NULL, NO_OPTIONS, 0, cmd_rollout_list},
+    {"rollout list", "[ENDPOINT]", "the rollouts of an endpoint or of all, newest first", NULL, NULL, OPTIONS(list_options), 0, cmd_rollout_list},
     {"rollout watch", "ENDPOINT", "see it move, live", "On a terminal a tree that is drawn anew; elsewhere one line a change.", NULL, OPTIONS(status_options),
      CLI_STREAMS, cmd_rollout_watch},
     {"rollout pause", "ENDPOINT", "hold it where it is; harm still rolls back", NULL, NULL, NO_OPTIONS, CLI_CHANGES, cmd_rollout_pause},

@@ -143,7 +143,7 @@ void cli_print_status(const cli_term *t, const char *text) {
 
 int cli_print_over(const cli_term *t, const char *text, int over) {
   int lines = 0;
-  if (over > 0) fprintf(t->file, "\033[%dA", over);
+  if (over > 0) fprintf(t->file, "\r\033[%dA", over);
   while (*text) {
     size_t len = strcspn(text, "\n");
     print_cut(t, text, len);
@@ -151,7 +151,7 @@ int cli_print_over(const cli_term *t, const char *text, int over) {
     text += len + (text[len] == '\n');
     lines++;
   }
-  if (over > lines) fputs("\033[J", t->file);
+  if (over > 0) fputs("\033[J", t->file); /* what a longer page, or a key that was pressed, left */
   fflush(t->file);
   return lines;
 }
@@ -234,6 +234,10 @@ void cli_table_print(cli_table *t, const cli_term *term) {
     for (size_t row = 1; row < t->n_rows; row++)
       for (size_t i = 0; i < t->n_columns; i++)
         fprintf(term->file, "%s%c", t->cells[row * t->n_columns + i], i + 1 == t->n_columns ? '\n' : '\t');
+  cli_table_free(t);
+}
+
+void cli_table_free(cli_table *t) {
   for (size_t i = 0; i < t->n_rows * t->n_columns; i++) free(t->cells[i]);
   free(t->cells);
   free(t->right);

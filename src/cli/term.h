@@ -50,5 +50,6 @@ cli_table *cli_table_new(size_t n_columns, const char *const *headers);
 void cli_table_right(cli_table *t, size_t column); /* align right */
 void cli_table_row(cli_table *t, const char *const *cells);
 void cli_table_print(cli_table *t, const cli_term *term); /* and frees it */
+void cli_table_free(cli_table *t);
 
 #endif

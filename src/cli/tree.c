@@ -84,7 +84,7 @@ static void print_padded(const cli_term *t, const char *text, int width) {
   fprintf(t->file, "%s%*s", text, cli_width(text) < width ? width - cli_width(text) : 0, "");
 }
 
-static bool active(const mlcm_rollout_summary *s) {
+static bool is_active(const mlcm_rollout_summary *s) {
   return s->status == MLCM_ROLLOUT_PROGRESSING || s->status == MLCM_ROLLOUT_PAUSED;
 }
 
@@ -109,32 +109,34 @@ static int64_t answers_missing(double log_e, double log_needed, int64_t n) {
   return more < 1e9 ? (int64_t)(ceil(more / unit) * unit) : 0;
 }
 
-static void print_open_proof(const cli_term *t, const mlcm_check_state *s) {
+static void print_open_proof(const cli_term *t, const mlcm_check_state *s, bool active) {
   char fail[48], pass[48], number[32];
   evidence_text(s->log_e_fail, s->log_threshold_fail, fail);
   evidence_text(s->log_e_pass, s->log_threshold_pass, pass);
-  fprintf(t->file, "%sfail %-8s pass %-8s%s", cli_on(t, STYLE_GREY), fail, pass, cli_off(t));
+  fprintf(t->file, "%sfail %-7s pass %-6s%s", cli_on(t, STYLE_GREY), fail, pass, cli_off(t));
+  if (!active) return;
   bool worse = s->log_e_fail > s->log_e_pass;
   int64_t more = worse ? answers_missing(s->log_e_fail, s->log_threshold_fail, s->total.candidate_n)
                        : answers_missing(s->log_e_pass, s->log_threshold_pass, s->step.candidate_n);
-  if (more > 0) fprintf(t->file, " %s%s~%s answers to proof%s", cli_on(t, worse ? STYLE_WARN : STYLE_PLAIN), worse ? "worse? " : "", grouped(more, number), cli_off(t));
+  if (more > 0)
+    fprintf(t->file, "  %s~%s more answers%s%s", cli_on(t, worse ? STYLE_WARN : STYLE_PLAIN), grouped(more, number), worse ? " to fail" : "", cli_off(t));
 }
 
-static void print_comparison(const cli_term *t, const mlcm_check_state *s) {
+static void print_comparison(const cli_term *t, const mlcm_check_state *s, bool active) {
   static const char *const words[] = {"no proof yet", "proven fine", "proven worse"};
   char text[96], evidence[48], when[32];
   /* Before there is evidence the gate's own words say why: warming up, no answers yet, too few samples. */
   bool counted = s->verdict != MLCM_INCONCLUSIVE || strncmp(s->reason, "no proof yet", 12) == 0;
-  print_padded(t, words[s->verdict == MLCM_PASS ? 1 : s->verdict == MLCM_FAIL ? 2 : 0], 15);
+  print_padded(t, words[s->verdict == MLCM_PASS ? 1 : s->verdict == MLCM_FAIL ? 2 : 0], 14);
   if (!counted) {
     print_grey(t, s->reason);
     return;
   }
   const mlcm_counts *n = s->verdict == MLCM_PASS ? &s->step : &s->total;
   snprintf(text, sizeof text, "%.1f %% against %.1f %%", share(n->candidate_bad, n->candidate_n), share(n->stable_bad, n->stable_n));
-  print_padded(t, text, 23);
+  print_padded(t, text, 22);
   if (s->verdict == MLCM_INCONCLUSIVE) {
-    print_open_proof(t, s);
+    print_open_proof(t, s, active);
     return;
   }
   if (s->verdict == MLCM_PASS) evidence_text(s->log_e_pass, s->log_threshold_pass, evidence);
@@ -145,24 +147,25 @@ static void print_comparison(const cli_term *t, const mlcm_check_state *s) {
 }
 
 static void print_limit(const cli_term *t, cli *c, const mlcm_rollout_check *check) {
-  static const char *const words[] = {"waiting", "within limits", "outside limits"};
+  static const char *const words[] = {"waiting", "within limits", "out of limits"};
   const mlcm_check_state *s = &check->state;
   if (s->last.kind == MLCM_MEASURED_VALUE) {
-    print_padded(t, words[s->verdict == MLCM_PASS ? 1 : s->verdict == MLCM_FAIL ? 2 : 0], 15);
+    print_padded(t, words[s->verdict == MLCM_PASS ? 1 : s->verdict == MLCM_FAIL ? 2 : 0], 14);
     print_grey(t, cli_clean(c, s->reason));
     return;
   }
   fputs(*s->reason ? cli_clean(c, s->reason) : "not measured yet", t->file);
-  if (s->last.kind > MLCM_MEASURED_VALUE && s->verdict == MLCM_INCONCLUSIVE) print_grey(t, "  holds, does not fail");
+  if (s->last.kind > MLCM_MEASURED_VALUE && s->verdict == MLCM_INCONCLUSIVE && check->on_fail != MLCM_ON_FAIL_REPORT)
+    print_grey(t, "  holds, does not fail");
 }
 
-static void print_check(const cli_term *t, cli *c, const mlcm_rollout_check *check, bool last, int name_width) {
+static void print_check(const cli_term *t, cli *c, const mlcm_rollout_check *check, bool active, bool last, int name_width) {
   fprintf(t->file, "%s ", last ? cli_sign(t, "\u2514\u2500", "`-") : cli_sign(t, "\u251c\u2500", "|-"));
   print_padded(t, cli_clean(c, check->name), name_width);
   fputc(' ', t->file);
   print_sign(t, check_sign(&check->state));
   fputc(' ', t->file);
-  if (check->kind == MLCM_CHECK_COMPARE) print_comparison(t, &check->state);
+  if (check->kind == MLCM_CHECK_COMPARE) print_comparison(t, &check->state, active);
   else print_limit(t, c, check);
   if (check->on_fail == MLCM_ON_FAIL_REPORT) print_grey(t, "  only shown");
   else if (check->state.verdict == MLCM_FAIL && check->on_fail == MLCM_ON_FAIL_HOLD) print_grey(t, "  holds");
@@ -171,7 +174,8 @@ static void print_check(const cli_term *t, cli *c, const mlcm_rollout_check *che
 
 /* All checks; on a low screen as many as there is room for, those first that are not fine. */
 static void print_checks(const cli_term *t, cli *c, const mlcm_rollout_state *state) {
-  const int32_t n = mlcm_rollout_state_summary(state)->n_checks;
+  const mlcm_rollout_summary *summary = mlcm_rollout_state_summary(state);
+  const int32_t n = summary->n_checks;
   int32_t room = t->rows > 0 ? t->rows - 9 : n, shown = 0;
   int name_width = 0;
   if (room < 2) room = 2;
@@ -185,7 +189,7 @@ static void print_checks(const cli_term *t, cli *c, const mlcm_rollout_state *st
     for (int32_t i = 0; i < n && shown < room; i++) {
       const mlcm_rollout_check *check = mlcm_rollout_state_check(state, i);
       bool fine = check->state.verdict == MLCM_PASS;
-      if (room < n ? fine == (pass == 1) : pass == 0) print_check(t, c, check, ++shown == n, name_width);
+      if (room < n ? fine == (pass == 1) : pass == 0) print_check(t, c, check, is_active(summary), ++shown == n, name_width);
     }
   if (shown < n) fprintf(t->file, "%s %d more\n", cli_sign(t, "\u2514\u2500", "`-"), n - shown);
 }
@@ -200,7 +204,7 @@ static void print_active_head(const cli_term *t, cli *c, const mlcm_rollout_summ
           s->n_steps, (double)s->weight_ppm / 10000);
   duration_text(s->step_remaining_ns, text);
   if (s->status == MLCM_ROLLOUT_PROGRESSING && s->step_remaining_ns > 0) fprintf(t->file, ", %s left", text);
-  else if (s->status == MLCM_ROLLOUT_PROGRESSING) fputs(", waits for proof", t->file);
+  else if (s->status == MLCM_ROLLOUT_PROGRESSING) fputs(", waits", t->file);
   duration_text(s->elapsed_ns, text);
   duration_text(s->expire_after_ns, expires);
   fprintf(t->file, "\n%s  runs for %s", cli_on(t, STYLE_GREY), text);
@@ -239,7 +243,7 @@ static void print_foot(const cli_term *t, cli *c, const mlcm_rollout_state *stat
   const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
   const mlcm_decision *d = mlcm_rollout_state_decision(state);
   char when[32];
-  if (!active(s)) return;
+  if (!is_active(s)) return;
   if (d)
     fprintf(t->file, "  decision %lld, %s: %s\n", (long long)mlcm_decision_seq(d), clock_text(mlcm_decision_at_ns(d), when),
             cli_clean(c, mlcm_decision_reason(d)));
@@ -253,7 +257,7 @@ static void print_foot(const cli_term *t, cli *c, const mlcm_rollout_state *stat
 static void draw(const cli_term *t, cli *c, const mlcm_rollout_state *state) {
   const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
   double weight = s->status == MLCM_ROLLOUT_PROMOTED ? 1 : (double)s->weight_ppm / MLCM_WEIGHT_ALL;
-  if (active(s)) print_active_head(t, c, s);
+  if (is_active(s)) print_active_head(t, c, s);
   else print_ended_head(t, c, s);
   print_checks(t, c, state);
   print_bar(t, s->stable, 1 - weight, s->stable_requests, STYLE_PLAIN);
