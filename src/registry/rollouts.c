@@ -270,7 +270,7 @@ mlcm_status mlcm__intent_next(mlcm__db_conn *conn, int64_t rollout_id, mlcm__int
   bool row = false;
   mlcm_status st = mlcm__sql_first(conn,
                                    "SELECT id, kind, actor, reason FROM intent WHERE rollout_id = ?1 AND done_seq IS NULL"
-                                   " ORDER BY kind < 5, id LIMIT 1", /* what already happened goes before what is asked for */
+                                   " ORDER BY kind < 5, kind <> 3, id LIMIT 1",
                                    MLCM__BIND(mlcm__i64(rollout_id)), &stmt, &row, err);
   if (st) return st;
   out->id = row ? mlcm__db_i64(stmt, 0) : 0;

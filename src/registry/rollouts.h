@@ -176,7 +176,8 @@ typedef struct mlcm__intent {
 
 mlcm_status mlcm__intent_add(mlcm__db_conn *conn, int64_t rollout_id, int32_t kind, const char *actor, const char *reason,
                              int64_t now_wall_ns, mlcm_error *err);
-/* The oldest one that is still open; out->id 0 when there is none. */
+/* The one to look at next of those that are open; out->id 0 when there is none. What has happened already (displaced, broken) goes
+ * before what is asked for, an abort before other commands (so that one that cannot be obeyed never blocks it), older before newer. */
 mlcm_status mlcm__intent_next(mlcm__db_conn *conn, int64_t rollout_id, mlcm__intent *out, mlcm_error *err);
 /* Obeyed by decision done_seq, or refused (done_seq 0) for a reason. */
 mlcm_status mlcm__intent_close(mlcm__db_conn *conn, int64_t intent_id, int64_t done_seq, const char *refused, mlcm_error *err);

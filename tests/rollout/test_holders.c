@@ -219,6 +219,20 @@ START_TEST(without_a_holder_the_command_itself_decides) {
 }
 END_TEST
 
+START_TEST(an_abort_goes_before_older_commands) {
+  rolling r;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_PAUSE, NULL, err));
+  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_PROMOTE, NULL, err));
+  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_ABORT, NULL, err));
+  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ABORT);
+  ck_assert_int_eq(alias_of(&r.f, "m", "champion"), 1);
+  rolling_tear_down(&r);
+}
+END_TEST
+
 START_TEST(the_same_version_may_be_tried_again_after_an_abort) { /* flagger 862, 1310 */
   rolling r;
   rolling_set_up(&r);
@@ -493,6 +507,54 @@ START_TEST(harm_is_watched_while_evidence_cannot_be_recorded) {
 }
 END_TEST
 
+/* Writes what the handle holds pending as a commit would whose answer was lost. */
+static void write_behind_its_back(rolling *r) {
+  mlcm__db_conn *conn = NULL;
+  CHECK_OK(mlcm__db_write_begin(r->f.reg->db, -1, &conn, err));
+  CHECK_OK(mlcm__pending_write(r->rollout, conn, r->rollout->lease.epoch, err));
+  CHECK_OK(mlcm__db_commit(conn, err));
+}
+
+START_TEST(a_rollback_whose_commit_had_no_answer_is_found_written) {
+  rolling r;
+  mlcm_action action = 0;
+  mlcm_error why = {0};
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  break_store(&r, "decision", true);
+  serve(&r, &r.s, 500, 100, 500, 5);
+  ck_assert_int_ne(tick_status(&r, &action, &why), MLCM_OK);
+  break_store(&r, "decision", false);
+  write_behind_its_back(&r);
+  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ROLL_BACK); /* handed out, not made again */
+  ck_assert(!mlcm_rollout_is_active(r.rollout));
+  check_replay(&r, 1, 2);
+  rolling_tear_down(&r);
+}
+END_TEST
+
+START_TEST(evidence_whose_commit_had_no_answer_counts_once) {
+  for (int written = 0; written < 2; written++) {
+    rolling r;
+    mlcm__outcome nothing = {.check = -1};
+    rolling_set_up(&r);
+    rolling_start(&r, quick_plan);
+    serve(&r, &r.s, 20, 0, 30, 1);
+    ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+    CHECK_OK(mlcm__pending_seal(r.rollout, &nothing, NULL, mlcm__gather_counted(r.rollout->gather), err));
+    if (written) write_behind_its_back(&r);
+    serve(&r, &r.s, 5, 1, 5, 0);
+    for (int i = 0; i < 12; i++) ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+    check_counts(totals(&r, r.rollout), 25, 1, 35, 1);
+    CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_ABORT, NULL, err));
+    ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ABORT);
+    check_replay(&r, 1, 2);
+    rolling_tear_down(&r);
+  }
+}
+END_TEST
+
 START_TEST(meters_that_cannot_be_read_hold_and_people_are_still_obeyed) {
   rolling r;
   mlcm_action action = 0;
@@ -529,6 +591,7 @@ int main(void) {
                           a_forked_child_is_refused_and_closes_without_touching_anything,
                           a_command_is_obeyed_by_the_holder_at_its_next_tick,
                           without_a_holder_the_command_itself_decides,
+                          an_abort_goes_before_older_commands,
                           the_same_version_may_be_tried_again_after_an_abort,
                           a_candidate_reported_broken_is_rolled_back,
                           moving_the_alias_under_a_rollout_is_refused_and_names_it,
@@ -541,6 +604,8 @@ int main(void) {
                           a_watcher_sees_no_decision_before_its_record,
                           an_advance_that_is_not_recorded_has_not_happened,
                           harm_is_watched_while_evidence_cannot_be_recorded,
+                          a_rollback_whose_commit_had_no_answer_is_found_written,
+                          evidence_whose_commit_had_no_answer_counts_once,
                           meters_that_cannot_be_read_hold_and_people_are_still_obeyed};
   return TEST_RUN("rollout_holders", tests);
 }
