@@ -507,7 +507,7 @@ MLCM_API void mlcm_query_init(mlcm_query *query, size_t size_bytes);
 typedef struct mlcm_page mlcm_page;
 
 /* Finds versions, or models. `query` NULL means all defaults. *out is to be freed with mlcm_page_free. With an index for name,
- * version, alias, tags, metrics and times; other keys are compared row by row.
+ * version, alias, tags, metrics and updated; other keys are compared row by row.
  * MLCM_PARSE: the filter or the order breaks the grammar; the message says where, as "filter:1:17: unknown key 'verson' (did you
  * mean 'version'?)". MLCM_LIMIT: more than 64 comparisons, 10,000 bytes of filter, 16 keys of order, 1,000 values of IN.
  * MLCM_INVALID_ARGUMENT: also a page token of another query, or one that was changed. Since 0.1. */
