@@ -13,7 +13,7 @@
 #include "registry/registry.h"
 #include "trust/audit.h"
 
-enum { APPLICATION_ID = 0x6d6c636d /* "mlcm" */, FIRST_OPTIONS_BYTES = 64, ACTOR_MAX = 255 };
+enum { FIRST_OPTIONS_BYTES = 64, ACTOR_MAX = 255 };
 _Static_assert(sizeof(mlcm_registry_options) == FIRST_OPTIONS_BYTES, "mlcm_registry_options changed: keep the first size here");
 
 void mlcm_registry_options_init(mlcm_registry_options *options, size_t size_bytes) {
@@ -59,7 +59,7 @@ static mlcm_status open_db(mlcm_registry *reg, const mlcm_registry_options *opti
   if (!st) {
     mlcm__db_options db = {.read_only = reg->read_only,
                            .create = (options->flags & MLCM_OPEN_CREATE) != 0,
-                           .application_id = APPLICATION_ID,
+                           .application_id = MLCM__REGISTRY_APPLICATION_ID,
                            .migrations = mlcm__registry_migrations,
                            .n_migrations = mlcm__registry_n_migrations,
                            .lock_path = lock,

@@ -77,6 +77,13 @@ mlcm_status mlcm__db_changed(mlcm__db *db, int64_t *out_generation, mlcm_error *
 /* Full check of the file: structure, indexes, foreign keys. MLCM_CORRUPT with the first finding. Runs on any connection. */
 mlcm_status mlcm__db_check(mlcm__db_conn *conn, mlcm_error *err);
 
+/* Copies the database as the read transaction of `conn` sees it to the new file `path`, in small steps between which writers go on. The
+ * copy is one file without a log (it gets one when it is opened for writing) and is on the disk when this answers MLCM_OK. `tap` (nullable) is
+ * told bytes copied and bytes in all after each step; a non-OK answer stops and is returned. What a failure leaves at `path` is the
+ * caller's to remove. */
+typedef mlcm_status mlcm__db_copy_tap(void *user, int64_t done_bytes, int64_t total_bytes, mlcm_error *err);
+mlcm_status mlcm__db_copy(mlcm__db_conn *conn, const char *path, mlcm__db_copy_tap *tap, void *user, mlcm_error *err);
+
 mlcm_context *mlcm__db_context(const mlcm__db_conn *conn);
 
 /* ---- statements ---- */

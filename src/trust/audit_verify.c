@@ -240,8 +240,9 @@ static mlcm_status check_anchors(verification *v, mlcm_error *err) {
     mlcm_status status = mlcm__merkle_root(&v->entries->tree, of_entries, err);
     if (status == MLCM_OK) status = mlcm__merkle_root(&v->leaves->tree, of_leaves, err);
     if (status != MLCM_OK) return status;
-    v->state.entries_fit_anchor = memcmp(of_entries, anchor->root, sizeof of_entries) == 0; /* of the largest in the end */
-    if (v->state.entries_fit_anchor || memcmp(of_leaves, anchor->root, sizeof of_leaves) == 0) continue;
+    bool fit = memcmp(of_entries, anchor->root, sizeof of_entries) == 0;
+    if (fit) v->state.entries_fit_anchor = true;
+    if (fit || memcmp(of_leaves, anchor->root, sizeof of_leaves) == 0) continue;
     mlcm__audit_fault fault = {.part = MLCM__AUDIT_ANCHOR};
     mlcm__hex(anchor->root, sizeof anchor->root, fault.expected);
     mlcm__hex(of_entries, sizeof of_entries, fault.found);
@@ -281,6 +282,7 @@ static mlcm_status check_entries(verification *v, mlcm_error *err) {
     v->next++;
     v->state.n_entries++;
     if (!v->state.is_complete) continue; /* without the missing leaves no hash above can be computed */
+    v->state.entries_fit_anchor = false; /* counts only for the whole log */
     status = grow(v, computed, stored, err);
     if (status == MLCM_OK) status = check_anchors(v, err);
     if (status == MLCM_OK) status = report(v, false, err);

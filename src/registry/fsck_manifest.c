@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fsck_manifest.c - manifests against their digests; what they list is what the object store must have.
+ *
+ * A text that does not have its digest is not given up: the audit log may confirm the text and not the digest; a backup may have the text;
+ * or the sizes of the objects, put in place of those the text claims, may give a text that has the digest, which proves it right.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "registry/fsck.h"
+#include "registry/manifest.h"
+#include "registry/sql.h"
+
+enum { OWNER_BYTES = MLCM_MODEL_NAME_MAX + 64, ENTRY_DEPTH = 8 };
+
+/* One row of manifest, and whose it is. */
+typedef struct listing {
+  int64_t id;
+  const char *sha256; /* as its column says */
+  const char *text;
+  size_t len;
+  char digest[MLCM__SHA256_HEX + 1]; /* of the text */
+  char owner[OWNER_BYTES];           /* "digits/3" */
+  const char *model;                 /* of the first version that has it, arena; "" for none */
+  int64_t number;
+  int64_t n_versions;
+} listing;
+
+/* ---- whose it is ---- */
+
+static mlcm_status find_owner(mlcm__fsck *f, listing *l, mlcm_error *err) {
+  mlcm__db_stmt *stmt = NULL;
+  bool row = false;
+  mlcm_status st = mlcm__sql_first(f->conn,
+                                   "SELECT m.name, min(v.number), count(*) FROM version v JOIN model m ON m.id = v.model_id"
+                                   " WHERE v.manifest_id = ?1 GROUP BY m.id ORDER BY min(v.id)",
+                                   MLCM__BIND(mlcm__i64(l->id)), &stmt, &row, err);
+  (void)snprintf(l->owner, sizeof l->owner, "manifest %lld", (long long)l->id);
+  l->model = "";
+  if (!st && row) {
+    const char *name = mlcm__db_text(stmt, 0);
+    l->number = mlcm__db_i64(stmt, 1);
+    l->model = mlcm__arena_strndup(&f->report->arena, name, strlen(name));
+    (void)snprintf(l->owner, sizeof l->owner, "%s/%lld", name, (long long)l->number);
+    if (!l->model) st = mlcm__fail_memory(err, strlen(name) + 1);
+  }
+  while (!st && row) {
+    l->n_versions += mlcm__db_i64(stmt, 2);
+    st = mlcm__db_step(stmt, &row, err);
+  }
+  mlcm__db_reset(stmt);
+  return st;
+}
+
+/* ---- what the objects must be ---- */
+
+static mlcm_status need(mlcm__fsck *f, const listing *l, const mlcm__manifest_file *file, mlcm_error *err) {
+  char owner[OWNER_BYTES + MLCM_FILE_PATH_MAX];
+  if (mlcm__map_get(f->known, file->sha256, MLCM__SHA256_BYTES)) return MLCM_OK;
+  (void)snprintf(owner, sizeof owner, "%s %s", l->owner, file->path);
+  mlcm_status st = mlcm__reserve(f->ctx, &f->objects, &f->cap_objects, f->n_objects + 1, sizeof *f->objects, err);
+  if (st) return st;
+  mlcm__fsck_object *object = &f->objects[f->n_objects];
+  *object = (mlcm__fsck_object){.size_bytes = file->size_bytes, .owner = mlcm__arena_strndup(&f->report->arena, owner, strlen(owner))};
+  if (!object->owner) return mlcm__fail_memory(err, strlen(owner) + 1);
+  memcpy(object->sha256, file->sha256, MLCM__SHA256_BYTES);
+  f->n_objects++;
+  f->pace.total += file->size_bytes;
+  return mlcm__map_set(f->known, file->sha256, MLCM__SHA256_BYTES, f, err);
+}
+
+static mlcm_status need_all(mlcm__fsck *f, const listing *l, const mlcm__manifest *manifest, mlcm_error *err) {
+  mlcm_status st = MLCM_OK;
+  for (size_t i = 0; !st && i < manifest->n; i++) st = need(f, l, &manifest->files[i], err);
+  return st;
+}
+
+/* The numbers that versions keep beside their manifest. */
+static mlcm_status check_sums(mlcm__fsck *f, const listing *l, const mlcm__manifest *manifest, mlcm_error *err) {
+  mlcm__db_stmt *stmt = NULL;
+  bool row = false;
+  char object[OWNER_BYTES], expected[64], found[64];
+  mlcm_status st = mlcm__sql_first(f->conn,
+                                   "SELECT m.name, v.number, v.n_files, v.size_bytes FROM version v JOIN model m ON m.id = v.model_id"
+                                   " WHERE v.manifest_id = ?1 AND (v.n_files <> ?2 OR v.size_bytes <> ?3) ORDER BY v.id",
+                                   MLCM__BIND(mlcm__i64(l->id), mlcm__i64((int64_t)manifest->n), mlcm__i64(manifest->size_bytes)), &stmt, &row,
+                                   err);
+  while (!st && row) {
+    (void)snprintf(object, sizeof object, "%s/%lld", mlcm__db_text(stmt, 0), (long long)mlcm__db_i64(stmt, 1));
+    (void)snprintf(expected, sizeof expected, "%zu files, %lld bytes", manifest->n, (long long)manifest->size_bytes);
+    (void)snprintf(found, sizeof found, "%lld files, %lld bytes", (long long)mlcm__db_i64(stmt, 2), (long long)mlcm__db_i64(stmt, 3));
+    mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_COUNTER, .object = object}, .fix = MLCM__FIX_SUMS, .id = l->id};
+    item.shown.problem = "its row does not have the number and size of files that its manifest has";
+    item.shown.expected = expected;
+    item.shown.found = found;
+    item.shown.restore = "the manifest has its digest: the numbers are counted from it";
+    st = mlcm__fsck_tell(f, &item, err);
+    if (!st) st = mlcm__db_step(stmt, &row, err);
+  }
+  mlcm__db_reset(stmt);
+  return st;
+}
+
+/* ---- a damaged one ---- */
+
+/* The digest that the audit log has for the version's registration; "" when it has none. *seq: the entry. */
+static mlcm_status logged_digest(mlcm__fsck *f, const listing *l, char out[MLCM__SHA256_HEX + 1], int64_t *seq, mlcm_error *err) {
+  mlcm__db_stmt *stmt = NULL;
+  cJSON *json = NULL;
+  bool row = false;
+  const char *after = NULL;
+  out[0] = '\0';
+  mlcm_status st = mlcm__sql_first(f->conn,
+                                   "SELECT a.seq, a.entry FROM event e JOIN audit_entry a ON a.seq = e.audit_seq"
+                                   " WHERE e.kind = 'version.registered' AND e.model = ?1 AND e.version = ?2",
+                                   MLCM__BIND(mlcm__text(l->model), mlcm__i64(l->number)), &stmt, &row, err);
+  if (!st && row) {
+    size_t len = 0;
+    const char *entry = mlcm__db_blob(stmt, 1, &len);
+    const mlcm__json_limits limits = {.max_bytes = MLCM__AUDIT_ENTRY_MAX, .max_depth = ENTRY_DEPTH};
+    mlcm_status parsed = mlcm__json_parse(f->ctx, "audit entry", entry ? entry : "", len, limits, &json, NULL);
+    if (!parsed) parsed = mlcm__json_get_string(json, "after", "audit entry", &after, NULL);
+    if (parsed == MLCM_OK && strncmp(after, "sha256:", 7) == 0 && strlen(after) == 7 + MLCM__SHA256_HEX) memcpy(out, after + 7, MLCM__SHA256_HEX + 1);
+    *seq = mlcm__db_i64(stmt, 0);
+  }
+  mlcm__db_reset(stmt);
+  cJSON_Delete(json);
+  return st;
+}
+
+/* The text with `sha256` in the backup's table, copied into the report. NULL: not there. */
+static mlcm_status text_in_backup(mlcm__fsck *f, const char *sha256, const char **out, size_t *out_len, mlcm_error *err) {
+  mlcm__db_stmt *stmt = NULL;
+  bool row = false;
+  uint8_t digest[MLCM__SHA256_BYTES];
+  char hex[MLCM__SHA256_HEX + 1];
+  if (!f->spare_conn) return MLCM_OK;
+  mlcm_status st = mlcm__sql_first(f->spare_conn, "SELECT text FROM manifest WHERE sha256 = ?1", MLCM__BIND(mlcm__text(sha256)), &stmt, &row, err);
+  if (!st && row) {
+    const char *text = mlcm__db_blob(stmt, 0, out_len);
+    st = mlcm__sha256_of(text, *out_len, digest, err);
+    mlcm__hex(digest, sizeof digest, hex);
+    if (!st && strcmp(hex, sha256) == 0) {
+      *out = mlcm__arena_strndup(&f->report->arena, text, *out_len);
+      if (!*out) st = mlcm__fail_memory(err, *out_len);
+    }
+  }
+  mlcm__db_reset(stmt);
+  return st;
+}
+
+/* Puts the sizes that the objects have into what the damaged text lists; NULL when that does not give `sha256`. */
+static mlcm_status text_from_objects(mlcm__fsck *f, const listing *l, const char **out, size_t *out_len, mlcm_error *err) {
+  mlcm__manifest manifest;
+  char *text = NULL;
+  char digest[MLCM__SHA256_HEX + 1] = "";
+  mlcm_error why = {0};
+  mlcm_status st = mlcm__manifest_parse(f->ctx, "it", l->text, l->len, l->digest, &manifest, &why);
+  for (size_t i = 0; !st && f->blobs && i < manifest.n; i++) {
+    mlcm__blob_info info;
+    if (mlcm__blob_stat(f->blobs, manifest.files[i].sha256, &info, NULL) == MLCM_OK) manifest.files[i].size_bytes = info.size_bytes;
+  }
+  if (!st) st = mlcm__manifest_write(&manifest, &text, out_len, digest, &why);
+  if (!st && strcmp(digest, l->sha256) == 0) {
+    *out = mlcm__arena_strndup(&f->report->arena, text, *out_len);
+    if (!*out) st = mlcm__fail_memory(&why, *out_len);
+  }
+  mlcm__free(f->ctx, text);
+  mlcm__manifest_reset(&manifest);
+  if (st != MLCM_NO_MEMORY) return MLCM_OK; /* not even a list: nothing can be made of it */
+  if (err) *err = why;
+  return st;
+}
+
+static mlcm_status tell_damaged(mlcm__fsck *f, const listing *l, const mlcm__fsck_item *fix, const char *restore, mlcm_error *err) {
+  char object[OWNER_BYTES + 48];
+  int len = snprintf(object, sizeof object, "%s manifest", l->owner);
+  if (l->n_versions > 1) (void)snprintf(object + len, sizeof object - (size_t)len, " (of %lld versions)", (long long)l->n_versions);
+  mlcm__fsck_item item = *fix;
+  item.id = l->id;
+  item.shown = (mlcm_finding){.kind = MLCM_DAMAGE_MANIFEST, .object = object, .expected = l->sha256, .found = l->digest, .restore = restore};
+  item.shown.problem = item.fix == MLCM__FIX_MANIFEST_NAME ? "the digest beside its text was changed" : "its text was changed";
+  return mlcm__fsck_tell(f, &item, err);
+}
+
+/* Tells a manifest without its digest, with the best way back. *out_text: what can be believed, NULL for nothing. */
+static mlcm_status examine_damaged(mlcm__fsck *f, const listing *l, const char **out_text, size_t *out_len, const char **out_sha256,
+                                   mlcm_error *err) {
+  char logged[MLCM__SHA256_HEX + 1], restore[256];
+  int64_t seq = 0;
+  mlcm__fsck_item item = {.fix = MLCM__FIX_MANIFEST};
+  mlcm_status st = logged_digest(f, l, logged, &seq, err);
+  if (st) return st;
+  if (strcmp(logged, l->digest) == 0) {
+    (void)snprintf(restore, sizeof restore, "the text is confirmed by audit entry %lld", (long long)seq);
+    item = (mlcm__fsck_item){.fix = MLCM__FIX_MANIFEST_NAME, .text = l->digest, .text_len = MLCM__SHA256_HEX};
+    *out_text = l->text;
+    *out_len = l->len;
+    *out_sha256 = l->digest;
+    return tell_damaged(f, l, &item, restore, err);
+  }
+  st = text_in_backup(f, l->sha256, &item.text, &item.text_len, err);
+  (void)snprintf(restore, sizeof restore, "the same manifest is in the backup '%.200s'", f->options.backup ? f->options.backup : "");
+  if (!st && !item.text) {
+    st = text_from_objects(f, l, &item.text, &item.text_len, err);
+    (void)snprintf(restore, sizeof restore, "it can be recomputed from the objects: the result has the digest that was registered");
+  }
+  if (!st && !item.text) {
+    item.fix = MLCM__FIX_NONE;
+    (void)snprintf(restore, sizeof restore, "only a backup has it: mlcm fsck --from BACKUP; until then its files cannot be checked");
+  }
+  *out_text = item.text;
+  *out_len = item.text_len;
+  *out_sha256 = l->sha256;
+  return st ? st : tell_damaged(f, l, &item, restore, err);
+}
+
+/* ---- all of them ---- */
+
+static mlcm_status check_one(mlcm__fsck *f, mlcm__db_stmt *stmt, mlcm_error *err) {
+  uint8_t digest[MLCM__SHA256_BYTES];
+  mlcm__manifest manifest = {0};
+  mlcm_error why = {0};
+  listing l = {.id = mlcm__db_i64(stmt, 0), .sha256 = mlcm__db_text(stmt, 1)};
+  l.text = mlcm__db_blob(stmt, 2, &l.len);
+  if (!l.text) l.text = "";
+  mlcm_status st = mlcm__sha256_of(l.text, l.len, digest, err);
+  mlcm__hex(digest, sizeof digest, l.digest);
+  if (!st) st = find_owner(f, &l, err);
+  const char *text = l.text, *sha256 = l.sha256;
+  size_t len = l.len;
+  if (!st && strcmp(l.digest, l.sha256) != 0) st = examine_damaged(f, &l, &text, &len, &sha256, err);
+  if (st || !text) return st;
+  f->report->summary.manifests++;
+  st = mlcm__manifest_parse(f->ctx, l.owner, text, len, sha256, &manifest, &why);
+  if (!st) st = need_all(f, &l, &manifest, err);
+  else st = mlcm__fsck_unless_damage(f, st, &why, MLCM_DAMAGE_MANIFEST, l.owner, err);
+  if (!st && manifest.n) st = check_sums(f, &l, &manifest, err);
+  mlcm__manifest_reset(&manifest);
+  return st;
+}
+
+mlcm_status mlcm__fsck_manifests(mlcm__fsck *f, mlcm_error *err) {
+  mlcm__db_stmt *stmt = NULL;
+  bool row = false;
+  mlcm__pace_init(&f->pace, f->ctx, &f->options.progress, 0);
+  mlcm_status st = mlcm__sql_i64(f->conn, "SELECT count(*) FROM version", MLCM__NO_BIND, &row, &f->report->summary.versions, err);
+  if (!st) st = mlcm__sql_first(f->conn, "SELECT id, sha256, text FROM manifest ORDER BY id", MLCM__NO_BIND, &stmt, &row, err);
+  while (!st && row) {
+    st = check_one(f, stmt, err);
+    if (!st) st = mlcm__db_step(stmt, &row, err);
+  }
+  mlcm__db_reset(stmt);
+  return st;
+}
