@@ -8,6 +8,13 @@
 #include "support/fault.h"
 #include "support/suite.h"
 
+/* In one assertion: Check keeps a record of each. */
+static size_t count_other_bytes(const char *piece, size_t size, char expected) {
+  size_t n = 0;
+  for (size_t i = 0; i < size; i++) n += piece[i] != expected;
+  return n;
+}
+
 START_TEST(pieces_are_zeroed_aligned_and_apart) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   mlcm__arena arena;
@@ -18,11 +25,10 @@ START_TEST(pieces_are_zeroed_aligned_and_apart) {
     pieces[i] = mlcm__arena_alloc(&arena, size, 1);
     ck_assert_ptr_nonnull(pieces[i]);
     ck_assert_uint_eq((uintptr_t)pieces[i] % 16, 0);
-    for (size_t b = 0; b < size; b++) ck_assert_int_eq(pieces[i][b], 0);
+    ck_assert_uint_eq(count_other_bytes(pieces[i], size, 0), 0);
     memset(pieces[i], (int)(i & 0x7f), size);
   }
-  for (size_t i = 0; i < 500; i++)
-    for (size_t b = 0; b < i * 37 % 9000; b++) ck_assert_int_eq(pieces[i][b], (int)(i & 0x7f));
+  for (size_t i = 0; i < 500; i++) ck_assert_uint_eq(count_other_bytes(pieces[i], i * 37 % 9000, (char)(i & 0x7f)), 0);
   mlcm__arena_reset(&arena);
   ck_assert_ptr_nonnull(mlcm__arena_alloc(&arena, 1, 1));
   mlcm__arena_reset(&arena);
@@ -55,9 +61,7 @@ static mlcm_status script(mlcm_context *ctx, void *user, mlcm_error *err) {
   return st;
 }
 
-START_TEST(no_memory_leaks_nothing) {
-  ck_assert_uint_gt(test_fault_memory(script, NULL, NULL), 2);
-}
+START_TEST(no_memory_leaks_nothing) { ck_assert_uint_gt(test_fault_memory(script, NULL, NULL), 2); }
 END_TEST
 
 int main(void) {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_buffer.c - growable bytes: limit, sticky failure, and the arena beside them.
+ * test_buffer.c - growable bytes: limit, sticky failure.
  */
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/buffer.h"
 #include "support/fault.h"
 #include "support/suite.h"
@@ -157,40 +156,6 @@ static mlcm_status build(mlcm_context *c, void *user, mlcm_error *err) {
 START_TEST(lack_of_memory_is_told_at_the_end) { ck_assert_uint_ge(test_fault_memory(build, NULL, NULL), 5); }
 END_TEST
 
-START_TEST(arena_pieces_are_zeroed_and_aligned) {
-  mlcm_context *c = test_context(NULL, NULL, NULL);
-  mlcm__arena arena;
-  mlcm__arena_init(&arena, c);
-  for (size_t size = 0; size < 9000; size = size * 2 + 1) {
-    unsigned char *piece = mlcm__arena_alloc(&arena, 1, size);
-    ck_assert_ptr_nonnull(piece);
-    ck_assert_uint_eq((uintptr_t)piece % 16, 0);
-    for (size_t i = 0; i < size; i++) ck_assert_int_eq(piece[i], 0);
-    memset(piece, 0xFF, size);
-  }
-  ck_assert_str_eq(mlcm__arena_strndup(&arena, "digits", 3), "dig");
-  ck_assert_ptr_null(mlcm__arena_alloc(&arena, SIZE_MAX, 2));
-  ck_assert_ptr_null(mlcm__arena_alloc(&arena, 1, SIZE_MAX));
-  mlcm__arena_reset(&arena);
-  mlcm_context_free(c);
-}
-END_TEST
-
-static mlcm_status fill_arena(mlcm_context *c, void *user, mlcm_error *err) {
-  (void)user;
-  mlcm__arena arena;
-  mlcm__arena_init(&arena, c);
-  mlcm_status st = MLCM_OK;
-  for (size_t i = 0; i < 100 && !st; i++) {
-    if (!mlcm__arena_alloc(&arena, i, 50)) st = mlcm__fail_memory(err, i * 50);
-  }
-  mlcm__arena_reset(&arena);
-  return st;
-}
-
-START_TEST(arena_fails_cleanly_without_memory) { ck_assert_uint_ge(test_fault_memory(fill_arena, NULL, NULL), 3); }
-END_TEST
-
 int main(void) {
   const TTest *tests[] = {appends_stand_one_behind_the_other,
                           the_limit_itself_still_fits,
@@ -202,8 +167,6 @@ int main(void) {
                           taking_hands_over_and_starts_anew,
                           taking_a_bad_buffer_fails_and_leaves_the_output,
                           no_limit_is_size_max,
-                          lack_of_memory_is_told_at_the_end,
-                          arena_pieces_are_zeroed_and_aligned,
-                          arena_fails_cleanly_without_memory};
+                          lack_of_memory_is_told_at_the_end};
   return TEST_RUN("base_buffer", tests);
 }
