@@ -157,7 +157,8 @@ static mlcm_status make_graph_room(mlcm__arena *arena, const mlcm__pb *pb, mlcm_
   return st;
 }
 
-static mlcm_status take_graph_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm__pb_field *field, mlcm__onnx_model *m, mlcm_error *err) {
+static mlcm_status take_graph_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm__pb_field *field, mlcm__onnx_model *m,
+                                    mlcm_error *err) {
   mlcm__pb inner;
   mlcm_status st = MLCM_OK;
   switch (field->number) {
@@ -201,8 +202,8 @@ static mlcm_status read_opset(mlcm__pb *pb, mlcm__onnx_opset *out, mlcm_error *e
   return st;
 }
 
-static mlcm_status take_model_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm__pb_field *field, mlcm__onnx_model *m, bool *has_graph,
-                                    mlcm_error *err) {
+static mlcm_status take_model_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm__pb_field *field, mlcm__onnx_model *m,
+                                    bool *has_graph, mlcm_error *err) {
   mlcm__pb inner;
   mlcm_status st = MLCM_OK;
   switch (field->number) {
@@ -220,8 +221,8 @@ static mlcm_status take_model_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm
   }
 }
 
-mlcm_status mlcm__onnx_read_model(mlcm__arena *arena, const char *name, const void *data, size_t size_bytes, mlcm__onnx_model *out,
-                                  mlcm_error *err) {
+mlcm_status mlcm__onnx_read_model(mlcm__arena *arena, const char *name, const void *data, size_t size_bytes,
+                                  mlcm__onnx_model *out, mlcm_error *err) {
   assert(arena != NULL && name != NULL && (data != NULL || size_bytes == 0));
   mlcm__onnx_model m = {0};
   mlcm__pb pb;

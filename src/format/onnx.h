@@ -22,9 +22,9 @@ typedef struct mlcm__onnx_tensor {
   mlcm_dtype dtype;
   int32_t rank;
   int64_t shape[MLCM_MAX_RANK];
-  int64_t count; /* product of shape */
-  int32_t form;  /* MLCM__ONNX_* */
-  mlcm_str raw;  /* RAW: exactly count elements, little-endian, not necessarily aligned */
+  int64_t count;     /* product of shape */
+  int32_t form;      /* MLCM__ONNX_* */
+  mlcm_str raw;      /* RAW: exactly count elements, little-endian, not necessarily aligned */
   mlcm_str location; /* EXTERNAL: checked relative path inside the model's folder */
   int64_t offset;    /* EXTERNAL */
   int64_t length;    /* EXTERNAL: bytes; -1 when not stated */
@@ -58,10 +58,10 @@ enum { MLCM__ONNX_NO_TYPE = 0, MLCM__ONNX_TENSOR = 1, MLCM__ONNX_MAP = 2, MLCM__
 /* ValueInfoProto. */
 typedef struct mlcm__onnx_value {
   mlcm_str name;
-  int32_t kind; /* MLCM__ONNX_TENSOR or _MAP, with _SEQUENCE added for a sequence of them */
-  mlcm_dtype dtype;     /* of the tensor, or of the map's values; 0: unknown */
-  mlcm_dtype key_dtype; /* maps */
-  int32_t rank;         /* -1: unknown */
+  int32_t kind;                      /* MLCM__ONNX_TENSOR or _MAP, with _SEQUENCE added for a sequence of them */
+  mlcm_dtype dtype;                  /* of the tensor, or of the map's values; 0: unknown */
+  mlcm_dtype key_dtype;              /* maps */
+  int32_t rank;                      /* -1: unknown */
   int64_t shape[MLCM_MAX_RANK];      /* -1: free */
   mlcm_str dim_names[MLCM_MAX_RANK]; /* name of a free dimension, or empty */
 } mlcm__onnx_value;
@@ -87,11 +87,12 @@ typedef struct mlcm__onnx_model {
 } mlcm__onnx_model;
 
 /* Reads a model. `name` is the file's name for messages. Everything in *out lives as long as the arena and the bytes. */
-mlcm_status mlcm__onnx_read_model(mlcm__arena *arena, const char *name, const void *data, size_t size_bytes, mlcm__onnx_model *out,
-                                  mlcm_error *err);
+mlcm_status mlcm__onnx_read_model(mlcm__arena *arena, const char *name, const void *data, size_t size_bytes,
+                                  mlcm__onnx_model *out, mlcm_error *err);
 
 /* Reads one serialized TensorProto (a file of the conformance suite). */
-mlcm_status mlcm__onnx_read_tensor(const char *name, const void *data, size_t size_bytes, mlcm__onnx_tensor *out, mlcm_error *err);
+mlcm_status mlcm__onnx_read_tensor(const char *name, const void *data, size_t size_bytes, mlcm__onnx_tensor *out,
+                                   mlcm_error *err);
 
 /* Writes a TYPED tensor's elements to out, which has room for tensor->count of them (strings: mlcm_str views). */
 mlcm_status mlcm__onnx_tensor_elements(const mlcm__onnx_tensor *tensor, void *out, mlcm_error *err);

@@ -35,10 +35,11 @@ static int32_t kind_of_field(uint32_t number) {
   static const struct {
     uint32_t number;
     int32_t kind;
-  } kinds[] = {{ATTR_F, MLCM_ATTR_FLOAT},     {ATTR_I, MLCM_ATTR_INT},         {ATTR_S, MLCM_ATTR_STRING},
-               {ATTR_T, MLCM_ATTR_TENSOR},    {ATTR_G, KIND_GRAPH},            {ATTR_FLOATS, MLCM_ATTR_FLOATS},
-               {ATTR_INTS, MLCM_ATTR_INTS},   {ATTR_STRINGS, MLCM_ATTR_STRINGS}, {ATTR_TENSORS, KIND_TENSORS},
-               {ATTR_GRAPHS, KIND_GRAPHS}};
+  } kinds[] = {{ATTR_F, MLCM_ATTR_FLOAT},    {ATTR_I, MLCM_ATTR_INT},
+               {ATTR_S, MLCM_ATTR_STRING},   {ATTR_T, MLCM_ATTR_TENSOR},
+               {ATTR_G, KIND_GRAPH},         {ATTR_FLOATS, MLCM_ATTR_FLOATS},
+               {ATTR_INTS, MLCM_ATTR_INTS},  {ATTR_STRINGS, MLCM_ATTR_STRINGS},
+               {ATTR_TENSORS, KIND_TENSORS}, {ATTR_GRAPHS, KIND_GRAPHS}};
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
     if (kinds[i].number == number) return kinds[i].kind;
   return 0;
@@ -54,8 +55,8 @@ static mlcm_status read_tensor_attr(mlcm__arena *arena, const mlcm__pb *pb, cons
   return mlcm__onnx_parse_tensor(&inner, a->tensor, err);
 }
 
-static mlcm_status take_attr_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm__pb_field *field, mlcm__onnx_attr *a, int32_t *guess,
-                                   mlcm_error *err) {
+static mlcm_status take_attr_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm__pb_field *field, mlcm__onnx_attr *a,
+                                   int32_t *guess, mlcm_error *err) {
   int32_t kind = kind_of_field(field->number);
   if (kind != 0) *guess = kind;
   switch (field->number) {
@@ -117,7 +118,8 @@ static mlcm_status make_room(mlcm__arena *arena, const mlcm__pb *pb, mlcm__onnx_
   return MLCM_OK;
 }
 
-static mlcm_status take_node_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm__pb_field *field, mlcm__onnx_node *node, mlcm_error *err) {
+static mlcm_status take_node_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm__pb_field *field, mlcm__onnx_node *node,
+                                   mlcm_error *err) {
   mlcm__pb inner;
   mlcm_status st = MLCM_OK;
   switch (field->number) {
@@ -138,7 +140,8 @@ mlcm_status mlcm__onnx_parse_node(mlcm__arena *arena, mlcm__pb *pb, mlcm__onnx_n
   mlcm__pb_field field;
   bool more = false;
   mlcm_status st = make_room(arena, pb, &node, err);
-  while (!st && (st = mlcm__pb_next(pb, &field, &more, err)) == MLCM_OK && more) st = take_node_field(arena, pb, &field, &node, err);
+  while (!st && (st = mlcm__pb_next(pb, &field, &more, err)) == MLCM_OK && more)
+    st = take_node_field(arena, pb, &field, &node, err);
   if (st) return st;
   if (node.op.len == 0) return mlcm__pb_fail(pb, MLCM_PARSE, err, "the node has no op_type");
   *out = node;
@@ -152,9 +155,7 @@ static void put_float(void *user, size_t i, uint64_t value) {
   memcpy((float *)user + i, &bits, sizeof bits);
 }
 
-static void put_int(void *user, size_t i, uint64_t value) {
-  ((int64_t *)user)[i] = (int64_t)value;
-}
+static void put_int(void *user, size_t i, uint64_t value) { ((int64_t *)user)[i] = (int64_t)value; }
 
 mlcm_status mlcm__onnx_attr_floats(const mlcm__onnx_attr *attr, float *out, mlcm_error *err) {
   return mlcm__pb_each_number(&attr->message, ATTR_FLOATS, MLCM__PB_FIXED32, put_float, out, err);

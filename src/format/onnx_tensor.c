@@ -33,9 +33,12 @@ bool mlcm__shape_count(int32_t rank, const int64_t *shape, int64_t *out) {
   bool empty = false;
   for (int32_t d = 0; d < rank; d++) {
     if (shape[d] < 0) return false;
-    if (shape[d] == 0) empty = true;
-    else if (product > INT64_MAX / 16 / shape[d]) return false;
-    else product *= shape[d];
+    if (shape[d] == 0)
+      empty = true;
+    else if (product > INT64_MAX / 16 / shape[d])
+      return false;
+    else
+      product *= shape[d];
   }
   *out = empty ? 0 : product;
   return true;
@@ -130,9 +133,7 @@ mlcm_status mlcm__onnx_tensor_elements(const mlcm__onnx_tensor *t, void *out, ml
 
 /* ---- External data ---- */
 
-static bool text_is(mlcm_str text, const char *word) {
-  return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0;
-}
+static bool text_is(mlcm_str text, const char *word) { return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0; }
 
 /* A path that stays inside the model's folder whatever the file system does: relative, no empty, "." or ".." component, no
  * backslash, no colon. */
@@ -175,7 +176,8 @@ static mlcm_status read_entry(mlcm__pb *pb, mlcm_str *key, mlcm_str *value, mlcm
   return st;
 }
 
-static mlcm_status read_external(const mlcm__pb *pb, const mlcm__pb_field *field, int64_t index, mlcm__onnx_tensor *t, mlcm_error *err) {
+static mlcm_status read_external(const mlcm__pb *pb, const mlcm__pb_field *field, int64_t index, mlcm__onnx_tensor *t,
+                                 mlcm_error *err) {
   mlcm__pb entry;
   mlcm_str key = {0}, value = {0};
   mlcm_status st = mlcm__pb_enter(pb, field, "external_data", index, &entry, err);
@@ -203,21 +205,20 @@ static mlcm_status check_data(const mlcm__pb *pb, const mlcm__onnx_tensor *t, ml
   if (t->dtype == MLCM_STRING) return mlcm__pb_fail(pb, MLCM_PARSE, err, "strings cannot be raw data");
   if ((uint64_t)t->raw.len != (uint64_t)t->count * mlcm_dtype_size(t->dtype))
     return mlcm__pb_fail(pb, MLCM_PARSE, err, "raw_data has %zu bytes, %lld elements of %s need %llu", t->raw.len,
-                         (long long)t->count, mlcm_dtype_name(t->dtype), (unsigned long long)t->count * mlcm_dtype_size(t->dtype));
+                         (long long)t->count, mlcm_dtype_name(t->dtype),
+                         (unsigned long long)t->count * mlcm_dtype_size(t->dtype));
   return MLCM_OK;
 }
 
-static mlcm_status take_field(mlcm__pb *pb, const mlcm__pb_field *field, mlcm__onnx_tensor *t, int64_t *n_external, bool *external,
-                              mlcm_error *err) {
+static mlcm_status take_field(mlcm__pb *pb, const mlcm__pb_field *field, mlcm__onnx_tensor *t, int64_t *n_external,
+                              bool *external, mlcm_error *err) {
   int32_t place = 0;
   mlcm_status st = MLCM_OK;
   switch (field->number) {
   case DATA_TYPE: return mlcm__pb_i32(pb, field, "data_type", &t->dtype, err);
   case NAME: return mlcm__pb_text(pb, field, "name", &t->name, err);
   case SEGMENT: return mlcm__pb_fail(pb, MLCM_UNSUPPORTED, err, "tensors in segments are not supported");
-  case RAW_DATA:
-    t->form = MLCM__ONNX_RAW;
-    return mlcm__pb_bytes(pb, field, "raw_data", &t->raw, err);
+  case RAW_DATA: t->form = MLCM__ONNX_RAW; return mlcm__pb_bytes(pb, field, "raw_data", &t->raw, err);
   case EXTERNAL_DATA: return read_external(pb, field, (*n_external)++, t, err);
   case DATA_LOCATION:
     st = mlcm__pb_i32(pb, field, "data_location", &place, err);
@@ -245,7 +246,8 @@ mlcm_status mlcm__onnx_parse_tensor(mlcm__pb *pb, mlcm__onnx_tensor *out, mlcm_e
   return st;
 }
 
-mlcm_status mlcm__onnx_read_tensor(const char *name, const void *data, size_t size_bytes, mlcm__onnx_tensor *out, mlcm_error *err) {
+mlcm_status mlcm__onnx_read_tensor(const char *name, const void *data, size_t size_bytes, mlcm__onnx_tensor *out,
+                                   mlcm_error *err) {
   mlcm__pb pb;
   mlcm__pb_open(&pb, name, data, size_bytes);
   return mlcm__onnx_parse_tensor(&pb, out, err);

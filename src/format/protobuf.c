@@ -39,8 +39,9 @@ static void format_path(const mlcm__pb *pb, char *out, size_t cap) {
     if (i == 7 && n > 12) len += (size_t)snprintf(out + len, cap - len, "...");
     if (i >= 7 && n > 12 && i != n - 1) continue;
     const char *before = i == n - 1 ? "" : i == n - 2 ? ": " : ".";
-    int wrote = chain[i]->index >= 0 ? snprintf(out + len, cap - len, "%s%s[%lld]", before, chain[i]->name, (long long)chain[i]->index)
-                                     : snprintf(out + len, cap - len, "%s%s", before, chain[i]->name);
+    int wrote = chain[i]->index >= 0
+                    ? snprintf(out + len, cap - len, "%s%s[%lld]", before, chain[i]->name, (long long)chain[i]->index)
+                    : snprintf(out + len, cap - len, "%s%s", before, chain[i]->name);
     if (wrote < 0 || (size_t)wrote >= cap - len) return;
     len += (size_t)wrote;
   }
@@ -113,7 +114,8 @@ mlcm_status mlcm__pb_next(mlcm__pb *pb, mlcm__pb_field *out, bool *more, mlcm_er
       return mlcm__pb_fail(pb, MLCM_PARSE, err, "the number in field %u is cut off or too long", field.number);
     break;
   case MLCM__PB_BYTES:
-    if (!read_varint(&pb->at, pb->end, &len)) return mlcm__pb_fail(pb, MLCM_PARSE, err, "the length of field %u is cut off", field.number);
+    if (!read_varint(&pb->at, pb->end, &len))
+      return mlcm__pb_fail(pb, MLCM_PARSE, err, "the length of field %u is cut off", field.number);
     if (len > (uint64_t)(pb->end - pb->at))
       return mlcm__pb_fail(pb, MLCM_PARSE, err, "field %u claims %llu bytes, %llu are left in its message", field.number,
                            (unsigned long long)len, (unsigned long long)(pb->end - pb->at));
@@ -138,8 +140,13 @@ mlcm_status mlcm__pb_enter(const mlcm__pb *pb, const mlcm__pb_field *field, cons
   if (st) return st;
   if (pb->depth >= MLCM__PB_MAX_DEPTH)
     return mlcm__pb_fail(pb, MLCM_LIMIT, err, "messages are nested more than %d deep", MLCM__PB_MAX_DEPTH);
-  *out = (mlcm__pb){.at = field->bytes.ptr, .end = field->bytes.ptr + field->bytes.len, .file = pb->file, .up = pb, .name = name,
-                    .index = index, .depth = pb->depth + 1};
+  *out = (mlcm__pb){.at = field->bytes.ptr,
+                    .end = field->bytes.ptr + field->bytes.len,
+                    .file = pb->file,
+                    .up = pb,
+                    .name = name,
+                    .index = index,
+                    .depth = pb->depth + 1};
   return MLCM_OK;
 }
 
@@ -194,7 +201,8 @@ static mlcm_status count_packed(const mlcm__pb *pb, const mlcm__pb_field *field,
     return MLCM_OK;
   }
   for (uint64_t unused = 0; at < end; ++*count)
-    if (!read_varint(&at, end, &unused)) return mlcm__pb_fail(pb, MLCM_PARSE, err, "a number in '%s' is cut off or too long", what);
+    if (!read_varint(&at, end, &unused))
+      return mlcm__pb_fail(pb, MLCM_PARSE, err, "a number in '%s' is cut off or too long", what);
   return MLCM_OK;
 }
 
@@ -207,9 +215,12 @@ mlcm_status mlcm__pb_count_numbers(const mlcm__pb *pb, uint32_t number, uint32_t
   mlcm_status st = MLCM_OK;
   while ((st = mlcm__pb_next(&scan, &field, &more, err)) == MLCM_OK && more) {
     if (field.number != number) continue;
-    if (field.wire == wire) count++;
-    else if (field.wire == MLCM__PB_BYTES) st = count_packed(&scan, &field, wire, what, &count, err);
-    else st = check_wire(&scan, &field, wire, what, err);
+    if (field.wire == wire)
+      count++;
+    else if (field.wire == MLCM__PB_BYTES)
+      st = count_packed(&scan, &field, wire, what, &count, err);
+    else
+      st = check_wire(&scan, &field, wire, what, err);
     if (st) return st;
   }
   if (!st) *out = count;

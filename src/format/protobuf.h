@@ -18,10 +18,10 @@ typedef struct mlcm__pb mlcm__pb;
 struct mlcm__pb {
   const char *at;
   const char *end;
-  const char *file;     /* first byte of the file, for offsets in messages */
-  const mlcm__pb *up;   /* NULL at the top */
-  const char *name;     /* field name of this message in its parent; at the top the file's name */
-  int64_t index;        /* position in a repeated field, -1 when not repeated */
+  const char *file;   /* first byte of the file, for offsets in messages */
+  const mlcm__pb *up; /* NULL at the top */
+  const char *name;   /* field name of this message in its parent; at the top the file's name */
+  int64_t index;      /* position in a repeated field, -1 when not repeated */
   int depth;
 };
 

@@ -18,9 +18,12 @@ static void describe(char *out, size_t cap, mlcm_dtype dtype, int32_t rank, cons
     const char *comma = d > 0 ? ", " : "";
     char *at = out + len;
     size_t left = cap - (size_t)len;
-    if (shape[d] >= 0 || names == NULL) len += snprintf(at, left, "%s%lld", comma, (long long)shape[d]);
-    else if (names[d].len > 0 && names[d].len <= 16) len += snprintf(at, left, "%s%.*s", comma, (int)names[d].len, names[d].ptr);
-    else len += snprintf(at, left, "%s%s", comma, d == 0 ? "n" : "?");
+    if (shape[d] >= 0 || names == NULL)
+      len += snprintf(at, left, "%s%lld", comma, (long long)shape[d]);
+    else if (names[d].len > 0 && names[d].len <= 16)
+      len += snprintf(at, left, "%s%.*s", comma, (int)names[d].len, names[d].ptr);
+    else
+      len += snprintf(at, left, "%s%s", comma, d == 0 ? "n" : "?");
   }
   if ((size_t)len < cap) snprintf(out + len, cap - (size_t)len, "]");
 }
@@ -49,7 +52,8 @@ static mlcm_status unknown_name(const char *what, const char *name, const mlcm__
 
 /* ---- Inputs ---- */
 
-static const mlcm__gport *find_port(const mlcm__gport *ports, size_t n, const mlcm__map *names, const char *name, size_t position) {
+static const mlcm__gport *find_port(const mlcm__gport *ports, size_t n, const mlcm__map *names, const char *name,
+                                    size_t position) {
   if (name == NULL) return position < n ? &ports[position] : NULL;
   if (position < n && strcmp(ports[position].port.name, name) == 0) return &ports[position]; /* usual: in the model's order */
   return mlcm__map_get(names, name, strlen(name));
@@ -62,9 +66,7 @@ static mlcm_status input_mismatch(const mlcm__gport *p, const mlcm_input *in, ml
   return mlcm__fail(err, MLCM_MISMATCH, "input '%.80s' wants %s, got %s", p->port.name, want, got);
 }
 
-static size_t alignment_of(mlcm_dtype dtype) {
-  return dtype == MLCM_STRING ? alignof(mlcm_str) : mlcm_dtype_size(dtype);
-}
+static size_t alignment_of(mlcm_dtype dtype) { return dtype == MLCM_STRING ? alignof(mlcm_str) : mlcm_dtype_size(dtype); }
 
 static bool fits(const mlcm_port *port, const mlcm_input *in) {
   if (in->rank < 0 || in->rank > MLCM_MAX_RANK || mlcm_dtype_size(in->dtype) == 0) return false;
@@ -84,11 +86,12 @@ static mlcm_status bind_input(mlcm__state *s, const mlcm__gport *p, const mlcm_i
   for (int32_t d = 0; d < in->rank; d++) t.shape[d] = in->shape[d];
   if (!mlcm__shape_count(in->rank, t.shape, &t.count)) return input_mismatch(p, in, err);
   if ((uint64_t)t.count > s->session->max_tensor_bytes / size)
-    return mlcm__fail(err, MLCM_LIMIT, "input '%.80s' of %lld elements is over the limit of %llu bytes (max_tensor_bytes)", p->port.name,
-                      (long long)t.count, (unsigned long long)s->session->max_tensor_bytes);
+    return mlcm__fail(err, MLCM_LIMIT, "input '%.80s' of %lld elements is over the limit of %llu bytes (max_tensor_bytes)",
+                      p->port.name, (long long)t.count, (unsigned long long)s->session->max_tensor_bytes);
   if (in->data == NULL && t.count > 0) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "input '%.80s' has no data", p->port.name);
   if ((uintptr_t)in->data % alignment_of(in->dtype) != 0)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "input '%.80s': data is not aligned for %s", p->port.name, mlcm_dtype_name(in->dtype));
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "input '%.80s': data is not aligned for %s", p->port.name,
+                      mlcm_dtype_name(in->dtype));
   mlcm_tensor *out = &s->tensors[p->value];
   if (p->part == MLCM__PORT_KEYS) {
     out->keys = in->data;
@@ -167,7 +170,8 @@ static const mlcm_tensor *tensor_for(const mlcm__state *s, const mlcm_output *ou
   return p == NULL ? NULL : &s->tensors[p->value];
 }
 
-static mlcm_status check_output(const mlcm__state *s, const mlcm_output *o, const char *name, const mlcm_tensor *t, mlcm_error *err) {
+static mlcm_status check_output(const mlcm__state *s, const mlcm_output *o, const char *name, const mlcm_tensor *t,
+                                mlcm_error *err) {
   char gives[200];
   describe(gives, sizeof gives, t->dtype, t->rank, t->shape, NULL);
   if (o->dtype != 0 && o->dtype != t->dtype)
@@ -175,8 +179,8 @@ static mlcm_status check_output(const mlcm__state *s, const mlcm_output *o, cons
   if (o->data == NULL) return MLCM_OK;
   size_t need = (size_t)t->count * mlcm_dtype_size(t->dtype) + made_text_bytes(s, t);
   if (need > o->capacity_bytes)
-    return mlcm__fail(err, MLCM_MISMATCH, "output '%.80s' gives %s and needs %zu bytes, the caller has room for %zu", name, gives, need,
-                      o->capacity_bytes);
+    return mlcm__fail(err, MLCM_MISMATCH, "output '%.80s' gives %s and needs %zu bytes, the caller has room for %zu", name, gives,
+                      need, o->capacity_bytes);
   if ((uintptr_t)o->data % alignment_of(t->dtype) != 0)
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "output '%.80s': data is not aligned for %s", name, mlcm_dtype_name(t->dtype));
   return MLCM_OK;
@@ -194,7 +198,8 @@ mlcm_status mlcm__check_outputs(mlcm__state *s, const mlcm_output *outputs, size
   for (size_t i = 0; i < n_outputs; i++) {
     const mlcm__gport *p = find_port(g->outputs, g->n_outputs, g->output_names, outputs[i].name, i);
     if (p == NULL && outputs[i].name == NULL)
-      return mlcm__fail(err, MLCM_MISMATCH, "the model gives %zu outputs, %zu are asked for by position", g->n_outputs, n_outputs);
+      return mlcm__fail(err, MLCM_MISMATCH, "the model gives %zu outputs, %zu are asked for by position", g->n_outputs,
+                        n_outputs);
     if (p == NULL) return unknown_name("output", outputs[i].name, g->outputs, g->n_outputs, err);
     const mlcm_tensor *t = &s->tensors[p->value];
     if (plainly_fits(&outputs[i], t)) continue;
@@ -227,7 +232,9 @@ void mlcm__copy_outputs(mlcm__state *s, mlcm_output *outputs, size_t n_outputs) 
     o->rank = t->rank;
     memcpy(o->shape, t->shape, sizeof o->shape);
     if (o->data == NULL || t->count == 0) continue;
-    if (t->dtype == MLCM_STRING) copy_strings(s, t, o->data);
-    else memcpy(o->data, t->data, (size_t)t->count * mlcm_dtype_size(t->dtype));
+    if (t->dtype == MLCM_STRING)
+      copy_strings(s, t, o->data);
+    else
+      memcpy(o->data, t->data, (size_t)t->count * mlcm_dtype_size(t->dtype));
   }
 }

@@ -15,13 +15,9 @@
 #endif
 
 /* The library never writes through a constant's data; mlcm_tensor has one pointer for both. */
-static void *view_of(const void *data) {
-  return (void *)(uintptr_t)data;
-}
+static void *view_of(const void *data) { return (void *)(uintptr_t)data; }
 
-static size_t alignment_of(mlcm_dtype dtype) {
-  return dtype == MLCM_STRING ? alignof(mlcm_str) : mlcm_dtype_size(dtype);
-}
+static size_t alignment_of(mlcm_dtype dtype) { return dtype == MLCM_STRING ? alignof(mlcm_str) : mlcm_dtype_size(dtype); }
 
 /* ---- External data ---- */
 
@@ -82,8 +78,10 @@ mlcm_status mlcm__tensor_load(mlcm__arena *arena, const mlcm__onnx_tensor *sourc
     st = mlcm__onnx_tensor_elements(source, t.data, err);
   } else {
     if (source->form == MLCM__ONNX_EXTERNAL) st = external_bytes(source, files, &bytes, err);
-    if (!st && count > 0 && (uintptr_t)bytes % alignment_of(source->dtype) == 0) t.data = view_of(bytes);
-    else if (!st) st = copy_bytes(arena, bytes, count, size, &t.data, err);
+    if (!st && count > 0 && (uintptr_t)bytes % alignment_of(source->dtype) == 0)
+      t.data = view_of(bytes);
+    else if (!st)
+      st = copy_bytes(arena, bytes, count, size, &t.data, err);
   }
   if (!st) *out = t;
   return st;
@@ -103,8 +101,8 @@ static mlcm_status load_list(mlcm__arena *arena, const mlcm__onnx_attr *a, mlcm_
   }
 }
 
-static mlcm_status load_attr(mlcm__arena *arena, mlcm__arena *keep, const mlcm__onnx_attr *a, const mlcm__files *files, mlcm_attr *out,
-                             mlcm_error *err) {
+static mlcm_status load_attr(mlcm__arena *arena, mlcm__arena *keep, const mlcm__onnx_attr *a, const mlcm__files *files,
+                             mlcm_attr *out, mlcm_error *err) {
   mlcm_tensor *tensor = NULL;
   *out = (mlcm_attr){.name = a->name, .kind = a->kind, .i = a->i, .f = a->f, .s = a->s};
   switch (a->kind) {
@@ -120,7 +118,8 @@ static mlcm_status load_attr(mlcm__arena *arena, mlcm__arena *keep, const mlcm__
   case MLCM_ATTR_INT:
   case MLCM_ATTR_STRING: return MLCM_OK;
   default:
-    return mlcm__fail(err, MLCM_UNSUPPORTED, "attribute '%.*s' is of kind %d (a graph, type or sparse tensor), which is not supported",
+    return mlcm__fail(err, MLCM_UNSUPPORTED,
+                      "attribute '%.*s' is of kind %d (a graph, type or sparse tensor), which is not supported",
                       a->name.len < 60 ? (int)a->name.len : 60, a->name.ptr, (int)a->kind);
   }
 }
@@ -138,7 +137,8 @@ mlcm_status mlcm__attrs_load(mlcm__arena *arena, mlcm__arena *keep, const mlcm__
 /* ---- Constant nodes ---- */
 
 static mlcm_tensor list_tensor(mlcm_dtype dtype, const void *data, size_t n, int32_t rank) {
-  return (mlcm_tensor){.dtype = dtype, .rank = rank, .shape = {rank > 0 ? (int64_t)n : 0}, .count = (int64_t)n, .data = view_of(data)};
+  return (mlcm_tensor){
+      .dtype = dtype, .rank = rank, .shape = {rank > 0 ? (int64_t)n : 0}, .count = (int64_t)n, .data = view_of(data)};
 }
 
 mlcm_status mlcm__constant_load(mlcm__arena *arena, const mlcm__onnx_node *node, const mlcm__files *files, mlcm_tensor *out,

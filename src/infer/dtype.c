@@ -13,11 +13,11 @@ typedef struct dtype_facts {
 } dtype_facts;
 
 static const dtype_facts FACTS[] = {
-    [MLCM_F32] = {"f32", 4},   [MLCM_U8] = {"u8", 1},   [MLCM_I8] = {"i8", 1},
-    [MLCM_U16] = {"u16", 2},   [MLCM_I16] = {"i16", 2}, [MLCM_I32] = {"i32", 4},
-    [MLCM_I64] = {"i64", 8},   [MLCM_BOOL] = {"bool", 1}, [MLCM_STRING] = {"string", sizeof(mlcm_str)},
-    [MLCM_F16] = {"f16", 2},   [MLCM_F64] = {"f64", 8}, [MLCM_U32] = {"u32", 4},
-    [MLCM_U64] = {"u64", 8},   [MLCM_BF16] = {"bf16", 2},
+    [MLCM_F32] = {"f32", 4}, [MLCM_U8] = {"u8", 1},     [MLCM_I8] = {"i8", 1},
+    [MLCM_U16] = {"u16", 2}, [MLCM_I16] = {"i16", 2},   [MLCM_I32] = {"i32", 4},
+    [MLCM_I64] = {"i64", 8}, [MLCM_BOOL] = {"bool", 1}, [MLCM_STRING] = {"string", sizeof(mlcm_str)},
+    [MLCM_F16] = {"f16", 2}, [MLCM_F64] = {"f64", 8},   [MLCM_U32] = {"u32", 4},
+    [MLCM_U64] = {"u64", 8}, [MLCM_BF16] = {"bf16", 2},
 };
 
 static const dtype_facts *facts_of(mlcm_dtype dtype) {
@@ -26,13 +26,9 @@ static const dtype_facts *facts_of(mlcm_dtype dtype) {
   return known ? &FACTS[dtype] : &none;
 }
 
-size_t mlcm_dtype_size(mlcm_dtype dtype) {
-  return facts_of(dtype)->size;
-}
+size_t mlcm_dtype_size(mlcm_dtype dtype) { return facts_of(dtype)->size; }
 
-const char *mlcm_dtype_name(mlcm_dtype dtype) {
-  return facts_of(dtype)->name;
-}
+const char *mlcm_dtype_name(mlcm_dtype dtype) { return facts_of(dtype)->name; }
 
 static mlcm_input table_input(const void *data, mlcm_dtype dtype, int64_t n_rows, int64_t n_columns) {
   return (mlcm_input){.data = data, .dtype = dtype, .rank = 2, .shape = {n_rows, n_columns}};
@@ -60,18 +56,10 @@ static mlcm_output flat_output(void *data, mlcm_dtype dtype, int64_t n_elements)
   return (mlcm_output){.data = data, .capacity_bytes = n > SIZE_MAX / size ? SIZE_MAX : n * size, .dtype = dtype};
 }
 
-mlcm_output mlcm_output_f32(float *data, int64_t n_elements) {
-  return flat_output(data, MLCM_F32, n_elements);
-}
+mlcm_output mlcm_output_f32(float *data, int64_t n_elements) { return flat_output(data, MLCM_F32, n_elements); }
 
-mlcm_output mlcm_output_f64(double *data, int64_t n_elements) {
-  return flat_output(data, MLCM_F64, n_elements);
-}
+mlcm_output mlcm_output_f64(double *data, int64_t n_elements) { return flat_output(data, MLCM_F64, n_elements); }
 
-mlcm_output mlcm_output_i64(int64_t *data, int64_t n_elements) {
-  return flat_output(data, MLCM_I64, n_elements);
-}
+mlcm_output mlcm_output_i64(int64_t *data, int64_t n_elements) { return flat_output(data, MLCM_I64, n_elements); }
 
-mlcm_output mlcm_output_str(mlcm_str *data, int64_t n_elements) {
-  return flat_output(data, MLCM_STRING, n_elements);
-}
+mlcm_output mlcm_output_str(mlcm_str *data, int64_t n_elements) { return flat_output(data, MLCM_STRING, n_elements); }

@@ -11,9 +11,7 @@
 #include <string.h>
 
 /* How much of a name from the file goes into a message. */
-static int shown(mlcm_str text) {
-  return text.len < 100 ? (int)text.len : 100;
-}
+static int shown(mlcm_str text) { return text.len < 100 ? (int)text.len : 100; }
 
 typedef struct builder {
   mlcm__graph *graph;
@@ -77,8 +75,8 @@ static mlcm_status find_opset(builder *b, const mlcm__onnx_node *source, mlcm__g
   }
   if (node->opset == 0 && b->model->n_opsets == 0 && is_standard) node->opset = 1; /* before opsets were declared */
   if (node->opset > 0) return MLCM_OK;
-  return mlcm__fail(b->err, MLCM_PARSE, "node '%.*s' (%.*s) is of domain '%.*s', of which the model imports no opset", shown(node->name),
-                    node->name.ptr, shown(source->op), source->op.ptr, shown(node->domain), node->domain.ptr);
+  return mlcm__fail(b->err, MLCM_PARSE, "node '%.*s' (%.*s) is of domain '%.*s', of which the model imports no opset",
+                    shown(node->name), node->name.ptr, shown(source->op), source->op.ptr, shown(node->domain), node->domain.ptr);
 }
 
 static mlcm_status name_node(builder *b, const mlcm__onnx_node *source, size_t index, mlcm__gnode *node) {
@@ -129,7 +127,8 @@ static bool is_constant_node(const mlcm__gnode *node) {
 /* A Constant is no work for a backend: its output is a constant value and the node is dropped. */
 static mlcm_status define_constant(builder *b, const mlcm__gnode *node) {
   mlcm__value *v = NULL;
-  if (node->source->n_outputs != 1) return mlcm__fail(b->err, MLCM_PARSE, "node '%.*s': Constant has one output", shown(node->name), node->name.ptr);
+  if (node->source->n_outputs != 1)
+    return mlcm__fail(b->err, MLCM_PARSE, "node '%.*s': Constant has one output", shown(node->name), node->name.ptr);
   mlcm_status st = define_value(b, node->source->outputs[0], &v);
   if (!st) st = mlcm__constant_load(&b->graph->arena, node->source, b->files, &v->constant, b->err);
   if (!st) v->is_constant = true;
@@ -175,8 +174,10 @@ mlcm_status mlcm__graph_build(mlcm_context *ctx, const mlcm__onnx_model *model, 
   if (!st) st = mlcm__ports_build(&g, model, b.names, err);
   if (!st) st = mlcm__plan_slots(&g, err);
   mlcm__map_free(b.names);
-  if (st) mlcm__graph_free(&g);
-  else *out = g;
+  if (st)
+    mlcm__graph_free(&g);
+  else
+    *out = g;
   return st;
 }
 

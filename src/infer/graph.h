@@ -23,8 +23,8 @@ typedef struct mlcm__value {
   int64_t producer; /* node, -1: input or constant */
   int32_t slot;     /* -1: needs no buffer */
   bool is_output;
-  bool is_wanted;   /* some live node or output reads it */
-  size_t last_use;  /* last live node that reads it */
+  bool is_wanted;  /* some live node or output reads it */
+  size_t last_use; /* last live node that reads it */
 } mlcm__value;
 
 typedef struct mlcm__gnode {

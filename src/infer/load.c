@@ -17,40 +17,50 @@ typedef struct node_view {
   mlcm_attr *attrs;
 } node_view;
 
-static mlcm_status view_node(mlcm_session *s, size_t n, mlcm__arena *arena, const mlcm__files *files, node_view *v, mlcm_error *err) {
+static mlcm_status view_node(mlcm_session *s, size_t n, mlcm__arena *arena, const mlcm__files *files, node_view *v,
+                             mlcm_error *err) {
   const mlcm__gnode *g = &s->graph.nodes[n];
   v->has_input = mlcm__arena_alloc(arena, g->n_inputs, 1);
   v->has_output = mlcm__arena_alloc(arena, g->n_outputs, 1);
   v->constants = mlcm__arena_alloc(arena, g->n_inputs, sizeof *v->constants);
-  if (v->has_input == NULL || v->has_output == NULL || v->constants == NULL) return mlcm__fail_memory(err, g->n_inputs * sizeof *v->constants);
+  if (v->has_input == NULL || v->has_output == NULL || v->constants == NULL)
+    return mlcm__fail_memory(err, g->n_inputs * sizeof *v->constants);
   for (size_t i = 0; i < g->n_inputs; i++) {
     const mlcm__value *value = g->inputs[i] == MLCM__NO_VALUE ? NULL : &s->graph.values[g->inputs[i]];
     v->has_input[i] = value != NULL;
     v->constants[i] = value != NULL && value->is_constant ? &value->constant : NULL;
   }
-  for (size_t i = 0; i < g->n_outputs; i++) v->has_output[i] = g->outputs[i] != MLCM__NO_VALUE && s->graph.values[g->outputs[i]].is_wanted;
+  for (size_t i = 0; i < g->n_outputs; i++)
+    v->has_output[i] = g->outputs[i] != MLCM__NO_VALUE && s->graph.values[g->outputs[i]].is_wanted;
   mlcm_status st = mlcm__attrs_load(arena, &s->graph.arena, g->source, files, &v->attrs, err);
-  v->node = (mlcm_node){.struct_size = sizeof v->node, .ctx = s->ctx, .name = g->name, .op = g->op, .domain = g->domain,
-                        .opset = g->opset, .n_inputs = g->n_inputs, .n_outputs = g->n_outputs, .has_input = v->has_input,
-                        .has_output = v->has_output, .constants = v->constants, .attrs = v->attrs, .n_attrs = g->source->n_attrs};
+  v->node = (mlcm_node){.struct_size = sizeof v->node,
+                        .ctx = s->ctx,
+                        .name = g->name,
+                        .op = g->op,
+                        .domain = g->domain,
+                        .opset = g->opset,
+                        .n_inputs = g->n_inputs,
+                        .n_outputs = g->n_outputs,
+                        .has_input = v->has_input,
+                        .has_output = v->has_output,
+                        .constants = v->constants,
+                        .attrs = v->attrs,
+                        .n_attrs = g->source->n_attrs};
   return st;
 }
 
-static int shown(mlcm_str text) {
-  return text.len < 100 ? (int)text.len : 100;
-}
+static int shown(mlcm_str text) { return text.len < 100 ? (int)text.len : 100; }
 
 static mlcm_status missing_operator(const mlcm_session *s, const mlcm__gnode *g, mlcm_error *err) {
-  return mlcm__fail(err, MLCM_UNSUPPORTED, "node '%.*s' needs operator %.*s (%.*s opset %lld): not in backend '%s'", shown(g->name),
-                    g->name.ptr, shown(g->op), g->op.ptr, shown(g->domain), g->domain.ptr, (long long)g->opset,
+  return mlcm__fail(err, MLCM_UNSUPPORTED, "node '%.*s' needs operator %.*s (%.*s opset %lld): not in backend '%s'",
+                    shown(g->name), g->name.ptr, shown(g->op), g->op.ptr, shown(g->domain), g->domain.ptr, (long long)g->opset,
                     s->backend->name);
 }
 
 static mlcm_status name_failure(const mlcm__gnode *g, mlcm_status st, mlcm_error *why, mlcm_error *err) {
   why->code = st;
   if (err != NULL) *err = *why;
-  if (st != MLCM_NO_MEMORY)
-    mlcm__error_prefix(err, "node '%.*s' (%.*s): ", shown(g->name), g->name.ptr, shown(g->op), g->op.ptr);
+  if (st != MLCM_NO_MEMORY) mlcm__error_prefix(err, "node '%.*s' (%.*s): ", shown(g->name), g->name.ptr, shown(g->op), g->op.ptr);
   return st;
 }
 
@@ -75,7 +85,8 @@ static mlcm_status prepare_node(mlcm_session *s, size_t n, const node_view *v, m
   return st ? name_failure(&s->graph.nodes[n], st, &why, err) : MLCM_OK;
 }
 
-static mlcm_status view_and_ask(mlcm_session *s, size_t n, mlcm__arena *arena, const mlcm__files *files, node_view *v, mlcm_error *err) {
+static mlcm_status view_and_ask(mlcm_session *s, size_t n, mlcm__arena *arena, const mlcm__files *files, node_view *v,
+                                mlcm_error *err) {
   const mlcm__gnode *g = &s->graph.nodes[n];
   mlcm_error why = {0};
   if (has_subgraph(g->source)) return missing_operator(s, g, err); /* If, Loop, Scan: no backend is offered subgraphs yet */

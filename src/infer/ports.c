@@ -10,13 +10,15 @@
 
 #include "infer/graph.h"
 
-static mlcm_status add_name(mlcm__graph *g, mlcm__map *names, mlcm__gport *p, const char *name, const char *suffix, mlcm_error *err) {
+static mlcm_status add_name(mlcm__graph *g, mlcm__map *names, mlcm__gport *p, const char *name, const char *suffix,
+                            mlcm_error *err) {
   char *full = mlcm__arena_alloc(&g->arena, strlen(name) + strlen(suffix) + 1, 1);
   if (full == NULL) return mlcm__fail_memory(err, strlen(name) + strlen(suffix) + 1);
   memcpy(full, name, strlen(name));
   memcpy(full + strlen(name), suffix, strlen(suffix));
   p->port.name = full;
-  if (mlcm__map_get(names, full, strlen(full)) != NULL) return mlcm__fail(err, MLCM_PARSE, "'%.100s' is an input or output twice", full);
+  if (mlcm__map_get(names, full, strlen(full)) != NULL)
+    return mlcm__fail(err, MLCM_PARSE, "'%.100s' is an input or output twice", full);
   return mlcm__map_set(names, full, strlen(full), p, err);
 }
 
@@ -95,10 +97,12 @@ static mlcm_status add_classes(mlcm__graph *g, const mlcm__gnode *zipmap, mlcm__
   static const mlcm__files none = {0};
   mlcm_attr *attrs = NULL;
   for (size_t i = 0; i < zipmap->source->n_attrs; i++)
-    if (zipmap->source->attrs[i].kind == MLCM_ATTR_TENSOR) return mlcm__fail(err, MLCM_PARSE, "ZipMap has no attribute that is a tensor");
+    if (zipmap->source->attrs[i].kind == MLCM_ATTR_TENSOR)
+      return mlcm__fail(err, MLCM_PARSE, "ZipMap has no attribute that is a tensor");
   mlcm_status st = mlcm__attrs_load(&g->arena, &g->arena, zipmap->source, &none, &attrs, err);
   for (size_t i = 0; !st && i < zipmap->source->n_attrs; i++)
-    if (attrs[i].n > 0 && (attrs[i].kind == MLCM_ATTR_INTS || attrs[i].kind == MLCM_ATTR_STRINGS)) st = class_names(g, &attrs[i], p, err);
+    if (attrs[i].n > 0 && (attrs[i].kind == MLCM_ATTR_INTS || attrs[i].kind == MLCM_ATTR_STRINGS))
+      st = class_names(g, &attrs[i], p, err);
   p->port.rank = 2;
   p->port.shape[0] = -1;
   p->port.shape[1] = p->port.n_classes > 0 ? (int64_t)p->port.n_classes : -1;
@@ -130,7 +134,8 @@ static mlcm_status add_outputs(mlcm__graph *g, const mlcm__onnx_model *model, co
     mlcm_str name = model->outputs[i].name;
     const mlcm__value *v = mlcm__map_get(names, name.ptr, name.len);
     if (v == NULL)
-      return mlcm__fail(err, MLCM_PARSE, "output '%.*s' is not defined by any node", name.len < 100 ? (int)name.len : 100, name.ptr);
+      return mlcm__fail(err, MLCM_PARSE, "output '%.*s' is not defined by any node", name.len < 100 ? (int)name.len : 100,
+                        name.ptr);
     mlcm_status st = add_output(g, &model->outputs[i], v, err);
     if (st) return st;
   }

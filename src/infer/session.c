@@ -25,7 +25,8 @@ static mlcm_status choose_backend(const mlcm_session_options *options, const mlc
   if (options->table == NULL && options->backend != NULL && strcmp(options->backend, b->name) != 0)
     return mlcm__fail(err, MLCM_NOT_FOUND, "there is no backend '%.60s'; this build has '%s'", options->backend, b->name);
   if (b->abi_version >> 16 != MLCM_BACKEND_ABI_VERSION >> 16 || b->struct_size < sizeof *b)
-    return mlcm__fail(err, MLCM_UNSUPPORTED, "backend '%.60s' was made for version %u of the backend interface, this library has %u",
+    return mlcm__fail(err, MLCM_UNSUPPORTED,
+                      "backend '%.60s' was made for version %u of the backend interface, this library has %u",
                       b->name != NULL ? b->name : "?", b->abi_version >> 16, MLCM_BACKEND_ABI_VERSION >> 16);
   if (b->name == NULL || b->supports == NULL || b->prepare == NULL || b->run == NULL || b->release == NULL)
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the backend's table has empty entries");
@@ -48,7 +49,8 @@ static mlcm_status find_model(const mlcm_model_file *files, size_t n_files, size
     *out = i;
     return MLCM_OK;
   }
-  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "none of the model's %zu files ends in .onnx (the first is '%.200s')", n_files, files[0].path);
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "none of the model's %zu files ends in .onnx (the first is '%.200s')", n_files,
+                    files[0].path);
 }
 
 static mlcm_status session_new(mlcm_context *ctx, const mlcm_session_options *options, mlcm_session **out, mlcm_error *err) {
@@ -66,18 +68,21 @@ static mlcm_status session_new(mlcm_context *ctx, const mlcm_session_options *op
   return MLCM_OK;
 }
 
-mlcm_status mlcm_session_open(mlcm_context *ctx, const mlcm_model_file *files, size_t n_files, const mlcm_session_options *options,
-                              mlcm_session **out, mlcm_error *err) {
+mlcm_status mlcm_session_open(mlcm_context *ctx, const mlcm_model_file *files, size_t n_files,
+                              const mlcm_session_options *options, mlcm_session **out, mlcm_error *err) {
   mlcm_session_options known = {0};
   mlcm__files all = {.files = files, .n_files = n_files};
   mlcm_session *s = NULL;
-  if (ctx == NULL || out == NULL) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_session_open needs a context and a place for the session");
+  if (ctx == NULL || out == NULL)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_session_open needs a context and a place for the session");
   mlcm_status st = mlcm__options_read(options, FIRST_OPTIONS_BYTES, &known, sizeof known, "mlcm_session_options", err);
   if (!st) st = find_model(files, n_files, &all.model, err);
   if (!st) st = session_new(ctx, &known, &s, err);
   if (!st) st = mlcm__session_load(s, &all, err);
-  if (st) mlcm_session_close(s);
-  else *out = s;
+  if (st)
+    mlcm_session_close(s);
+  else
+    *out = s;
   return st;
 }
 
@@ -101,13 +106,9 @@ void mlcm__session_own(mlcm_session *session, void (*free_fn)(void *owned), void
 
 /* ---- Signature ---- */
 
-size_t mlcm_session_n_inputs(const mlcm_session *session) {
-  return session == NULL ? 0 : session->graph.n_inputs;
-}
+size_t mlcm_session_n_inputs(const mlcm_session *session) { return session == NULL ? 0 : session->graph.n_inputs; }
 
-size_t mlcm_session_n_outputs(const mlcm_session *session) {
-  return session == NULL ? 0 : session->graph.n_outputs;
-}
+size_t mlcm_session_n_outputs(const mlcm_session *session) { return session == NULL ? 0 : session->graph.n_outputs; }
 
 mlcm_port mlcm_session_input(const mlcm_session *session, size_t i) {
   return i < mlcm_session_n_inputs(session) ? session->graph.inputs[i].port : (mlcm_port){.name = ""};
@@ -144,8 +145,8 @@ static mlcm_status run_nodes(mlcm__state *state, mlcm_error *err) {
   return MLCM_OK;
 }
 
-mlcm_status mlcm_session_run(mlcm_session *session, const mlcm_input *inputs, size_t n_inputs, mlcm_output *outputs, size_t n_outputs,
-                             mlcm_error *err) {
+mlcm_status mlcm_session_run(mlcm_session *session, const mlcm_input *inputs, size_t n_inputs, mlcm_output *outputs,
+                             size_t n_outputs, mlcm_error *err) {
   mlcm__state *state = NULL;
   if (session == NULL || (inputs == NULL && n_inputs > 0) || (outputs == NULL && n_outputs > 0))
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_session_run needs a session, inputs and outputs");

@@ -21,8 +21,8 @@ struct mlcm_session {
   const mlcm_backend *backend;
   uint64_t max_tensor_bytes;
   mlcm__graph graph;
-  void **kernels;  /* [graph.n_nodes]; NULL where the node is not live */
-  bool *prepared;  /* [graph.n_nodes] */
+  void **kernels; /* [graph.n_nodes]; NULL where the node is not live */
+  bool *prepared; /* [graph.n_nodes] */
   _Atomic(mlcm__state *) idle[MLCM__IDLE_STATES];
   void (*free_owned)(void *owned); /* see mlcm__session_own */
   void *owned;
@@ -46,11 +46,11 @@ struct mlcm__state {
   mlcm_tensor *tensors; /* [graph.n_values] */
   mlcm__slot *slots;    /* [graph.n_slots] */
   mlcm__slot scratch;
-  mlcm_call *calls;     /* [graph.n_nodes] */
+  mlcm_call *calls;           /* [graph.n_nodes] */
   const mlcm_tensor **inputs; /* the calls' lists, one after the other */
   mlcm_tensor **outputs;
   mlcm__text_block *text; /* newest first */
-  size_t home;          /* index in `idle` it was taken from or made for */
+  size_t home;            /* index in `idle` it was taken from or made for */
 };
 
 /* The built-in backend (reference/reference.c). */

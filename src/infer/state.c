@@ -37,7 +37,8 @@ static mlcm_status grow(mlcm_context *ctx, mlcm__slot *slot, size_t need, mlcm_e
 static mlcm_status check_size(const mlcm__state *s, int64_t count, size_t size, size_t *out_bytes, mlcm_error *err) {
   uint64_t limit = s->session->max_tensor_bytes;
   if ((uint64_t)count > limit / size)
-    return mlcm__fail(err, MLCM_LIMIT, "a tensor of %lld elements of %zu bytes is over the limit of %llu bytes (max_tensor_bytes)",
+    return mlcm__fail(err, MLCM_LIMIT,
+                      "a tensor of %lld elements of %zu bytes is over the limit of %llu bytes (max_tensor_bytes)",
                       (long long)count, size, (unsigned long long)limit);
   *out_bytes = (size_t)count * size;
   return MLCM_OK;
@@ -73,9 +74,7 @@ static void *give_scratch(mlcm_call *call, size_t size_bytes, mlcm_error *err) {
   return grow(s->session->ctx, &s->scratch, bytes, err) ? NULL : s->scratch.data;
 }
 
-static char *block_bytes(mlcm__text_block *block) {
-  return (char *)block + sizeof *block;
-}
+static char *block_bytes(mlcm__text_block *block) { return (char *)block + sizeof *block; }
 
 static char *give_text(mlcm_call *call, size_t len, mlcm_error *err) {
   mlcm__state *s = call->run;
@@ -131,9 +130,7 @@ static void count_lists(const mlcm__graph *g, size_t *n_inputs, size_t *n_output
   }
 }
 
-static mlcm_tensor *tensor_of(mlcm__state *s, int64_t value) {
-  return value == MLCM__NO_VALUE ? NULL : &s->tensors[value];
-}
+static mlcm_tensor *tensor_of(mlcm__state *s, int64_t value) { return value == MLCM__NO_VALUE ? NULL : &s->tensors[value]; }
 
 /* Fills the calls once: tensors do not move, so the lists stay right for every run. */
 static void fill_calls(mlcm__state *s) {
@@ -147,8 +144,13 @@ static void fill_calls(mlcm__state *s) {
       outputs[i] = tensor_of(s, node->outputs[i]);
       if (outputs[i] != NULL && !g->values[node->outputs[i]].is_wanted) outputs[i] = NULL;
     }
-    s->calls[n] = (mlcm_call){.host = &mlcm__host, .run = s, .node = n, .n_inputs = node->n_inputs, .n_outputs = node->n_outputs,
-                              .inputs = inputs, .outputs = outputs};
+    s->calls[n] = (mlcm_call){.host = &mlcm__host,
+                              .run = s,
+                              .node = n,
+                              .n_inputs = node->n_inputs,
+                              .n_outputs = node->n_outputs,
+                              .inputs = inputs,
+                              .outputs = outputs};
     inputs += node->n_inputs;
     outputs += node->n_outputs;
   }
@@ -220,8 +222,8 @@ void mlcm__state_give_back(mlcm__state *s) {
   forget_text(s);
   for (size_t k = 0; k < MLCM__IDLE_STATES; k++) {
     mlcm__state *empty = NULL;
-    if (atomic_compare_exchange_strong_explicit(&session->idle[(s->home + k) % MLCM__IDLE_STATES], &empty, s, memory_order_release,
-                                                memory_order_relaxed))
+    if (atomic_compare_exchange_strong_explicit(&session->idle[(s->home + k) % MLCM__IDLE_STATES], &empty, s,
+                                                memory_order_release, memory_order_relaxed))
       return;
   }
   mlcm__state_free(s);

@@ -14,9 +14,7 @@
 
 static mlcm_error err;
 
-static bool is(mlcm_str text, const char *word) {
-  return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0;
-}
+static bool is(mlcm_str text, const char *word) { return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0; }
 
 START_TEST(a_model_is_described_by_views_into_its_bytes) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
@@ -44,8 +42,10 @@ static pbw typed_tensor(int32_t dtype, uint32_t field, uint32_t wire, const uint
   pbw_int(&t, 2, dtype);
   for (size_t i = 0; i < n; i++) {
     pbw_tag(&t, field, wire);
-    if (wire == 0) pbw_varint(&t, values[i]);
-    else pbw_bytes_raw(&t, &values[i], wire == 5 ? 4 : 8);
+    if (wire == 0)
+      pbw_varint(&t, values[i]);
+    else
+      pbw_bytes_raw(&t, &values[i], wire == 5 ? 4 : 8);
   }
   return t;
 }
@@ -56,10 +56,19 @@ START_TEST(typed_elements_of_every_width_are_read) {
     uint32_t field, wire;
     uint64_t value, want;
   } cases[] = {
-      {MLCM_F32, 4, 5, 0x3fc00000, 0x3fc00000}, {MLCM_F64, 10, 1, UINT64_C(0x3ff8000000000000), UINT64_C(0x3ff8000000000000)},
-      {MLCM_I64, 7, 0, (uint64_t)-5, (uint64_t)-5}, {MLCM_U64, 11, 0, UINT64_MAX, UINT64_MAX}, {MLCM_U32, 11, 0, 0xfffffff0, 0xfffffff0},
-      {MLCM_I32, 5, 0, (uint64_t)-7, 0xfffffff9}, {MLCM_I16, 5, 0, (uint64_t)-7, 0xfff9}, {MLCM_U16, 5, 0, 65535, 65535},
-      {MLCM_I8, 5, 0, (uint64_t)-1, 0xff}, {MLCM_U8, 5, 0, 200, 200}, {MLCM_BOOL, 5, 0, 2, 1}, {MLCM_F16, 5, 0, 0x3e00, 0x3e00}, {MLCM_BF16, 5, 0, 0x3fc0, 0x3fc0},
+      {MLCM_F32, 4, 5, 0x3fc00000, 0x3fc00000},
+      {MLCM_F64, 10, 1, UINT64_C(0x3ff8000000000000), UINT64_C(0x3ff8000000000000)},
+      {MLCM_I64, 7, 0, (uint64_t)-5, (uint64_t)-5},
+      {MLCM_U64, 11, 0, UINT64_MAX, UINT64_MAX},
+      {MLCM_U32, 11, 0, 0xfffffff0, 0xfffffff0},
+      {MLCM_I32, 5, 0, (uint64_t)-7, 0xfffffff9},
+      {MLCM_I16, 5, 0, (uint64_t)-7, 0xfff9},
+      {MLCM_U16, 5, 0, 65535, 65535},
+      {MLCM_I8, 5, 0, (uint64_t)-1, 0xff},
+      {MLCM_U8, 5, 0, 200, 200},
+      {MLCM_BOOL, 5, 0, 2, 1},
+      {MLCM_F16, 5, 0, 0x3e00, 0x3e00},
+      {MLCM_BF16, 5, 0, 0x3fc0, 0x3fc0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     pbw bytes = typed_tensor(cases[i].dtype, cases[i].field, cases[i].wire, &cases[i].value, 1);

@@ -53,7 +53,8 @@ START_TEST(malformed_fields_are_refused) {
       {"\x15\x01\x02\x03", 4, "f at byte 1: the number in field 2 is cut off or too long"},
       {"\x19\x01", 2, "f at byte 1: the number in field 3 is cut off or too long"},
       {"\x0a\x05xx", 4, "f at byte 2: field 1 claims 5 bytes, 2 are left in its message"},
-      {"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, "f at byte 11: field 1 claims 18446744073709551615 bytes, 0 are left in its message"},
+      {"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11,
+       "f at byte 11: field 1 claims 18446744073709551615 bytes, 0 are left in its message"},
       {"\x0a", 1, "f at byte 1: the length of field 1 is cut off"},
       {"\x00\x01", 2, "f at byte 1: field number 0 is not possible"},
       {"\x0b", 1, "f at byte 1: field 1 has wire type 3, which is not read"},
@@ -132,7 +133,11 @@ START_TEST(text_must_be_utf8_without_zero) {
     const char *bytes;
     size_t len;
     mlcm_status want;
-  } cases[] = {{"gr\xc3\xbc\xc3\x9f", 6, MLCM_OK}, {"", 0, MLCM_OK}, {"a\0b", 3, MLCM_PARSE}, {"\xff", 1, MLCM_PARSE}, {"\xc3", 1, MLCM_PARSE}};
+  } cases[] = {{"gr\xc3\xbc\xc3\x9f", 6, MLCM_OK},
+               {"", 0, MLCM_OK},
+               {"a\0b", 3, MLCM_PARSE},
+               {"\xff", 1, MLCM_PARSE},
+               {"\xc3", 1, MLCM_PARSE}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     mlcm__pb pb;
     mlcm__pb_field f = {.number = 1, .wire = MLCM__PB_BYTES, .bytes = {cases[i].bytes, cases[i].len}};
@@ -167,13 +172,9 @@ START_TEST(depth_ends_at_64) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {each_wire_type_is_read,
-                          malformed_fields_are_refused,
-                          nothing_is_an_empty_message,
-                          packed_and_unpacked_numbers_may_be_mixed,
-                          a_broken_packed_list_is_refused,
-                          text_must_be_utf8_without_zero,
-                          the_path_to_the_place_is_told,
-                          depth_ends_at_64};
+  const TTest *tests[] = {each_wire_type_is_read,          malformed_fields_are_refused,
+                          nothing_is_an_empty_message,     packed_and_unpacked_numbers_may_be_mixed,
+                          a_broken_packed_list_is_refused, text_must_be_utf8_without_zero,
+                          the_path_to_the_place_is_told,   depth_ends_at_64};
   return TEST_RUN("format_protobuf", tests);
 }

@@ -14,7 +14,10 @@ static _Alignas(16) char zeros[MAX_ELEMENTS * sizeof(mlcm_str)];
 
 static int make_input(const mlcm_port *port, mlcm_input *in) {
   int64_t count = 1;
-  *in = (mlcm_input){.name = port->name, .data = zeros, .dtype = port->dtype != 0 ? port->dtype : MLCM_F32, .rank = port->rank < 0 ? 2 : port->rank};
+  *in = (mlcm_input){.name = port->name,
+                     .data = zeros,
+                     .dtype = port->dtype != 0 ? port->dtype : MLCM_F32,
+                     .rank = port->rank < 0 ? 2 : port->rank};
   for (int32_t d = 0; d < in->rank; d++) {
     in->shape[d] = port->rank >= 0 && port->shape[d] >= 0 ? port->shape[d] : 2;
     if (in->shape[d] > MAX_ELEMENTS) return 0;
@@ -35,7 +38,8 @@ static void run(mlcm_session *s) {
     if (!make_input(&port, &inputs[i])) return;
   }
   for (int twice = 0; twice < 2; twice++)
-    if (mlcm_session_run(s, inputs, n_inputs, outputs, n_outputs < MAX_PORTS ? n_outputs : MAX_PORTS, &err) == MLCM_INTERNAL) abort();
+    if (mlcm_session_run(s, inputs, n_inputs, outputs, n_outputs < MAX_PORTS ? n_outputs : MAX_PORTS, &err) == MLCM_INTERNAL)
+      abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -48,8 +52,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   mlcm_session_options_init(&options, sizeof options);
   options.max_tensor_bytes = 1 << 20;
   err.code = MLCM_OK;
-  if (mlcm_session_open(ctx, &file, 1, &options, &s, &err) == MLCM_OK) run(s);
-  else if (err.code == MLCM_OK || err.message[0] == '\0' || err.code == MLCM_INTERNAL) abort();
+  if (mlcm_session_open(ctx, &file, 1, &options, &s, &err) == MLCM_OK)
+    run(s);
+  else if (err.code == MLCM_OK || err.message[0] == '\0' || err.code == MLCM_INTERNAL)
+    abort();
   mlcm_session_close(s);
   mlcm_context_free(ctx);
   return 0;

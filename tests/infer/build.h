@@ -39,9 +39,7 @@ static inline void pbw_varint(pbw *w, uint64_t value) {
   } while (value != 0);
 }
 
-static inline void pbw_tag(pbw *w, uint32_t field, uint32_t wire) {
-  pbw_varint(w, (uint64_t)field << 3 | wire);
-}
+static inline void pbw_tag(pbw *w, uint32_t field, uint32_t wire) { pbw_varint(w, (uint64_t)field << 3 | wire); }
 
 static inline void pbw_int(pbw *w, uint32_t field, int64_t value) {
   pbw_tag(w, field, 0);
@@ -59,13 +57,9 @@ static inline void pbw_bytes(pbw *w, uint32_t field, const void *data, size_t le
   pbw_bytes_raw(w, data, len);
 }
 
-static inline void pbw_text(pbw *w, uint32_t field, const char *text) {
-  pbw_bytes(w, field, text, strlen(text));
-}
+static inline void pbw_text(pbw *w, uint32_t field, const char *text) { pbw_bytes(w, field, text, strlen(text)); }
 
-static inline void pbw_message(pbw *w, uint32_t field, const pbw *message) {
-  pbw_bytes(w, field, message->data, message->len);
-}
+static inline void pbw_message(pbw *w, uint32_t field, const pbw *message) { pbw_bytes(w, field, message->data, message->len); }
 
 static inline void pbw_free(pbw *w) {
   free(w->data);
@@ -88,8 +82,10 @@ static inline pbw make_tensor(const char *name, const int64_t *dims, size_t rank
 static inline void add_names(pbw *node, uint32_t field, const char *names) {
   while (*names != '\0') {
     size_t len = strcspn(names, " ");
-    if (len == 1 && *names == '-') pbw_bytes(node, field, "", 0);
-    else pbw_bytes(node, field, names, len);
+    if (len == 1 && *names == '-')
+      pbw_bytes(node, field, "", 0);
+    else
+      pbw_bytes(node, field, names, len);
     names += len;
     if (*names == ' ') names++;
   }
@@ -118,8 +114,10 @@ static inline pbw make_value(const char *name, int32_t dtype, const int64_t *dim
   pbw value = {0}, type = {0}, tensor = {0}, shape = {0};
   for (size_t i = 0; i < rank; i++) {
     pbw dim = {0};
-    if (dims[i] < 0) pbw_text(&dim, 2, "n");
-    else pbw_int(&dim, 1, dims[i]);
+    if (dims[i] < 0)
+      pbw_text(&dim, 2, "n");
+    else
+      pbw_int(&dim, 1, dims[i]);
     pbw_message(&shape, 1, &dim);
     pbw_free(&dim);
   }

@@ -36,7 +36,8 @@ static char *read_file(const char *path, size_t *len) {
   FILE *f = fopen(path, "rb");
   char *bytes = NULL;
   long size = -1;
-  if (f != NULL && fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0 && fseek(f, 0, SEEK_SET) == 0) bytes = malloc((size_t)size + 1);
+  if (f != NULL && fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0 && fseek(f, 0, SEEK_SET) == 0)
+    bytes = malloc((size_t)size + 1);
   if (bytes != NULL && fread(bytes, 1, (size_t)size, f) != (size_t)size) {
     free(bytes);
     bytes = NULL;
@@ -55,14 +56,17 @@ static int read_tensor(const char *path, tensor *out, char *why) {
   out->bytes = read_file(path, &len);
   if (out->bytes == NULL) return CASE_FAIL;
   if (mlcm__onnx_read_tensor(path, out->bytes, len, &source, &err) != MLCM_OK || source.form == MLCM__ONNX_EXTERNAL) {
-    snprintf(why, 512, "%s: %s", path, err.message);
+    snprintf(why, 512, "%.200s: %.200s", path, err.message);
     return CASE_SKIP;
   }
   size_t size = mlcm_dtype_size(source.dtype), bytes = (size_t)source.count * size;
-  out->t = (mlcm_tensor){.dtype = source.dtype, .rank = source.rank, .count = source.count, .data = malloc(bytes > 0 ? bytes : 1)};
+  out->t =
+      (mlcm_tensor){.dtype = source.dtype, .rank = source.rank, .count = source.count, .data = malloc(bytes > 0 ? bytes : 1)};
   memcpy(out->t.shape, source.shape, sizeof out->t.shape);
-  if (source.form == MLCM__ONNX_RAW) memcpy(out->t.data, source.raw.ptr, bytes);
-  else if (mlcm__onnx_tensor_elements(&source, out->t.data, &err) != MLCM_OK) return CASE_SKIP;
+  if (source.form == MLCM__ONNX_RAW)
+    memcpy(out->t.data, source.raw.ptr, bytes);
+  else if (mlcm__onnx_tensor_elements(&source, out->t.data, &err) != MLCM_OK)
+    return CASE_SKIP;
   return CASE_PASS;
 }
 
@@ -126,7 +130,8 @@ static int compare(const mlcm_output *output, const mlcm_tensor *want, case_tole
   mlcm__shape_text(got_shape, got.rank, got.shape);
   mlcm__shape_text(want_shape, want->rank, want->shape);
   if (got.dtype != want->dtype || strcmp(got_shape, want_shape) != 0) {
-    snprintf(why, 512, "output %zu is %s %s instead of %s %s", index, mlcm_dtype_name(got.dtype), got_shape, mlcm_dtype_name(want->dtype), want_shape);
+    snprintf(why, 512, "output %zu is %s %s instead of %s %s", index, mlcm_dtype_name(got.dtype), got_shape,
+             mlcm_dtype_name(want->dtype), want_shape);
     return CASE_FAIL;
   }
   for (int64_t i = 0; i < want->count; i++) {
@@ -144,7 +149,7 @@ static int open_session(test_case *c) {
   mlcm_model_file file = {"model.onnx", c->model, c->model_len};
   mlcm_status st = mlcm_session_open(c->ctx, &file, 1, NULL, &c->session, &err);
   if (st == MLCM_OK) return CASE_PASS;
-  snprintf(c->why, 512, "open: %s", err.message);
+  snprintf(c->why, 512, "open: %.490s", err.message);
   return st == MLCM_UNSUPPORTED ? CASE_SKIP : CASE_FAIL;
 }
 
@@ -162,7 +167,7 @@ static int run_session(test_case *c) {
   }
   mlcm_status st = mlcm_session_run(c->session, inputs, c->n_inputs, c->got, c->n_outputs, &err);
   if (st == MLCM_OK) return CASE_PASS;
-  snprintf(c->why, 512, "run: %s", err.message);
+  snprintf(c->why, 512, "run: %.490s", err.message);
   return st == MLCM_UNSUPPORTED ? CASE_SKIP : CASE_FAIL;
 }
 
@@ -185,9 +190,7 @@ int case_run(const char *folder, case_tolerance tolerance, char why[512]) {
 
 /* ---- Folders ---- */
 
-static int visible(const struct dirent *entry) {
-  return entry->d_name[0] != '.';
-}
+static int visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
 
 int case_each(const char *folder, void (*visit)(const char *path, const char *name, void *user), void *user) {
   struct dirent **entries = NULL;

@@ -63,7 +63,8 @@ static int run_apart(const char *path, char why[512]) {
   close(ends[0]);
   waitpid(child, &status, 0);
   if (WIFEXITED(status) && WEXITSTATUS(status) <= CASE_SKIP) return WEXITSTATUS(status);
-  snprintf(why, 512, "ended by signal %d or status %d", WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+  snprintf(why, 512, "ended by signal %d or status %d", WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+           WIFEXITED(status) ? WEXITSTATUS(status) : 0);
   return CASE_FAIL;
 }
 

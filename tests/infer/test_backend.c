@@ -57,8 +57,14 @@ static void release(const mlcm_backend *b, void *kernel) {
 }
 
 static mlcm_backend make_backend(counts *c) {
-  return (mlcm_backend){.struct_size = sizeof(mlcm_backend), .abi_version = MLCM_BACKEND_ABI_VERSION, .name = "toy", .user = c, .supports = supports,
-                        .prepare = prepare, .run = run, .release = release};
+  return (mlcm_backend){.struct_size = sizeof(mlcm_backend),
+                        .abi_version = MLCM_BACKEND_ABI_VERSION,
+                        .name = "toy",
+                        .user = c,
+                        .supports = supports,
+                        .prepare = prepare,
+                        .run = run,
+                        .release = release};
 }
 
 /* X -> Twice -> Twice -> Twice -> Y, and a fourth whose answer nobody wants. */

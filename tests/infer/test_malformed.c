@@ -183,13 +183,15 @@ START_TEST(a_missing_initializer_is_named) {
 END_TEST
 
 START_TEST(a_value_defined_twice_is_refused) {
-  expect(make_model(graph_of(make_node("Relu", "a", "X", "Y"), make_node("Relu", "b", "X", "Y")), 18), MLCM_PARSE, "value 'Y' is defined twice");
+  expect(make_model(graph_of(make_node("Relu", "a", "X", "Y"), make_node("Relu", "b", "X", "Y")), 18), MLCM_PARSE,
+         "value 'Y' is defined twice");
   expect(make_model(graph_of(make_node("Relu", "a", "X", "X"), (pbw){0}), 18), MLCM_PARSE, "value 'X' is defined twice");
 }
 END_TEST
 
 START_TEST(an_output_that_nothing_defines_is_refused) {
-  expect(make_model(graph_of(make_node("Relu", "a", "X", "Z"), (pbw){0}), 18), MLCM_PARSE, "output 'Y' is not defined by any node");
+  expect(make_model(graph_of(make_node("Relu", "a", "X", "Z"), (pbw){0}), 18), MLCM_PARSE,
+         "output 'Y' is not defined by any node");
 }
 END_TEST
 
@@ -222,7 +224,8 @@ START_TEST(huge_dimensions_are_refused) {
   expect(with_initializer(make_tensor("W", &max, 1, &one, 1)), MLCM_PARSE, "out of range");
   expect(with_initializer(make_tensor("W", &big, 1, &one, 1)), MLCM_PARSE, "raw_data has 4 bytes");
   expect(with_initializer(make_tensor("W", (const int64_t[]){-1}, 1, &one, 1)), MLCM_PARSE, "dimension 0 is -1");
-  expect(with_initializer(make_tensor("W", (const int64_t[]){1, 1, 1, 1, 1, 1, 1, 1, 1}, 9, &one, 1)), MLCM_LIMIT, "9 dimensions");
+  expect(with_initializer(make_tensor("W", (const int64_t[]){1, 1, 1, 1, 1, 1, 1, 1, 1}, 9, &one, 1)), MLCM_LIMIT,
+         "9 dimensions");
 }
 END_TEST
 
@@ -325,19 +328,27 @@ END_TEST
 
 START_TEST(trees_that_are_no_trees_are_refused) {
   static const int64_t feature[3] = {2, 0, 0}, classes[2] = {0, 1};
-  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){0, 0, 0}, feature, classes), MLCM_PARSE, "2 of 3 nodes cannot be reached");
-  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){2, 0, 0}, feature, (const int64_t[]){0, INT64_MAX}), MLCM_PARSE, "target 9223372036854775807 of 3");
+  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){0, 0, 0}, feature, classes), MLCM_PARSE,
+         "2 of 3 nodes cannot be reached");
+  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){2, 0, 0}, feature, (const int64_t[]){0, INT64_MAX}), MLCM_PARSE,
+         "target 9223372036854775807 of 3");
   expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){1, 0, 0}, feature, classes), MLCM_PARSE, "two parents");
-  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){9, 0, 0}, feature, classes), MLCM_PARSE, "child that does not exist");
-  expect(tree_model((const int64_t[]){INT64_MAX, 0, 0}, (const int64_t[]){INT64_MIN, 0, 0}, feature, classes), MLCM_PARSE, "child that does not exist");
-  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){2, 0, 0}, (const int64_t[]){-1, 0, 0}, classes), MLCM_PARSE, "feature -1");
-  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){2, 0, 0}, feature, (const int64_t[]){0, 3}), MLCM_PARSE, "target 3 of 3");
-  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){2, 0, 0}, feature, (const int64_t[]){-1, 0}), MLCM_PARSE, "target -1 of 3");
+  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){9, 0, 0}, feature, classes), MLCM_PARSE,
+         "child that does not exist");
+  expect(tree_model((const int64_t[]){INT64_MAX, 0, 0}, (const int64_t[]){INT64_MIN, 0, 0}, feature, classes), MLCM_PARSE,
+         "child that does not exist");
+  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){2, 0, 0}, (const int64_t[]){-1, 0, 0}, classes), MLCM_PARSE,
+         "feature -1");
+  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){2, 0, 0}, feature, (const int64_t[]){0, 3}), MLCM_PARSE,
+         "target 3 of 3");
+  expect(tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){2, 0, 0}, feature, (const int64_t[]){-1, 0}), MLCM_PARSE,
+         "target -1 of 3");
 }
 END_TEST
 
 START_TEST(rows_too_short_for_the_trees_are_refused_when_run) {
-  pbw model = tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){2, 0, 0}, (const int64_t[]){7, 0, 0}, (const int64_t[]){0, 1});
+  pbw model =
+      tree_model((const int64_t[]){1, 0, 0}, (const int64_t[]){2, 0, 0}, (const int64_t[]){7, 0, 0}, (const int64_t[]){0, 1});
   mlcm_model_file file = {"model.onnx", model.data, model.len};
   mlcm_session *s = NULL;
   const float x[3] = {0};

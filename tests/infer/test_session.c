@@ -155,7 +155,8 @@ START_TEST(a_wrong_type_shows_both_sides) {
   const float right[3] = {0};
   in = mlcm_input_f32(right, 1, 3);
   out = mlcm_output_i64(wrong, 2);
-  expect_message(mlcm_session_run(f.s, &in, 1, &out, 1, &err), MLCM_MISMATCH, "output 'Y' gives f32 [1, 2], the caller wants i64");
+  expect_message(mlcm_session_run(f.s, &in, 1, &out, 1, &err), MLCM_MISMATCH,
+                 "output 'Y' gives f32 [1, 2], the caller wants i64");
   finish(&f);
 }
 END_TEST
@@ -366,11 +367,21 @@ START_TEST(external_data_elsewhere_or_out_of_range_is_refused) {
     const char *location, *offset, *length;
     mlcm_status want;
   } cases[] = {
-      {"../w.bin", NULL, NULL, MLCM_PARSE},  {"/etc/passwd", NULL, NULL, MLCM_PARSE}, {"a/../w.bin", NULL, NULL, MLCM_PARSE},
-      {"./w.bin", NULL, NULL, MLCM_PARSE},   {"", NULL, NULL, MLCM_PARSE},            {"a//b", NULL, NULL, MLCM_PARSE},
-      {"a\\b", NULL, NULL, MLCM_PARSE},      {"c:w.bin", NULL, NULL, MLCM_PARSE},     {"none.bin", NULL, NULL, MLCM_NOT_FOUND},
-      {"w.bin", "12", NULL, MLCM_PARSE},     {"w.bin", "8", "11", MLCM_PARSE},        {"w.bin", "-4", NULL, MLCM_PARSE},
-      {"w.bin", "9223372036854775807", NULL, MLCM_PARSE}, {"w.bin", "eight", NULL, MLCM_PARSE}, {"w.bin", "900000000000", NULL, MLCM_PARSE},
+      {"../w.bin", NULL, NULL, MLCM_PARSE},
+      {"/etc/passwd", NULL, NULL, MLCM_PARSE},
+      {"a/../w.bin", NULL, NULL, MLCM_PARSE},
+      {"./w.bin", NULL, NULL, MLCM_PARSE},
+      {"", NULL, NULL, MLCM_PARSE},
+      {"a//b", NULL, NULL, MLCM_PARSE},
+      {"a\\b", NULL, NULL, MLCM_PARSE},
+      {"c:w.bin", NULL, NULL, MLCM_PARSE},
+      {"none.bin", NULL, NULL, MLCM_NOT_FOUND},
+      {"w.bin", "12", NULL, MLCM_PARSE},
+      {"w.bin", "8", "11", MLCM_PARSE},
+      {"w.bin", "-4", NULL, MLCM_PARSE},
+      {"w.bin", "9223372036854775807", NULL, MLCM_PARSE},
+      {"w.bin", "eight", NULL, MLCM_PARSE},
+      {"w.bin", "900000000000", NULL, MLCM_PARSE},
   };
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

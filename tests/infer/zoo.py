@@ -271,6 +271,23 @@ def by_hand(rng):
         yield one("tree_positive_" + post.lower(), stump("TreeEnsembleClassifier", "class", [0.2, 0.3, 0.4, 0.1], [0, 0, 0, 0], classlabels_strings=["n", "y"], post_transform=post), {"X": x}, [("L", text), ("S", f32)])
         yield one("tree_three_" + post.lower(), stump("TreeEnsembleClassifier", "class", [0.2, 0.3, 0.4, 0.1], [0, 1, 2, 1], classlabels_int64s=[3, 4, 5], post_transform=post), {"X": x}, [("L", i64), ("S", f32)])
     yield one("tree_base", stump("TreeEnsembleClassifier", "class", [0.2, -0.3, 0.4, -0.1], [0, 0, 0, 0], classlabels_int64s=[0, 1], post_transform="LOGISTIC", base_values=[0.25]), {"X": x}, [("L", i64), ("S", f32)])
+    five = [helper.make_opsetid("", 21), helper.make_opsetid(ml, 5)]
+    edges = np.vstack([x, np.float32([[0.1, -0.2, 7]]), np.float32([[np.nan, 2, 1]])])
+    of = numpy_helper.from_array
+    for dtype in (np.float32, np.float64):
+        kind, size = helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), np.dtype(dtype).itemsize * 8
+        rows = edges.astype(dtype)
+        # Root 0: feature 0 <= 0.1 ? (feature 2 in {1, 7} ? leaf 0 : leaf 1) : leaf 2; root 2: feature 1 > -0.2 ? leaf 3 : leaf 4.
+        forest = dict(tree_roots=[0, 2], nodes_featureids=[0, 2, 1], nodes_splits=of(np.array([0.1, 0, -0.2], dtype)), nodes_modes=of(np.uint8([0, 6, 3])), nodes_truenodeids=[1, 0, 3],
+                      nodes_trueleafs=[0, 1, 1], nodes_falsenodeids=[2, 1, 4], nodes_falseleafs=[1, 1, 1], nodes_missing_value_tracks_true=[1, 0, 0], leaf_targetids=[0, 0, 0, 1, 1],
+                      leaf_weights=of(np.array([1, 2, 4, 8, -16], dtype)), membership_values=of(np.array([1, 7, np.nan], dtype)), n_targets=2)
+        for aggregate, word in ((0, "average"), (1, "sum"), (2, "min"), (3, "max")):
+            yield one(f"ensemble_{word}_{size}", helper.make_node("TreeEnsemble", ["X"], ["Y"], domain=ml, aggregate_function=aggregate, post_transform=0, **forest), {"X": rows}, [("Y", kind)], five)
+        keys, values = of(np.array([1, 2, 5], np.int64)), of(np.array([0.5, 1.5, 2.5], dtype))
+        yield one(f"label_tensors_{size}", helper.make_node("LabelEncoder", ["X"], ["Y"], domain=ml, keys_tensor=keys, values_tensor=values, default_tensor=of(np.array([9], dtype))), {"X": np.array([[1, 5], [7, 2]], np.int64)}, [("Y", kind)], five)
+    wide = dict(nodes_treeids=[0, 0, 0], nodes_nodeids=[0, 1, 2], nodes_featureids=[0, 0, 0], nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"], nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0],
+                nodes_values_as_tensor=of(np.array([0.1, 0, 0])), target_treeids=[0, 0], target_nodeids=[1, 2], target_ids=[0, 0], target_weights_as_tensor=of(np.array([1 / 3, 2 / 3])), n_targets=1)
+    yield one("tree_double_tensors", helper.make_node("TreeEnsembleRegressor", ["X"], ["Y"], domain=ml, **wide), {"X": np.array([[0.1], [0.1 + 1e-12], [np.nan]])}, [("Y", f32)])
     yield one("strings_out", helper.make_node("Cast", ["X"], ["Y"], to=text), {"X": np.array([[1, -20], [300, 0]], np.int64)}, [("Y", text)])
     yield one("strings_in", helper.make_node("Cast", ["X"], ["Y"], to=f32), {"X": np.array([["1.5", "-2e3"], ["NaN", "7"]], dtype=object)}, [("Y", f32)])
 

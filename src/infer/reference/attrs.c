@@ -10,9 +10,7 @@ bool mlcm__ref_text_is(mlcm_str text, const char *word) {
   return text.len == strlen(word) && (text.len == 0 || memcmp(text.ptr, word, text.len) == 0);
 }
 
-mlcm__ref_reader mlcm__ref_read(const mlcm_node *node, mlcm_error *err) {
-  return (mlcm__ref_reader){.node = node, .err = err};
-}
+mlcm__ref_reader mlcm__ref_read(const mlcm_node *node, mlcm_error *err) { return (mlcm__ref_reader){.node = node, .err = err}; }
 
 const mlcm_attr *mlcm__ref_attr(const mlcm_node *node, const char *name) {
   for (size_t i = 0; i < node->n_attrs; i++)
@@ -70,7 +68,8 @@ const double *mlcm__ref_doubles(mlcm__ref_reader *r, mlcm__ref_kernel *k, const 
   const float *floats = t == NULL ? mlcm__ref_floats(r, name, n) : NULL;
   if (r->st != MLCM_OK || (t == NULL && floats == NULL)) return NULL;
   if (t != NULL && mlcm__lane_kind(t->dtype) != MLCM__LANE_F) {
-    r->st = mlcm__fail(r->err, MLCM_PARSE, "attribute '%s' is a tensor of %s, numbers are needed", tensor_name, mlcm_dtype_name(t->dtype));
+    r->st = mlcm__fail(r->err, MLCM_PARSE, "attribute '%s' is a tensor of %s, numbers are needed", tensor_name,
+                       mlcm_dtype_name(t->dtype));
     return NULL;
   }
   if (t != NULL) *n = (size_t)t->count;

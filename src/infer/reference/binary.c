@@ -11,9 +11,9 @@
 #include "infer/reference/reference.h"
 
 typedef struct params {
-  int64_t fmod;    /* Mod */
-  bool left;       /* BitShift */
-  bool old_axis;   /* before opset 7: broadcast from an axis on */
+  int64_t fmod;  /* Mod */
+  bool left;     /* BitShift */
+  bool old_axis; /* before opset 7: broadcast from an axis on */
   int64_t axis;
 } params;
 
@@ -24,33 +24,33 @@ typedef struct variant {
   bool gives_bool;
 } variant;
 
-#define BODY(lane, type, expression)                                                                                                     \
-  (void)p;                                                                                                                               \
-  (void)err;                                                                                                                             \
-  for (int64_t i = 0; i < n; i++) {                                                                                                      \
-    const type x = (type)a->lane[i], y = (type)b->lane[i];                                                                               \
-    a->lane[i] = (expression);                                                                                                           \
-  }                                                                                                                                      \
+#define BODY(lane, type, expression)                                                                                             \
+  (void)p;                                                                                                                       \
+  (void)err;                                                                                                                     \
+  for (int64_t i = 0; i < n; i++) {                                                                                              \
+    const type x = (type)a->lane[i], y = (type)b->lane[i];                                                                       \
+    a->lane[i] = (expression);                                                                                                   \
+  }                                                                                                                              \
   return MLCM_OK;
-#define PAIR_F(name, expression)                                                                                                         \
-  static mlcm_status name(mlcm__lanes *a, const mlcm__lanes *b, int64_t n, const params *p, mlcm_error *err) {                           \
-    BODY(f, double, expression)                                                                                                          \
+#define PAIR_F(name, expression)                                                                                                 \
+  static mlcm_status name(mlcm__lanes *a, const mlcm__lanes *b, int64_t n, const params *p, mlcm_error *err) {                   \
+    BODY(f, double, expression)                                                                                                  \
   }
-#define PAIR_I(name, expression)                                                                                                         \
-  static mlcm_status name(mlcm__lanes *a, const mlcm__lanes *b, int64_t n, const params *p, mlcm_error *err) {                           \
-    BODY(i, int64_t, expression)                                                                                                         \
+#define PAIR_I(name, expression)                                                                                                 \
+  static mlcm_status name(mlcm__lanes *a, const mlcm__lanes *b, int64_t n, const params *p, mlcm_error *err) {                   \
+    BODY(i, int64_t, expression)                                                                                                 \
   }
-#define PAIR_U(name, expression)                                                                                                         \
-  static mlcm_status name(mlcm__lanes *a, const mlcm__lanes *b, int64_t n, const params *p, mlcm_error *err) {                           \
-    BODY(u, uint64_t, expression)                                                                                                        \
+#define PAIR_U(name, expression)                                                                                                 \
+  static mlcm_status name(mlcm__lanes *a, const mlcm__lanes *b, int64_t n, const params *p, mlcm_error *err) {                   \
+    BODY(u, uint64_t, expression)                                                                                                \
   }
 /* Comparisons of doubles leave their answer in the integer lanes. */
-#define COMPARE_F(name, operator)                                                                                                        \
-  static mlcm_status name(mlcm__lanes *a, const mlcm__lanes *b, int64_t n, const params *p, mlcm_error *err) {                           \
-    (void)p;                                                                                                                             \
-    (void)err;                                                                                                                           \
-    for (int64_t i = 0; i < n; i++) a->i[i] = a->f[i] operator b->f[i];                                                                  \
-    return MLCM_OK;                                                                                                                      \
+#define COMPARE_F(name, operator)                                                                                                \
+  static mlcm_status name(mlcm__lanes *a, const mlcm__lanes *b, int64_t n, const params *p, mlcm_error *err) {                   \
+    (void)p;                                                                                                                     \
+    (void)err;                                                                                                                   \
+    for (int64_t i = 0; i < n; i++) a->i[i] = a->f[i] operator b->f[i];                                                          \
+    return MLCM_OK;                                                                                                              \
   }
 
 PAIR_F(add_f, x + y)
@@ -77,14 +77,12 @@ PAIR_U(greater_u, x > y)
 PAIR_U(greater_equal_u, x >= y)
 PAIR_U(less_u, x < y)
 PAIR_U(less_equal_u, x <= y)
-PAIR_I(and_i, x & y)
+PAIR_I(and_i, x &y)
 PAIR_I(or_i, x | y)
 PAIR_I(xor_i, x ^ y)
 PAIR_U(shift_u, y > 63 ? 0 : p->left ? x << y : x >> y)
 
-static mlcm_status by_zero(mlcm_error *err) {
-  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an integer is divided by zero");
-}
+static mlcm_status by_zero(mlcm_error *err) { return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "an integer is divided by zero"); }
 
 static mlcm_status div_i(mlcm__lanes *a, const mlcm__lanes *b, int64_t n, const params *p, mlcm_error *err) {
   (void)p;
@@ -226,15 +224,14 @@ static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *e
   if (st) return st;
   if (fn == NULL) return mlcm__ref_wrong_dtype(&o.a, err);
   if (o.a.dtype != o.b.dtype)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the operands are of types %s and %s", mlcm_dtype_name(o.a.dtype), mlcm_dtype_name(o.b.dtype));
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the operands are of types %s and %s", mlcm_dtype_name(o.a.dtype),
+                      mlcm_dtype_name(o.b.dtype));
   return run_numbers(k, call, &o, fn, err);
 }
 
 /* ---- Equal of strings ---- */
 
-static bool same_text(mlcm_str a, mlcm_str b) {
-  return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
+static bool same_text(mlcm_str a, mlcm_str b) { return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0); }
 
 static mlcm_status run_equal(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   operands o;
@@ -282,8 +279,10 @@ static void pow_row(const operands *o, const mlcm__walk *w, int64_t out_at, void
       base = pow(base, exponent);
       x = whole ? mlcm__f64_to_int(o->a.dtype, base) : 0;
     }
-    if (whole) mlcm__store_i64(o->a.dtype, out, out_at + i, &x, 1);
-    else mlcm__store_f64(o->a.dtype, out, out_at + i, &base, 1);
+    if (whole)
+      mlcm__store_i64(o->a.dtype, out, out_at + i, &x, 1);
+    else
+      mlcm__store_f64(o->a.dtype, out, out_at + i, &base, 1);
   }
 }
 
@@ -291,7 +290,8 @@ static mlcm_status run_pow(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_erro
   operands o;
   int64_t steps_a[MLCM_MAX_RANK], steps_b[MLCM_MAX_RANK], at = 0;
   mlcm__walk w;
-  if (call->inputs[0]->dtype == call->inputs[1]->dtype && mlcm__lane_kind(call->inputs[0]->dtype) == MLCM__LANE_F) return run(k, call, err);
+  if (call->inputs[0]->dtype == call->inputs[1]->dtype && mlcm__lane_kind(call->inputs[0]->dtype) == MLCM__LANE_F)
+    return run(k, call, err);
   mlcm_status st = line_up(k, call, &o, err);
   if (st) return st;
   if (mlcm__lane_kind(o.a.dtype) == MLCM__LANE_S) return mlcm__ref_wrong_dtype(&o.a, err);
@@ -308,10 +308,14 @@ static mlcm_status run_pow(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_erro
   return MLCM_OK;
 }
 
-#define NUMBERS(name, since, f, i, u)                                                                                                    \
-  { name, MLCM__REF_CORE, since, 0, 2, 2, prepare, run, &(const variant){f, i, u, false} }
-#define COMPARE(name, since, f, i, u)                                                                                                    \
-  { name, MLCM__REF_CORE, since, 0, 2, 2, prepare, run, &(const variant){f, i, u, true} }
+#define NUMBERS(name, since, f, i, u)                                                                                            \
+  {                                                                                                                              \
+    name, MLCM__REF_CORE, since, 0, 2, 2, prepare, run, &(const variant) { f, i, u, false }                                      \
+  }
+#define COMPARE(name, since, f, i, u)                                                                                            \
+  {                                                                                                                              \
+    name, MLCM__REF_CORE, since, 0, 2, 2, prepare, run, &(const variant) { f, i, u, true }                                       \
+  }
 
 static const mlcm__ref_op OPS[] = {
     NUMBERS("Add", 1, add_f, add_u, add_u),

@@ -40,9 +40,12 @@ static void cast_block(const mlcm_tensor *x, int64_t at, int64_t n, mlcm_dtype t
     mlcm__store_f64(to, out, at, lanes.f, n);
     return;
   }
-  if (!from_real) mlcm__load_i64(lanes.i, x, at, 1, n);
-  else mlcm__load_f64(lanes.f, x, at, 1, n);
-  for (int64_t i = 0; from_real && i < n; i++) lanes.i[i] = to == MLCM_BOOL && isnan(lanes.f[i]) ? 1 : mlcm__f64_to_int(to, lanes.f[i]);
+  if (!from_real)
+    mlcm__load_i64(lanes.i, x, at, 1, n);
+  else
+    mlcm__load_f64(lanes.f, x, at, 1, n);
+  for (int64_t i = 0; from_real && i < n; i++)
+    lanes.i[i] = to == MLCM_BOOL && isnan(lanes.f[i]) ? 1 : mlcm__f64_to_int(to, lanes.f[i]);
   mlcm__store_i64(to, out, at, lanes.i, n);
 }
 
@@ -64,10 +67,13 @@ static mlcm_status from_text(mlcm_str text, mlcm_dtype to, void *out, int64_t at
     return MLCM_OK;
   }
   if (!mlcm__parse_f64(t.ptr, t.len, &real))
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%.*s' is no number", text.len < 60 ? (int)text.len : 60, text.len > 0 ? text.ptr : "");
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%.*s' is no number", text.len < 60 ? (int)text.len : 60,
+                      text.len > 0 ? text.ptr : "");
   whole = to_real ? 0 : mlcm__f64_to_int(to, real);
-  if (to_real) mlcm__store_f64(to, out, at, &real, 1);
-  else mlcm__store_i64(to, out, at, &whole, 1);
+  if (to_real)
+    mlcm__store_f64(to, out, at, &real, 1);
+  else
+    mlcm__store_i64(to, out, at, &whole, 1);
   return MLCM_OK;
 }
 
@@ -87,15 +93,21 @@ static void format_number(const mlcm_tensor *x, int64_t i, char out[32]) {
   double real = 0;
   if (mlcm__lane_kind(x->dtype) != MLCM__LANE_F) {
     mlcm__load_i64(&whole, x, i, 1, 1);
-    if (x->dtype == MLCM_U64) snprintf(out, 32, "%llu", (unsigned long long)whole);
-    else snprintf(out, 32, "%lld", (long long)whole);
+    if (x->dtype == MLCM_U64)
+      snprintf(out, 32, "%llu", (unsigned long long)whole);
+    else
+      snprintf(out, 32, "%lld", (long long)whole);
     return;
   }
   mlcm__load_f64(&real, x, i, 1, 1);
-  if (isnan(real)) snprintf(out, 32, "NaN");
-  else if (isinf(real)) snprintf(out, 32, "%s", real > 0 ? "INF" : "-INF");
-  else if (x->dtype == MLCM_F64) mlcm__format_f64(real, out);
-  else format_f32(real, out);
+  if (isnan(real))
+    snprintf(out, 32, "NaN");
+  else if (isinf(real))
+    snprintf(out, 32, "%s", real > 0 ? "INF" : "-INF");
+  else if (x->dtype == MLCM_F64)
+    mlcm__format_f64(real, out);
+  else
+    format_f32(real, out);
 }
 
 static mlcm_status to_text(mlcm_call *call, const mlcm_tensor *x, mlcm_str *out, mlcm_error *err) {
@@ -124,7 +136,8 @@ static mlcm_status cast_to(mlcm_call *call, mlcm_dtype to, mlcm_error *err) {
     for (int64_t i = 0; !st && i < x->count; i++) st = from_text(((const mlcm_str *)x->data)[i], to, out, i, err);
     return st;
   }
-  for (int64_t at = 0; at < x->count; at += MLCM__BLOCK) cast_block(x, at, x->count - at < MLCM__BLOCK ? x->count - at : MLCM__BLOCK, to, out);
+  for (int64_t at = 0; at < x->count; at += MLCM__BLOCK)
+    cast_block(x, at, x->count - at < MLCM__BLOCK ? x->count - at : MLCM__BLOCK, to, out);
   return MLCM_OK;
 }
 

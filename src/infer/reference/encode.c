@@ -7,11 +7,13 @@
 #include "infer/reference/reference.h"
 
 /* Position of element i of a tensor among the categories: strings by text, numbers as whole numbers. */
-static mlcm_status position_of(const mlcm_tensor *x, int64_t i, bool strings, const mlcm__lookup *cats, int64_t *out, mlcm_error *err) {
+static mlcm_status position_of(const mlcm_tensor *x, int64_t i, bool strings, const mlcm__lookup *cats, int64_t *out,
+                               mlcm_error *err) {
   int64_t whole = 0;
   double real = 0;
   if ((x->dtype == MLCM_STRING) != strings)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the categories are %s, the input is %s", strings ? "strings" : "ints", mlcm_dtype_name(x->dtype));
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the categories are %s, the input is %s", strings ? "strings" : "ints",
+                      mlcm_dtype_name(x->dtype));
   if (strings) {
     *out = mlcm__lookup_string(cats, ((const mlcm_str *)x->data)[i]);
     return MLCM_OK;
@@ -43,11 +45,13 @@ static mlcm_status prepare_one_hot(mlcm__ref_kernel *k, const mlcm_node *node, m
   const mlcm_str *strings = mlcm__ref_strings(&r, "cats_strings", &n_strings);
   p->zeros = mlcm__ref_int(&r, "zeros", 1) != 0;
   if (r.st) return r.st;
-  if ((n_ints == 0) == (n_strings == 0)) return mlcm__fail(err, MLCM_PARSE, "categories must be given either as ints or as strings");
+  if ((n_ints == 0) == (n_strings == 0))
+    return mlcm__fail(err, MLCM_PARSE, "categories must be given either as ints or as strings");
   p->strings = n_strings > 0;
   p->n = (int64_t)(n_ints + n_strings);
   k->data = p;
-  return p->strings ? mlcm__lookup_strings(k, strings, n_strings, &p->cats, err) : mlcm__lookup_ints(k, ints, n_ints, &p->cats, err);
+  return p->strings ? mlcm__lookup_strings(k, strings, n_strings, &p->cats, err)
+                    : mlcm__lookup_ints(k, ints, n_ints, &p->cats, err);
 }
 
 static mlcm_status run_one_hot(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
@@ -63,8 +67,11 @@ static mlcm_status run_one_hot(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_
     int64_t position = -1;
     mlcm_status st = position_of(x, i, p->strings, p->cats, &position, err);
     if (st) return st;
-    if (position >= 0) out[i * p->n + position] = 1;
-    else if (!p->zeros) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "element %lld is in none of the %lld categories", (long long)i, (long long)p->n);
+    if (position >= 0)
+      out[i * p->n + position] = 1;
+    else if (!p->zeros)
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "element %lld is in none of the %lld categories", (long long)i,
+                        (long long)p->n);
   }
   return MLCM_OK;
 }
@@ -89,7 +96,8 @@ static mlcm_status prepare_mapper(mlcm__ref_kernel *k, const mlcm_node *node, ml
   p->default_int = mlcm__ref_int(&r, "default_int64", -1);
   p->default_string = mlcm__ref_text(&r, "default_string", "_Unused");
   if (r.st) return r.st;
-  if (n_ints != n_strings || n_ints == 0) return mlcm__fail(err, MLCM_PARSE, "there are %zu ints for %zu strings", n_ints, n_strings);
+  if (n_ints != n_strings || n_ints == 0)
+    return mlcm__fail(err, MLCM_PARSE, "there are %zu ints for %zu strings", n_ints, n_strings);
   p->ints = mlcm__ref_keep(k, n_ints, sizeof *ints, err);
   p->strings = mlcm__ref_keep(k, n_ints, sizeof *strings, err);
   if (p->ints == NULL || p->strings == NULL) return err->code;

@@ -32,7 +32,8 @@ static mlcm_status index_at(const mlcm_tensor *t, int64_t i, int64_t size, int64
   int64_t index = 0;
   mlcm__load_i64(&index, t, i, 1, 1);
   if (index < -size || index >= size)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "index %lld is out of range for %lld elements", (long long)index, (long long)size);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "index %lld is out of range for %lld elements", (long long)index,
+                      (long long)size);
   *out = index < 0 ? index + size : index;
   return MLCM_OK;
 }
@@ -103,12 +104,15 @@ static mlcm_status run_gather_elements(const mlcm__ref_kernel *k, mlcm_call *cal
 static mlcm_status gather_nd_shape(const mlcm_tensor *x, const mlcm_tensor *indices, int32_t batch, int32_t *rank, int64_t *shape,
                                    mlcm_error *err) {
   if (indices->rank < 1 || x->rank < 1 || batch < 0 || batch >= indices->rank || batch >= x->rank)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "batch_dims %d does not fit data of %d and indices of %d dimensions", (int)batch, (int)x->rank, (int)indices->rank);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "batch_dims %d does not fit data of %d and indices of %d dimensions",
+                      (int)batch, (int)x->rank, (int)indices->rank);
   int64_t depth = indices->shape[indices->rank - 1];
   if (depth < 1 || depth > x->rank - batch)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "index tuples of %lld for data of %d dimensions", (long long)depth, (int)x->rank);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "index tuples of %lld for data of %d dimensions", (long long)depth,
+                      (int)x->rank);
   for (int32_t d = 0; d < batch; d++)
-    if (x->shape[d] != indices->shape[d]) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "batch dimension %d differs between data and indices", (int)d);
+    if (x->shape[d] != indices->shape[d])
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "batch dimension %d differs between data and indices", (int)d);
   int32_t rest = batch + (int32_t)depth;
   *rank = indices->rank - 1 + x->rank - rest;
   if (*rank > MLCM_MAX_RANK) return too_many_dims(*rank, err);
@@ -153,7 +157,8 @@ static mlcm_status run_compress(const mlcm__ref_kernel *k, mlcm_call *call, mlcm
   const uint8_t *keep = condition->data;
   int64_t shape[MLCM_MAX_RANK], kept = 0, at = 0;
   int32_t axis = 0;
-  if (condition->dtype != MLCM_BOOL || condition->rank != 1) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the condition is no list of bool");
+  if (condition->dtype != MLCM_BOOL || condition->rank != 1)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the condition is no list of bool");
   if (!p->has_axis) {
     x.rank = 1;
     x.shape[0] = x.count;

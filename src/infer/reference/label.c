@@ -20,8 +20,8 @@ typedef struct list {
 typedef struct encoder {
   list keys, values;
   const mlcm__lookup *by_key;
-  list fallback; /* one value */
-  bool both_ways;   /* opset 1: a string gives its index, an index its string */
+  list fallback;  /* one value */
+  bool both_ways; /* opset 1: a string gives its index, an index its string */
 } encoder;
 
 static mlcm_status list_of_tensor(mlcm__ref_reader *r, mlcm__ref_kernel *k, const char *name, list *out) {
@@ -41,7 +41,8 @@ static mlcm_status list_of_tensor(mlcm__ref_reader *r, mlcm__ref_kernel *k, cons
   return MLCM_OK;
 }
 
-static mlcm_status list_of_attrs(mlcm__ref_reader *r, mlcm__ref_kernel *k, const char *strings, const char *ints, const char *floats, list *out) {
+static mlcm_status list_of_attrs(mlcm__ref_reader *r, mlcm__ref_kernel *k, const char *strings, const char *ints,
+                                 const char *floats, list *out) {
   size_t n_strings = 0, n_ints = 0, n_floats = 0;
   const mlcm_str *s = mlcm__ref_strings(r, strings, &n_strings);
   const int64_t *i = mlcm__ref_ints(r, ints, &n_ints);
@@ -52,9 +53,12 @@ static mlcm_status list_of_attrs(mlcm__ref_reader *r, mlcm__ref_kernel *k, const
   if (own_s == NULL || own_i == NULL) return r->st = r->err->code;
   if (n_strings > 0) memcpy(own_s, s, n_strings * sizeof *s);
   if (n_ints > 0) memcpy(own_i, i, n_ints * sizeof *i);
-  if (n_strings > 0) *out = (list){.dtype = MLCM_STRING, .n = n_strings, .strings = own_s};
-  else if (n_ints > 0) *out = (list){.dtype = MLCM_I64, .n = n_ints, .ints = own_i};
-  else if (n_floats > 0) *out = (list){.dtype = MLCM_F32, .n = n_floats, .reals = f};
+  if (n_strings > 0)
+    *out = (list){.dtype = MLCM_STRING, .n = n_strings, .strings = own_s};
+  else if (n_ints > 0)
+    *out = (list){.dtype = MLCM_I64, .n = n_ints, .ints = own_i};
+  else if (n_floats > 0)
+    *out = (list){.dtype = MLCM_F32, .n = n_floats, .reals = f};
   return MLCM_OK;
 }
 
@@ -85,7 +89,8 @@ static mlcm_status prepare(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_erro
   mlcm__ref_reader r = mlcm__ref_read(node, err);
   k->data = e;
   e->both_ways = node->opset == 1;
-  mlcm_status st = list_of_attrs(&r, k, e->both_ways ? "classes_strings" : "keys_strings", "keys_int64s", "keys_floats", &e->keys);
+  mlcm_status st =
+      list_of_attrs(&r, k, e->both_ways ? "classes_strings" : "keys_strings", "keys_int64s", "keys_floats", &e->keys);
   if (!st && !e->both_ways) st = list_of_attrs(&r, k, "values_strings", "values_int64s", "values_floats", &e->values);
   if (!st && e->keys.dtype == 0) st = list_of_tensor(&r, k, "keys_tensor", &e->keys);
   if (!st && e->values.dtype == 0 && !e->both_ways) st = list_of_tensor(&r, k, "values_tensor", &e->values);
@@ -101,8 +106,12 @@ static mlcm_status position_of(const encoder *e, const mlcm_tensor *x, int64_t i
   int64_t whole = 0;
   double real = 0;
   int kind = mlcm__lane_kind(x->dtype);
-  bool fits = e->keys.strings != NULL ? kind == MLCM__LANE_S : e->keys.reals != NULL ? kind == MLCM__LANE_F : kind == MLCM__LANE_I || kind == MLCM__LANE_U;
-  if (!fits) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the keys are %s, the input is %s", mlcm_dtype_name(e->keys.dtype), mlcm_dtype_name(x->dtype));
+  bool fits = e->keys.strings != NULL ? kind == MLCM__LANE_S
+              : e->keys.reals != NULL ? kind == MLCM__LANE_F
+                                      : kind == MLCM__LANE_I || kind == MLCM__LANE_U;
+  if (!fits)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the keys are %s, the input is %s", mlcm_dtype_name(e->keys.dtype),
+                      mlcm_dtype_name(x->dtype));
   if (kind == MLCM__LANE_S) {
     *out = mlcm__lookup_string(e->by_key, ((const mlcm_str *)x->data)[i]);
   } else if (kind == MLCM__LANE_F) {
@@ -148,9 +157,12 @@ static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *e
     int64_t position = -1;
     mlcm_status st = position_of(e, x, i, &position, err);
     if (st) return st;
-    if (position < 0) store(&e->fallback, 0, out, i);
-    else if (e->both_ways) ((int64_t *)out)[i] = position;
-    else store(&e->values, (size_t)position, out, i);
+    if (position < 0)
+      store(&e->fallback, 0, out, i);
+    else if (e->both_ways)
+      ((int64_t *)out)[i] = position;
+    else
+      store(&e->values, (size_t)position, out, i);
   }
   return MLCM_OK;
 }

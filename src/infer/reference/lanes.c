@@ -28,7 +28,7 @@ int mlcm__lane_kind(mlcm_dtype dtype) {
 
 static double half_to_f64(uint16_t bits) {
   int exponent = (bits >> 10) & 31, fraction = bits & 1023;
-  double value = exponent == 31 ? (fraction != 0 ? NAN : INFINITY)
+  double value = exponent == 31  ? (fraction != 0 ? NAN : INFINITY)
                  : exponent == 0 ? ldexp(fraction, -24)
                                  : ldexp(1024 + fraction, exponent - 25);
   return (bits & 0x8000) != 0 ? -value : value;
@@ -68,10 +68,10 @@ static uint16_t f64_to_bfloat(double value) {
 
 /* ---- Loading ---- */
 
-#define LOAD(type, convert)                                                                                                              \
-  do {                                                                                                                                   \
-    const type *from = (const type *)t->data + at;                                                                                       \
-    for (int64_t i = 0; i < n; i++) out[i] = convert(from[i * step]);                                                                    \
+#define LOAD(type, convert)                                                                                                      \
+  do {                                                                                                                           \
+    const type *from = (const type *)t->data + at;                                                                               \
+    for (int64_t i = 0; i < n; i++) out[i] = convert(from[i * step]);                                                            \
   } while (0)
 
 #define AS_F64(x) ((double)(x))
@@ -114,16 +114,18 @@ void mlcm__load_i64(int64_t *out, const mlcm_tensor *t, int64_t at, int64_t step
 
 void mlcm__load(mlcm__lanes *out, const mlcm_tensor *t, int64_t at, int64_t step, int64_t n) {
   assert(n <= MLCM__BLOCK);
-  if (mlcm__lane_kind(t->dtype) == MLCM__LANE_F) mlcm__load_f64(out->f, t, at, step, n);
-  else mlcm__load_i64(out->i, t, at, step, n);
+  if (mlcm__lane_kind(t->dtype) == MLCM__LANE_F)
+    mlcm__load_f64(out->f, t, at, step, n);
+  else
+    mlcm__load_i64(out->i, t, at, step, n);
 }
 
 /* ---- Storing ---- */
 
-#define STORE(type, convert)                                                                                                             \
-  do {                                                                                                                                   \
-    type *to = (type *)data + at;                                                                                                        \
-    for (int64_t i = 0; i < n; i++) to[i] = (type)convert(in[i]);                                                                        \
+#define STORE(type, convert)                                                                                                     \
+  do {                                                                                                                           \
+    type *to = (type *)data + at;                                                                                                \
+    for (int64_t i = 0; i < n; i++) to[i] = (type)convert(in[i]);                                                                \
   } while (0)
 
 void mlcm__store_f64(mlcm_dtype dtype, void *data, int64_t at, const double *in, int64_t n) {
@@ -152,8 +154,10 @@ void mlcm__store_i64(mlcm_dtype dtype, void *data, int64_t at, const int64_t *in
 }
 
 void mlcm__store(mlcm_dtype dtype, void *data, int64_t at, const mlcm__lanes *in, int64_t n) {
-  if (mlcm__lane_kind(dtype) == MLCM__LANE_F) mlcm__store_f64(dtype, data, at, in->f, n);
-  else mlcm__store_i64(dtype, data, at, in->i, n);
+  if (mlcm__lane_kind(dtype) == MLCM__LANE_F)
+    mlcm__store_f64(dtype, data, at, in->f, n);
+  else
+    mlcm__store_i64(dtype, data, at, in->i, n);
 }
 
 static int64_t clamp_to(double value, double low, double high) {

@@ -22,8 +22,10 @@ static mlcm_status read_weights(mlcm__ref_reader *r, mlcm__ref_kernel *k, linear
   p->post = mlcm__ref_post(r);
   if (r->st) return r->st;
   p->n_targets = n_targets > 0 ? n_targets : (int64_t)n_intercepts;
-  if (p->n_targets <= 0 || n_coefficients == 0 || (int64_t)n_coefficients % p->n_targets != 0 || (n_intercepts != 0 && (int64_t)n_intercepts != p->n_targets))
-    return r->st = mlcm__fail(r->err, MLCM_PARSE, "%zu coefficients and %zu intercepts do not fit %lld targets", n_coefficients, n_intercepts, (long long)p->n_targets);
+  if (p->n_targets <= 0 || n_coefficients == 0 || (int64_t)n_coefficients % p->n_targets != 0 ||
+      (n_intercepts != 0 && (int64_t)n_intercepts != p->n_targets))
+    return r->st = mlcm__fail(r->err, MLCM_PARSE, "%zu coefficients and %zu intercepts do not fit %lld targets", n_coefficients,
+                              n_intercepts, (long long)p->n_targets);
   p->n_features = (int64_t)n_coefficients / p->n_targets;
   if (n_intercepts == 0) p->intercepts = NULL;
   return MLCM_OK;
@@ -36,7 +38,8 @@ static mlcm_status prepare_classifier(mlcm__ref_kernel *k, const mlcm_node *node
   if (mlcm__ref_labels(&r, k, "classlabels_ints", "classlabels_strings", &p->labels) || read_weights(&r, k, p, 0)) return r.st;
   p->add_class = p->n_targets == 1 && p->labels.n == 2;
   if (!p->add_class && p->n_targets != p->labels.n)
-    return mlcm__fail(err, MLCM_PARSE, "there are %lld rows of coefficients for %lld classes", (long long)p->n_targets, (long long)p->labels.n);
+    return mlcm__fail(err, MLCM_PARSE, "there are %lld rows of coefficients for %lld classes", (long long)p->n_targets,
+                      (long long)p->labels.n);
   k->data = p;
   return MLCM_OK;
 }
@@ -60,7 +63,8 @@ static mlcm_status begin(const linear *p, mlcm_call *call, mlcm__rows *x, buffer
   mlcm_status st = mlcm__ref_rows(call->inputs[0], x, err);
   if (st) return st;
   if (x->width != p->n_features)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the model has %lld features, rows have %lld", (long long)p->n_features, (long long)x->width);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the model has %lld features, rows have %lld", (long long)p->n_features,
+                      (long long)x->width);
   double *memory = call->host->scratch(call, (size_t)(x->width + p->n_targets + 1) * sizeof *memory, err);
   if (memory == NULL) return err->code;
   *buf = (buffers){memory, memory + x->width};
@@ -106,8 +110,12 @@ static mlcm_status run_classifier(const mlcm__ref_kernel *k, mlcm_call *call, ml
   void *labels = NULL, *scores = NULL;
   mlcm_status st = begin(p, call, &x, &buf, err);
   if (st) return st;
-  if (mlcm__ref_wants(call, 0) && (labels = call->host->output(call, 0, p->labels.strings != NULL ? MLCM_STRING : MLCM_I64, 1, &x.n, err)) == NULL) return err->code;
-  if (mlcm__ref_wants(call, 1) && (scores = call->host->output(call, 1, MLCM_F32, 2, (const int64_t[]){x.n, n_scores}, err)) == NULL) return err->code;
+  if (mlcm__ref_wants(call, 0) &&
+      (labels = call->host->output(call, 0, p->labels.strings != NULL ? MLCM_STRING : MLCM_I64, 1, &x.n, err)) == NULL)
+    return err->code;
+  if (mlcm__ref_wants(call, 1) &&
+      (scores = call->host->output(call, 1, MLCM_F32, 2, (const int64_t[]){x.n, n_scores}, err)) == NULL)
+    return err->code;
   for (int64_t i = 0; i < x.n; i++) {
     score_row(p, &x, i, &buf);
     int64_t best = finish(p, buf.scores);

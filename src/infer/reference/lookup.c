@@ -48,9 +48,7 @@ static mlcm_status make_table(mlcm__ref_kernel *k, mlcm__lookup *l, size_t n, ml
   return l->table == NULL ? err->code : MLCM_OK;
 }
 
-static bool same_text(mlcm_str a, mlcm_str b) {
-  return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
+static bool same_text(mlcm_str a, mlcm_str b) { return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0); }
 
 static size_t find_text(const mlcm__lookup *l, mlcm_str key) {
   size_t at = (size_t)hash_text(key) & l->mask;
@@ -95,14 +93,8 @@ mlcm_status mlcm__lookup_floats(mlcm__ref_kernel *k, const double *keys, size_t 
   return mlcm__lookup_ints(k, bits, n, out, err);
 }
 
-int64_t mlcm__lookup_string(const mlcm__lookup *l, mlcm_str key) {
-  return (int64_t)l->table[find_text(l, key)] - 1;
-}
+int64_t mlcm__lookup_string(const mlcm__lookup *l, mlcm_str key) { return (int64_t)l->table[find_text(l, key)] - 1; }
 
-int64_t mlcm__lookup_int(const mlcm__lookup *l, int64_t key) {
-  return (int64_t)l->table[find_int(l, key)] - 1;
-}
+int64_t mlcm__lookup_int(const mlcm__lookup *l, int64_t key) { return (int64_t)l->table[find_int(l, key)] - 1; }
 
-int64_t mlcm__lookup_float(const mlcm__lookup *l, double key) {
-  return mlcm__lookup_int(l, canonical_bits(key));
-}
+int64_t mlcm__lookup_float(const mlcm__lookup *l, double key) { return mlcm__lookup_int(l, canonical_bits(key)); }

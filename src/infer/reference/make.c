@@ -20,7 +20,8 @@ static mlcm_status prepare_fill(mlcm__ref_kernel *k, const mlcm_node *node, mlcm
   mlcm__ref_reader r = mlcm__ref_read(node, err);
   const mlcm_tensor *value = mlcm__ref_tensor(&r, "value");
   if (r.st) return r.st;
-  if (value != NULL && value->count != 1) return mlcm__fail(err, MLCM_PARSE, "'value' has %lld elements instead of 1", (long long)value->count);
+  if (value != NULL && value->count != 1)
+    return mlcm__fail(err, MLCM_PARSE, "'value' has %lld elements instead of 1", (long long)value->count);
   p->dtype = value != NULL ? value->dtype : MLCM_F32;
   if (value != NULL) memcpy(&p->bytes, value->data, mlcm_dtype_size(p->dtype));
   k->data = p;
@@ -75,7 +76,8 @@ static mlcm_status run_range(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_er
   (void)k;
   mlcm_dtype dtype = call->inputs[0]->dtype;
   for (size_t i = 0; i < 3; i++)
-    if (call->inputs[i]->count != 1 || call->inputs[i]->dtype != dtype) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "start, limit and delta are not single numbers of one type");
+    if (call->inputs[i]->count != 1 || call->inputs[i]->dtype != dtype)
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "start, limit and delta are not single numbers of one type");
   switch (mlcm__lane_kind(dtype)) {
   case MLCM__LANE_F: return range_f64(call, err);
   case MLCM__LANE_I: return range_i64(call, err);
@@ -154,15 +156,18 @@ static mlcm_status run_eye(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_erro
   const eye *p = k->data;
   const mlcm_tensor *x = call->inputs[0];
   mlcm_dtype dtype = p->dtype > 0 && p->dtype < 32 ? (mlcm_dtype)p->dtype : x->dtype;
-  if (mlcm_dtype_size(dtype) == 0 || dtype == MLCM_STRING || x->rank != 2) return mlcm__fail(err, MLCM_UNSUPPORTED, "a matrix of a number type is needed");
+  if (mlcm_dtype_size(dtype) == 0 || dtype == MLCM_STRING || x->rank != 2)
+    return mlcm__fail(err, MLCM_UNSUPPORTED, "a matrix of a number type is needed");
   void *out = call->host->output(call, 0, dtype, 2, x->shape, err);
   if (out == NULL) return err->code;
   memset(out, 0, (size_t)x->count * mlcm_dtype_size(dtype));
   for (int64_t row = 0; row < x->shape[0]; row++) {
     int64_t column = 0;
     if (__builtin_add_overflow(row, p->k, &column) || column < 0 || column >= x->shape[1]) continue;
-    if (mlcm__lane_kind(dtype) == MLCM__LANE_F) mlcm__store_f64(dtype, out, row * x->shape[1] + column, &(const double){1}, 1);
-    else mlcm__store_i64(dtype, out, row * x->shape[1] + column, &(const int64_t){1}, 1);
+    if (mlcm__lane_kind(dtype) == MLCM__LANE_F)
+      mlcm__store_f64(dtype, out, row * x->shape[1] + column, &(const double){1}, 1);
+    else
+      mlcm__store_i64(dtype, out, row * x->shape[1] + column, &(const int64_t){1}, 1);
   }
   return MLCM_OK;
 }
@@ -188,7 +193,8 @@ static mlcm_status run_trilu(const mlcm__ref_kernel *kernel, mlcm_call *call, ml
   size_t size = mlcm_dtype_size(x->dtype);
   int64_t k = 0;
   if (x->rank < 2) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "a matrix is needed");
-  if (given != NULL && (given->dtype != MLCM_I64 || given->count != 1)) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "k is no single i64");
+  if (given != NULL && (given->dtype != MLCM_I64 || given->count != 1))
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "k is no single i64");
   if (given != NULL) k = *(const int64_t *)given->data;
   mlcm_status st = mlcm__ref_copy_out(call, 0, x, x->rank, x->shape, err);
   if (st) return st;
@@ -224,12 +230,16 @@ static void sum_line(const cumulative *p, const mlcm_tensor *x, const mlcm_tenso
   for (int64_t i = 0; i < n; i++) {
     int64_t at = base + (p->reverse ? n - 1 - i : i) * step, whole = 0;
     double value = 0;
-    if (real) mlcm__load_f64(&value, x, at, 1, 1);
-    else mlcm__load_i64(&whole, x, at, 1, 1);
+    if (real)
+      mlcm__load_f64(&value, x, at, 1, 1);
+    else
+      mlcm__load_i64(&whole, x, at, 1, 1);
     double shown = p->exclusive ? sum : sum + value;
     int64_t shown_whole = (int64_t)(p->exclusive ? total : total + (uint64_t)whole);
-    if (real) mlcm__store_f64(x->dtype, out->data, at, &shown, 1);
-    else mlcm__store_i64(x->dtype, out->data, at, &shown_whole, 1);
+    if (real)
+      mlcm__store_f64(x->dtype, out->data, at, &shown, 1);
+    else
+      mlcm__store_i64(x->dtype, out->data, at, &shown_whole, 1);
     sum += value;
     total += (uint64_t)whole;
   }

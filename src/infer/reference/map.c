@@ -24,7 +24,8 @@ static mlcm_status prepare_zip(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_
   (void)mlcm__ref_ints(&r, "classlabels_int64s", &n_ints);
   (void)mlcm__ref_strings(&r, "classlabels_strings", &n_strings);
   if (r.st) return r.st;
-  if ((n_ints == 0) == (n_strings == 0)) return mlcm__fail(err, MLCM_PARSE, "class labels must be given either as ints or as strings");
+  if ((n_ints == 0) == (n_strings == 0))
+    return mlcm__fail(err, MLCM_PARSE, "class labels must be given either as ints or as strings");
   p->n = (int64_t)(n_ints + n_strings);
   k->data = p;
   return MLCM_OK;
@@ -35,7 +36,8 @@ static mlcm_status run_zip(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_erro
   mlcm__rows x;
   mlcm_status st = mlcm__ref_rows(call->inputs[0], &x, err);
   if (st) return st;
-  if (x.width != p->n) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "there are %lld columns for %lld classes", (long long)x.width, (long long)p->n);
+  if (x.width != p->n)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "there are %lld columns for %lld classes", (long long)x.width, (long long)p->n);
   return mlcm__ref_copy_out(call, 0, x.t, 2, (const int64_t[]){x.n, x.width}, err);
 }
 
@@ -55,11 +57,13 @@ static mlcm_status prepare_dict(mlcm__ref_kernel *k, const mlcm_node *node, mlcm
   const int64_t *ints = mlcm__ref_ints(&r, "int64_vocabulary", &n_ints);
   const mlcm_str *strings = mlcm__ref_strings(&r, "string_vocabulary", &n_strings);
   if (r.st) return r.st;
-  if ((n_ints == 0) == (n_strings == 0)) return mlcm__fail(err, MLCM_PARSE, "the vocabulary must be given either as ints or as strings");
+  if ((n_ints == 0) == (n_strings == 0))
+    return mlcm__fail(err, MLCM_PARSE, "the vocabulary must be given either as ints or as strings");
   p->strings = n_strings > 0;
   p->n = (int64_t)(n_ints + n_strings);
   k->data = p;
-  return p->strings ? mlcm__lookup_strings(k, strings, n_strings, &p->words, err) : mlcm__lookup_ints(k, ints, n_ints, &p->words, err);
+  return p->strings ? mlcm__lookup_strings(k, strings, n_strings, &p->words, err)
+                    : mlcm__lookup_ints(k, ints, n_ints, &p->words, err);
 }
 
 static mlcm_status run_dict(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
@@ -67,12 +71,14 @@ static mlcm_status run_dict(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_err
   const mlcm_tensor *x = call->inputs[0];
   size_t size = mlcm_dtype_size(x->dtype);
   if (x->key_dtype != (p->strings ? MLCM_STRING : MLCM_I64))
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the vocabulary is %s, the map's keys are %s", p->strings ? "strings" : "ints", mlcm_dtype_name(x->key_dtype));
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the vocabulary is %s, the map's keys are %s", p->strings ? "strings" : "ints",
+                      mlcm_dtype_name(x->key_dtype));
   char *out = call->host->output(call, 0, x->dtype, 2, (const int64_t[]){1, p->n}, err);
   if (out == NULL) return err->code;
   memset(out, 0, (size_t)p->n * size);
   for (int64_t i = 0; i < x->count; i++) {
-    int64_t position = p->strings ? mlcm__lookup_string(p->words, ((const mlcm_str *)x->keys)[i]) : mlcm__lookup_int(p->words, ((const int64_t *)x->keys)[i]);
+    int64_t position = p->strings ? mlcm__lookup_string(p->words, ((const mlcm_str *)x->keys)[i])
+                                  : mlcm__lookup_int(p->words, ((const int64_t *)x->keys)[i]);
     if (position >= 0) memcpy(out + (size_t)position * size, (const char *)x->data + (size_t)i * size, size);
   }
   return MLCM_OK;
@@ -93,7 +99,10 @@ static mlcm_status prepare_cast(mlcm__ref_kernel *k, const mlcm_node *node, mlcm
   mlcm_str to = mlcm__ref_text(&r, "cast_to", "TO_FLOAT");
   p->sparse = mlcm__ref_text_is(mlcm__ref_text(&r, "map_form", "DENSE"), "SPARSE");
   p->width = mlcm__ref_int(&r, "max_map", 1);
-  p->to = mlcm__ref_text_is(to, "TO_FLOAT") ? MLCM_F32 : mlcm__ref_text_is(to, "TO_INT64") ? MLCM_I64 : mlcm__ref_text_is(to, "TO_STRING") ? MLCM_STRING : 0;
+  p->to = mlcm__ref_text_is(to, "TO_FLOAT")    ? MLCM_F32
+          : mlcm__ref_text_is(to, "TO_INT64")  ? MLCM_I64
+          : mlcm__ref_text_is(to, "TO_STRING") ? MLCM_STRING
+                                               : 0;
   if (r.st) return r.st;
   if (p->to == 0 || (p->sparse && p->width <= 0)) return mlcm__fail(err, MLCM_PARSE, "'cast_to' or 'max_map' is out of range");
   k->data = p;
@@ -107,7 +116,8 @@ static mlcm_status number_of(const mlcm_tensor *x, int64_t i, double *out, mlcm_
   }
   mlcm_str text = ((const mlcm_str *)x->data)[i];
   if (mlcm__parse_f64(text.ptr, text.len, out)) return MLCM_OK;
-  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%.*s' is no number", text.len < 60 ? (int)text.len : 60, text.len > 0 ? text.ptr : "");
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%.*s' is no number", text.len < 60 ? (int)text.len : 60,
+                    text.len > 0 ? text.ptr : "");
 }
 
 static mlcm_status text_of(mlcm_call *call, const mlcm_tensor *x, int64_t i, mlcm_str *out, mlcm_error *err) {
@@ -128,13 +138,16 @@ static mlcm_status text_of(mlcm_call *call, const mlcm_tensor *x, int64_t i, mlc
   return MLCM_OK;
 }
 
-static mlcm_status put_value(mlcm_call *call, const mlcm_tensor *x, int64_t i, mlcm_dtype to, void *out, int64_t column, mlcm_error *err) {
+static mlcm_status put_value(mlcm_call *call, const mlcm_tensor *x, int64_t i, mlcm_dtype to, void *out, int64_t column,
+                             mlcm_error *err) {
   double value = 0;
   if (to == MLCM_STRING) return text_of(call, x, i, &((mlcm_str *)out)[column], err);
   mlcm_status st = number_of(x, i, &value, err);
   if (st) return st;
-  if (to == MLCM_F32) ((float *)out)[column] = (float)value;
-  else ((int64_t *)out)[column] = mlcm__f64_to_int(MLCM_I64, value);
+  if (to == MLCM_F32)
+    ((float *)out)[column] = (float)value;
+  else
+    ((int64_t *)out)[column] = mlcm__f64_to_int(MLCM_I64, value);
   return MLCM_OK;
 }
 

@@ -48,8 +48,10 @@ static void row_u64(const uint64_t *a, const uint64_t *b, int64_t k, int64_t n, 
 }
 
 static void load(void *out, const mlcm_tensor *t, int64_t at, int64_t step, int64_t n) {
-  if (mlcm__lane_kind(t->dtype) == MLCM__LANE_F) mlcm__load_f64(out, t, at, step, n);
-  else mlcm__load_i64(out, t, at, step, n);
+  if (mlcm__lane_kind(t->dtype) == MLCM__LANE_F)
+    mlcm__load_f64(out, t, at, step, n);
+  else
+    mlcm__load_i64(out, t, at, step, n);
 }
 
 /* ---- B as lanes ---- */
@@ -76,14 +78,15 @@ static mlcm_status pack_constant(mlcm__ref_kernel *kernel, const mlcm_tensor *b,
 static mlcm_status check_operands(const mlcm_tensor *a, const mlcm_tensor *b, mlcm_error *err) {
   if (mlcm__lane_kind(a->dtype) == MLCM__LANE_S) return mlcm__ref_wrong_dtype(a, err);
   if (a->dtype != b->dtype)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the matrices are of types %s and %s", mlcm_dtype_name(a->dtype), mlcm_dtype_name(b->dtype));
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the matrices are of types %s and %s", mlcm_dtype_name(a->dtype),
+                      mlcm_dtype_name(b->dtype));
   return MLCM_OK;
 }
 
 static mlcm_status inner_mismatch(const mlcm_tensor *a, const mlcm_tensor *b, mlcm_error *err) {
   char left[120], right[120];
-  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "matrices of shapes %s and %s do not multiply", mlcm__shape_text(left, a->rank, a->shape),
-                    mlcm__shape_text(right, b->rank, b->shape));
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "matrices of shapes %s and %s do not multiply",
+                    mlcm__shape_text(left, a->rank, a->shape), mlcm__shape_text(right, b->rank, b->shape));
 }
 
 /* Scratch: a row of A (k), a row of the result (n), and B (k * n) unless it is packed. All lanes of 8 bytes. */
@@ -94,7 +97,8 @@ typedef struct buffers {
 static mlcm_status get_buffers(mlcm_call *call, const params *p, int64_t k, int64_t n, buffers *out, mlcm_error *err) {
   size_t lanes = (size_t)k + (size_t)n;
   size_t b = 0;
-  if (p->packed == NULL && (__builtin_mul_overflow((size_t)k, (size_t)n, &b) || __builtin_add_overflow(lanes, b, &lanes) || lanes > SIZE_MAX / 16))
+  if (p->packed == NULL &&
+      (__builtin_mul_overflow((size_t)k, (size_t)n, &b) || __builtin_add_overflow(lanes, b, &lanes) || lanes > SIZE_MAX / 16))
     return mlcm__fail_memory(err, SIZE_MAX);
   double *memory = call->host->scratch(call, lanes * sizeof *memory, err);
   if (memory == NULL) return err->code;
@@ -158,15 +162,19 @@ static int32_t matmul_shape(const matmul_plan *p, const mlcm_tensor *a, const ml
 }
 
 static void store_row(const mlcm_tensor *out, int64_t at, const double *row, int64_t n) {
-  if (mlcm__lane_kind(out->dtype) == MLCM__LANE_F) mlcm__store_f64(out->dtype, out->data, at, row, n);
-  else mlcm__store_i64(out->dtype, out->data, at, (const int64_t *)(const void *)row, n);
+  if (mlcm__lane_kind(out->dtype) == MLCM__LANE_F)
+    mlcm__store_f64(out->dtype, out->data, at, row, n);
+  else
+    mlcm__store_i64(out->dtype, out->data, at, (const int64_t *)(const void *)row, n);
 }
 
 static void multiply_rows(const matmul_plan *p, const buffers *buf, int64_t at_a, const mlcm_tensor *out, int64_t at) {
   for (int64_t i = 0; i < p->m; i++) {
     load(buf->a, &p->a, at_a + i * p->k, 1, p->k);
-    if (mlcm__lane_kind(out->dtype) == MLCM__LANE_F) row_f64(buf->a, buf->b, p->k, p->n, buf->out);
-    else row_u64((uint64_t *)(void *)buf->a, (uint64_t *)(void *)buf->b, p->k, p->n, (uint64_t *)(void *)buf->out);
+    if (mlcm__lane_kind(out->dtype) == MLCM__LANE_F)
+      row_f64(buf->a, buf->b, p->k, p->n, buf->out);
+    else
+      row_u64((uint64_t *)(void *)buf->a, (uint64_t *)(void *)buf->b, p->k, p->n, (uint64_t *)(void *)buf->out);
     store_row(out, at + i * p->n, buf->out, p->n);
   }
 }
@@ -235,12 +243,13 @@ static mlcm_status check_bias(const mlcm_tensor *c, const mlcm_tensor *a, int64_
   int32_t rank = 2;
   int64_t shape[MLCM_MAX_RANK] = {m, n};
   char text[120];
-  if (c->dtype != a->dtype) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "C is %s, A is %s", mlcm_dtype_name(c->dtype), mlcm_dtype_name(a->dtype));
+  if (c->dtype != a->dtype)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "C is %s, A is %s", mlcm_dtype_name(c->dtype), mlcm_dtype_name(a->dtype));
   mlcm_status st = mlcm__broadcast(&rank, shape, c, err);
   if (st) return st;
   if (rank != 2 || shape[0] != m || shape[1] != n)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "C of shape %s does not broadcast to [%lld, %lld]", mlcm__shape_text(text, c->rank, c->shape),
-                      (long long)m, (long long)n);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "C of shape %s does not broadcast to [%lld, %lld]",
+                      mlcm__shape_text(text, c->rank, c->shape), (long long)m, (long long)n);
   mlcm__broadcast_steps(c, 2, steps);
   return MLCM_OK;
 }
@@ -265,8 +274,10 @@ static mlcm_status run_gemm(const mlcm__ref_kernel *kernel, mlcm_call *call, mlc
   if (p->packed == NULL) pack(buf.b, b, 0, p->trans_b, k, n);
   for (int64_t i = 0; i < m; i++) {
     load(buf.a, a, p->trans_a ? i : i * k, p->trans_a ? m : 1, k);
-    if (whole) row_u64((uint64_t *)(void *)buf.a, (uint64_t *)(void *)buf.b, k, n, (uint64_t *)(void *)buf.out);
-    else row_f64(buf.a, buf.b, k, n, buf.out);
+    if (whole)
+      row_u64((uint64_t *)(void *)buf.a, (uint64_t *)(void *)buf.b, k, n, (uint64_t *)(void *)buf.out);
+    else
+      row_f64(buf.a, buf.b, k, n, buf.out);
     add_bias(p, c, i * steps_c[0], steps_c[1], buf.out, n, whole);
     store_row(call->outputs[0], i * n, buf.out, n);
   }

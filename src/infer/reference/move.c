@@ -87,7 +87,8 @@ static mlcm_status run_tile(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_err
   size_t n = 0;
   mlcm_status st = mlcm__ref_index_list(call->inputs[1], "repeats", repeats, MLCM_MAX_RANK, &n, err);
   if (st) return st;
-  if (n != (size_t)x->rank) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'repeats' has %zu elements for %d dimensions", n, (int)x->rank);
+  if (n != (size_t)x->rank)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'repeats' has %zu elements for %d dimensions", n, (int)x->rank);
   for (size_t d = 0; d < n; d++)
     if (repeats[d] < 0 || __builtin_mul_overflow(x->shape[d], repeats[d], &shape[d]))
       return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "repeat %lld of dimension %zu is out of range", (long long)repeats[d], d);
@@ -128,12 +129,14 @@ static mlcm_status prepare_slice(mlcm__ref_kernel *k, const mlcm_node *node, mlc
   if (p == NULL) return err->code;
   mlcm__ref_reader r = mlcm__ref_read(node, err);
   k->data = p;
-  if (node->opset >= 10) return node->n_inputs >= 3 ? MLCM_OK : mlcm__fail(err, MLCM_PARSE, "the inputs 'starts' and 'ends' are missing");
+  if (node->opset >= 10)
+    return node->n_inputs >= 3 ? MLCM_OK : mlcm__fail(err, MLCM_PARSE, "the inputs 'starts' and 'ends' are missing");
   mlcm_status st = slice_attribute(&r, "starts", p->starts, &p->n);
   if (!st) st = slice_attribute(&r, "ends", p->ends, &n_ends);
   if (!st) st = slice_attribute(&r, "axes", p->axes, &n_axes);
   if (st) return st;
-  if (n_ends != p->n || (n_axes != 0 && n_axes != p->n)) return mlcm__fail(err, MLCM_PARSE, "'starts', 'ends' and 'axes' differ in length");
+  if (n_ends != p->n || (n_axes != 0 && n_axes != p->n))
+    return mlcm__fail(err, MLCM_PARSE, "'starts', 'ends' and 'axes' differ in length");
   for (size_t i = 0; i < p->n; i++) {
     if (n_axes == 0) p->axes[i] = (int64_t)i;
     p->steps[i] = 1;
@@ -159,9 +162,7 @@ static mlcm_status slice_inputs(const mlcm_call *call, slice *s, mlcm_error *err
   return MLCM_OK;
 }
 
-static int64_t clamp_int(int64_t x, int64_t low, int64_t high) {
-  return x < low ? low : x > high ? high : x;
-}
+static int64_t clamp_int(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
 /* NumPy's rule for start:end:step on `size` elements. */
 static int64_t slice_length(int64_t size, int64_t *start, int64_t end, int64_t step) {
@@ -228,10 +229,11 @@ static mlcm_status concat_shape(const mlcm_call *call, int32_t axis, int64_t *sh
     for (int32_t d = 0; same && d < t->rank; d++) same = d == axis || t->shape[d] == first->shape[d];
     if (t == NULL) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "input %zu is left out", i);
     if (!same)
-      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s %s and %s %s cannot be joined along axis %d", mlcm_dtype_name(first->dtype),
-                        mlcm__shape_text(one, first->rank, first->shape), mlcm_dtype_name(t->dtype),
-                        mlcm__shape_text(other, t->rank, t->shape), (int)axis);
-    if (__builtin_add_overflow(shape[axis], t->shape[axis], &shape[axis])) return mlcm__fail(err, MLCM_LIMIT, "the result is too large");
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s %s and %s %s cannot be joined along axis %d",
+                        mlcm_dtype_name(first->dtype), mlcm__shape_text(one, first->rank, first->shape),
+                        mlcm_dtype_name(t->dtype), mlcm__shape_text(other, t->rank, t->shape), (int)axis);
+    if (__builtin_add_overflow(shape[axis], t->shape[axis], &shape[axis]))
+      return mlcm__fail(err, MLCM_LIMIT, "the result is too large");
   }
   return MLCM_OK;
 }
@@ -270,7 +272,8 @@ static mlcm_status prepare_split(mlcm__ref_kernel *k, const mlcm_node *node, mlc
   p->axis = mlcm__ref_int(&r, "axis", 0);
   const int64_t *sizes = mlcm__ref_ints(&r, "split", &p->n);
   if (r.st) return r.st;
-  if (p->n != 0 && p->n != node->n_outputs) return mlcm__fail(err, MLCM_PARSE, "'split' has %zu sizes for %zu outputs", p->n, node->n_outputs);
+  if (p->n != 0 && p->n != node->n_outputs)
+    return mlcm__fail(err, MLCM_PARSE, "'split' has %zu sizes for %zu outputs", p->n, node->n_outputs);
   p->sizes = mlcm__ref_keep(k, p->n, sizeof *p->sizes, err);
   if (p->sizes == NULL) return err->code;
   if (p->n > 0) memcpy(p->sizes, sizes, p->n * sizeof *sizes);
@@ -279,13 +282,17 @@ static mlcm_status prepare_split(mlcm__ref_kernel *k, const mlcm_node *node, mlc
 }
 
 /* The size of part i: given, or equal parts of which the last may be smaller. */
-static mlcm_status split_size(const split *p, const mlcm_tensor *given, size_t i, size_t n_parts, int64_t total, int64_t *out, mlcm_error *err) {
+static mlcm_status split_size(const split *p, const mlcm_tensor *given, size_t i, size_t n_parts, int64_t total, int64_t *out,
+                              mlcm_error *err) {
   int64_t each = (total + (int64_t)n_parts - 1) / (int64_t)n_parts;
   if (given != NULL && (given->dtype != MLCM_I64 || given->rank != 1 || given->count != (int64_t)n_parts))
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'split' must have one i64 for each of %zu outputs", n_parts);
-  if (given != NULL) *out = ((const int64_t *)given->data)[i];
-  else if (p->n > 0) *out = p->sizes[i];
-  else *out = clamp_int(total - (int64_t)i * each, 0, each);
+  if (given != NULL)
+    *out = ((const int64_t *)given->data)[i];
+  else if (p->n > 0)
+    *out = p->sizes[i];
+  else
+    *out = clamp_int(total - (int64_t)i * each, 0, each);
   return MLCM_OK;
 }
 
@@ -303,7 +310,8 @@ static mlcm_status run_split(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_er
     st = split_size(p, mlcm__ref_input(call, 1), i, call->n_outputs, x->shape[axis], &shape[axis], err);
     if (st) return st;
     if (shape[axis] < 0 || shape[axis] > x->shape[axis] - done)
-      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "part %zu of %lld elements does not fit into %lld", i, (long long)shape[axis], (long long)x->shape[axis]);
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "part %zu of %lld elements does not fit into %lld", i, (long long)shape[axis],
+                        (long long)x->shape[axis]);
     from.at = done * from.steps[axis];
     done += shape[axis];
     if (!mlcm__ref_wants(call, i)) continue;
@@ -311,7 +319,9 @@ static mlcm_status run_split(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_er
     place_whole(call->outputs[i], &to);
     mlcm__move(mlcm_dtype_size(x->dtype), x->rank, shape, &to, &from);
   }
-  if (done != x->shape[axis]) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the parts add up to %lld of %lld elements", (long long)done, (long long)x->shape[axis]);
+  if (done != x->shape[axis])
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the parts add up to %lld of %lld elements", (long long)done,
+                      (long long)x->shape[axis]);
   return MLCM_OK;
 }
 
@@ -410,11 +420,15 @@ static mlcm_status run_pad(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_erro
   mlcm_status st = get_pads(p, call, x->rank, begin, end, err);
   if (st) return st;
   for (int32_t d = 0; d < x->rank; d++)
-    if (__builtin_add_overflow(x->shape[d], begin[d], &shape[d]) || __builtin_add_overflow(shape[d], end[d], &shape[d]) || shape[d] < 0)
+    if (__builtin_add_overflow(x->shape[d], begin[d], &shape[d]) || __builtin_add_overflow(shape[d], end[d], &shape[d]) ||
+        shape[d] < 0)
       return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the padding of dimension %d is out of range", (int)d);
-  if (value != NULL && (value->dtype != x->dtype || value->count != 1)) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the padding value is not one %s", mlcm_dtype_name(x->dtype));
-  if (value != NULL) memcpy(&fill, value->data, mlcm_dtype_size(x->dtype));
-  else if (mlcm__lane_kind(x->dtype) == MLCM__LANE_F) mlcm__store_f64(x->dtype, &fill, 0, &p->value, 1);
+  if (value != NULL && (value->dtype != x->dtype || value->count != 1))
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the padding value is not one %s", mlcm_dtype_name(x->dtype));
+  if (value != NULL)
+    memcpy(&fill, value->data, mlcm_dtype_size(x->dtype));
+  else if (mlcm__lane_kind(x->dtype) == MLCM__LANE_F)
+    mlcm__store_f64(x->dtype, &fill, 0, &p->value, 1);
   if (call->host->output(call, 0, x->dtype, x->rank, shape, err) == NULL) return err->code;
   pad_elements(x, call->outputs[0], begin, p->mode, &fill);
   return MLCM_OK;

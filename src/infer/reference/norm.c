@@ -36,7 +36,8 @@ static mlcm_status run_batch(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_er
   int64_t channels = x->rank > 1 ? x->shape[1] : 1, inner = x->rank > 2 ? mlcm__product(x->shape, 2, x->rank) : 1;
   for (size_t i = 1; i < 5; i++)
     if (call->inputs[i]->count != channels || mlcm__lane_kind(call->inputs[i]->dtype) != MLCM__LANE_F)
-      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "input %zu has %lld elements for %lld channels", i, (long long)call->inputs[i]->count, (long long)channels);
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "input %zu has %lld elements for %lld channels", i,
+                        (long long)call->inputs[i]->count, (long long)channels);
   if (mlcm__ref_output_like(call, x, err) == NULL) return err->code;
   const mlcm_tensor *out = call->outputs[0];
   mlcm__lanes lanes;
@@ -76,7 +77,8 @@ static mlcm_status plan_layer(const mlcm__ref_kernel *k, const mlcm_call *call, 
   const mlcm_tensor *both[] = {l->scale, l->bias};
   for (int i = 0; i < 2; i++)
     if (both[i] != NULL && (both[i]->count != l->n || mlcm__lane_kind(both[i]->dtype) != MLCM__LANE_F))
-      return mlcm__fail(err, MLCM_UNSUPPORTED, "scale or bias has %lld elements, rows have %lld", (long long)both[i]->count, (long long)l->n);
+      return mlcm__fail(err, MLCM_UNSUPPORTED, "scale or bias has %lld elements, rows have %lld", (long long)both[i]->count,
+                        (long long)l->n);
   return MLCM_OK;
 }
 
@@ -119,13 +121,9 @@ static mlcm_status run_rows(const mlcm__ref_kernel *k, mlcm_call *call, bool cen
   return MLCM_OK;
 }
 
-static mlcm_status run_layer(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
-  return run_rows(k, call, true, err);
-}
+static mlcm_status run_layer(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) { return run_rows(k, call, true, err); }
 
-static mlcm_status run_rms(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
-  return run_rows(k, call, false, err);
-}
+static mlcm_status run_rms(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) { return run_rows(k, call, false, err); }
 
 /* ---- LpNormalization ---- */
 

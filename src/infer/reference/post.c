@@ -12,13 +12,12 @@ int mlcm__ref_post(mlcm__ref_reader *r) {
   mlcm_str text = mlcm__ref_text(r, "post_transform", "NONE");
   for (int i = 0; i < 5; i++)
     if (mlcm__ref_text_is(text, names[i])) return i;
-  if (r->st == MLCM_OK) r->st = mlcm__fail(r->err, MLCM_PARSE, "post_transform '%.*s' is unknown", text.len < 40 ? (int)text.len : 40, text.ptr);
+  if (r->st == MLCM_OK)
+    r->st = mlcm__fail(r->err, MLCM_PARSE, "post_transform '%.*s' is unknown", text.len < 40 ? (int)text.len : 40, text.ptr);
   return MLCM__POST_NONE;
 }
 
-static double logistic(double x) {
-  return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
-}
+static double logistic(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
 
 /* Inverse of the normal distribution's erf as ONNX approximates it (Winitzki, a = 0.147, and pi as 3.14159). */
 static double probit(double x) {
@@ -33,8 +32,10 @@ static void softmax(double *x, int64_t n, bool keep_zeros) {
   double top = -INFINITY, sum = 0;
   for (int64_t i = 0; i < n; i++) top = x[i] > top ? x[i] : top;
   for (int64_t i = 0; i < n; i++) {
-    if (keep_zeros && fabs(x[i]) <= 1e-7) x[i] *= exp(-top);
-    else x[i] = exp(x[i] - top);
+    if (keep_zeros && fabs(x[i]) <= 1e-7)
+      x[i] *= exp(-top);
+    else
+      x[i] = exp(x[i] - top);
     sum += x[i];
   }
   for (int64_t i = 0; i < n && sum > 0; i++) x[i] /= sum;
@@ -66,11 +67,14 @@ mlcm_status mlcm__ref_labels(mlcm__ref_reader *r, mlcm__ref_kernel *k, const cha
   if (own_ints == NULL || own_strings == NULL) return r->st = r->err->code;
   if (n_ints > 0) memcpy(own_ints, i, n_ints * sizeof *i);
   if (n_strings > 0) memcpy(own_strings, s, n_strings * sizeof *s);
-  *out = (mlcm__labels){.ints = n_ints > 0 ? own_ints : NULL, .strings = n_strings > 0 ? own_strings : NULL, .n = (int64_t)(n_ints + n_strings)};
+  *out = (mlcm__labels){
+      .ints = n_ints > 0 ? own_ints : NULL, .strings = n_strings > 0 ? own_strings : NULL, .n = (int64_t)(n_ints + n_strings)};
   return MLCM_OK;
 }
 
 void mlcm__label_store(const mlcm__labels *labels, void *out, int64_t row, int64_t class_index) {
-  if (labels->strings != NULL) ((mlcm_str *)out)[row] = labels->strings[class_index];
-  else ((int64_t *)out)[row] = labels->ints[class_index];
+  if (labels->strings != NULL)
+    ((mlcm_str *)out)[row] = labels->strings[class_index];
+  else
+    ((int64_t *)out)[row] = labels->ints[class_index];
 }

@@ -192,8 +192,10 @@ static void reduce_one(int how, const mlcm_tensor *x, const plan *p, int64_t bas
   }
   double value = how == LOG_SUM_EXP ? log_sum_exp(x, p, base) : finish_f64(how, reduce_f64(how, x, p, base), p->count);
   int64_t rounded = whole ? mlcm__f64_to_int(out->dtype, value) : 0;
-  if (whole) mlcm__store_i64(out->dtype, out->data, at, &rounded, 1);
-  else mlcm__store_f64(out->dtype, out->data, at, &value, 1);
+  if (whole)
+    mlcm__store_i64(out->dtype, out->data, at, &rounded, 1);
+  else
+    mlcm__store_f64(out->dtype, out->data, at, &value, 1);
 }
 
 static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
@@ -207,7 +209,8 @@ static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *e
   mlcm_status st = mark_axes(k->data, call, x->rank, reduced, err);
   if (st) return st;
   make_plan(k->data, x, reduced, &p);
-  if (p.n_reduced == 0 && ((const params *)k->data)->noop_when_empty && (v->how == SUM || v->how == MEAN || v->how == MAX || v->how == MIN || v->how == PROD))
+  if (p.n_reduced == 0 && ((const params *)k->data)->noop_when_empty &&
+      (v->how == SUM || v->how == MEAN || v->how == MAX || v->how == MIN || v->how == PROD))
     return mlcm__ref_copy_out(call, 0, x, x->rank, x->shape, err);
   if (call->host->output(call, 0, x->dtype, p.rank_out, p.shape_out, err) == NULL) return err->code;
   mlcm__walk_start(&w, p.n_kept, p.kept, 1, (const int64_t *const[]){p.kept_steps});
@@ -216,14 +219,17 @@ static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *e
   return MLCM_OK;
 }
 
-#define REDUCE(name, how, axes_input_since)                                                                                              \
-  { name, MLCM__REF_CORE, 1, 0, 1, 2, prepare, run, &(const variant){how, axes_input_since} }
+#define REDUCE(name, how, axes_input_since)                                                                                      \
+  {                                                                                                                              \
+    name, MLCM__REF_CORE, 1, 0, 1, 2, prepare, run, &(const variant) { how, axes_input_since }                                   \
+  }
 
 static const mlcm__ref_op OPS[] = {
-    REDUCE("ReduceSum", SUM, 13),     REDUCE("ReduceMean", MEAN, 18),          REDUCE("ReduceMax", MAX, 18),
-    REDUCE("ReduceMin", MIN, 18),     REDUCE("ReduceProd", PROD, 18),          REDUCE("ReduceL1", L1, 18),
-    REDUCE("ReduceL2", L2, 18),       REDUCE("ReduceSumSquare", SUM_SQUARE, 18), REDUCE("ReduceLogSum", LOG_SUM, 18),
-    REDUCE("ReduceLogSumExp", LOG_SUM_EXP, 18),
+    REDUCE("ReduceSum", SUM, 13),        REDUCE("ReduceMean", MEAN, 18),
+    REDUCE("ReduceMax", MAX, 18),        REDUCE("ReduceMin", MIN, 18),
+    REDUCE("ReduceProd", PROD, 18),      REDUCE("ReduceL1", L1, 18),
+    REDUCE("ReduceL2", L2, 18),          REDUCE("ReduceSumSquare", SUM_SQUARE, 18),
+    REDUCE("ReduceLogSum", LOG_SUM, 18), REDUCE("ReduceLogSumExp", LOG_SUM_EXP, 18),
 };
 
 const mlcm__ref_family mlcm__ref_reduce_family = {OPS, sizeof OPS / sizeof OPS[0]};

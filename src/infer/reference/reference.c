@@ -13,11 +13,12 @@
 enum { KNOWN_CORE_OPSET = 28, KNOWN_ML_OPSET = 5 };
 
 static const mlcm__ref_family *const FAMILIES[] = {
-    &mlcm__ref_unary_family,  &mlcm__ref_binary_family, &mlcm__ref_variadic_family, &mlcm__ref_reduce_family,  &mlcm__ref_matmul_family,
-    &mlcm__ref_shape_family,  &mlcm__ref_move_family,   &mlcm__ref_gather_family,   &mlcm__ref_scatter_family, &mlcm__ref_cast_family,
-    &mlcm__ref_softmax_family, &mlcm__ref_norm_family,  &mlcm__ref_select_family,   &mlcm__ref_make_family,    &mlcm__ref_tree_family,
-    &mlcm__ref_linear_family, &mlcm__ref_svm_family,    &mlcm__ref_scale_family,    &mlcm__ref_encode_family,  &mlcm__ref_label_family,
-    &mlcm__ref_map_family,    &mlcm__ref_text_family,
+    &mlcm__ref_unary_family,   &mlcm__ref_binary_family, &mlcm__ref_variadic_family, &mlcm__ref_reduce_family,
+    &mlcm__ref_matmul_family,  &mlcm__ref_shape_family,  &mlcm__ref_move_family,     &mlcm__ref_gather_family,
+    &mlcm__ref_scatter_family, &mlcm__ref_cast_family,   &mlcm__ref_softmax_family,  &mlcm__ref_norm_family,
+    &mlcm__ref_select_family,  &mlcm__ref_make_family,   &mlcm__ref_tree_family,     &mlcm__ref_linear_family,
+    &mlcm__ref_svm_family,     &mlcm__ref_scale_family,  &mlcm__ref_encode_family,   &mlcm__ref_label_family,
+    &mlcm__ref_map_family,     &mlcm__ref_text_family,
 };
 
 static bool is_of_domain(const mlcm_node *node, int domain) {
@@ -42,10 +43,12 @@ static mlcm_status check_arity(const mlcm__ref_op *op, const mlcm_node *node, ml
   bool too_many = op->max_inputs >= 0 && node->n_inputs > (size_t)op->max_inputs;
   for (size_t i = 0; enough && i < (size_t)op->min_inputs; i++) enough = node->has_input[i] != 0;
   if (!enough || too_many)
-    return mlcm__fail(err, MLCM_PARSE, "it has %zu inputs and %zu outputs; at least %d inputs and an output are needed, at most %d", node->n_inputs,
-                      node->n_outputs, op->min_inputs, op->max_inputs);
+    return mlcm__fail(err, MLCM_PARSE,
+                      "it has %zu inputs and %zu outputs; at least %d inputs and an output are needed, at most %d",
+                      node->n_inputs, node->n_outputs, op->min_inputs, op->max_inputs);
   for (size_t i = max_outputs; i < node->n_outputs; i++)
-    if (node->has_output[i]) return mlcm__fail(err, MLCM_UNSUPPORTED, "output %zu is used; only the first %zu are supported", i, max_outputs);
+    if (node->has_output[i])
+      return mlcm__fail(err, MLCM_UNSUPPORTED, "output %zu is used; only the first %zu are supported", i, max_outputs);
   return MLCM_OK;
 }
 
@@ -72,8 +75,10 @@ static mlcm_status prepare(const mlcm_backend *backend, const mlcm_node *node, v
   k->opset = node->opset;
   mlcm__arena_init(&k->arena, node->ctx);
   mlcm_status st = op->prepare == NULL ? MLCM_OK : op->prepare(k, node, err);
-  if (st) release(backend, k);
-  else *out_kernel = k;
+  if (st)
+    release(backend, k);
+  else
+    *out_kernel = k;
   return st;
 }
 

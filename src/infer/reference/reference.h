@@ -25,7 +25,7 @@ typedef mlcm_status mlcm__ref_run(const mlcm__ref_kernel *k, mlcm_call *call, ml
 struct mlcm__ref_kernel {
   const mlcm__ref_op *op;
   int64_t opset;
-  void *data;         /* the operator's own, in `arena` */
+  void *data; /* the operator's own, in `arena` */
   mlcm__arena arena;
 };
 
@@ -70,7 +70,7 @@ const mlcm_attr *mlcm__ref_attr(const mlcm_node *node, const char *name); /* NUL
 int64_t mlcm__ref_int(mlcm__ref_reader *r, const char *name, int64_t fallback);
 double mlcm__ref_float(mlcm__ref_reader *r, const char *name, double fallback);
 mlcm_str mlcm__ref_text(mlcm__ref_reader *r, const char *name, const char *fallback);
-const int64_t *mlcm__ref_ints(mlcm__ref_reader *r, const char *name, size_t *n);     /* NULL, *n 0 when absent */
+const int64_t *mlcm__ref_ints(mlcm__ref_reader *r, const char *name, size_t *n); /* NULL, *n 0 when absent */
 const float *mlcm__ref_floats(mlcm__ref_reader *r, const char *name, size_t *n);
 const mlcm_str *mlcm__ref_strings(mlcm__ref_reader *r, const char *name, size_t *n);
 const mlcm_tensor *mlcm__ref_tensor(mlcm__ref_reader *r, const char *name);
@@ -147,7 +147,8 @@ void mlcm__move(size_t size, int32_t rank, const int64_t *shape, const mlcm__pla
 /* Output 0 with the type and shape of `like`. */
 void *mlcm__ref_output_like(mlcm_call *call, const mlcm_tensor *like, mlcm_error *err);
 /* A whole tensor copied to output i under another shape. */
-mlcm_status mlcm__ref_copy_out(mlcm_call *call, size_t i, const mlcm_tensor *t, int32_t rank, const int64_t *shape, mlcm_error *err);
+mlcm_status mlcm__ref_copy_out(mlcm_call *call, size_t i, const mlcm_tensor *t, int32_t rank, const int64_t *shape,
+                               mlcm_error *err);
 mlcm_status mlcm__ref_wrong_dtype(const mlcm_tensor *t, mlcm_error *err);
 
 /* Input i, or NULL when it was left out. */
@@ -155,9 +156,7 @@ static inline const mlcm_tensor *mlcm__ref_input(const mlcm_call *call, size_t i
   return i < call->n_inputs ? call->inputs[i] : NULL;
 }
 
-static inline bool mlcm__ref_wants(const mlcm_call *call, size_t i) {
-  return i < call->n_outputs && call->outputs[i] != NULL;
-}
+static inline bool mlcm__ref_wants(const mlcm_call *call, size_t i) { return i < call->n_outputs && call->outputs[i] != NULL; }
 
 /* ---- Rows of features, as the ai.onnx.ml operators see their input: [n] is one row ---- */
 

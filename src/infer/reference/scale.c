@@ -75,8 +75,10 @@ static mlcm_status prepare_normalizer(mlcm__ref_kernel *k, const mlcm_node *node
 static double size_of(int norm, const double *row, int64_t n) {
   double size = norm == NORM_MAX ? -INFINITY : 0;
   for (int64_t j = 0; j < n; j++) {
-    if (norm == NORM_MAX) size = row[j] > size ? row[j] : size;
-    else size += norm == NORM_L1 ? fabs(row[j]) : row[j] * row[j];
+    if (norm == NORM_MAX)
+      size = row[j] > size ? row[j] : size;
+    else
+      size += norm == NORM_L1 ? fabs(row[j]) : row[j] * row[j];
   }
   return norm == NORM_L2 ? sqrt(size) : size;
 }
@@ -119,7 +121,8 @@ static mlcm_status prepare_imputer(mlcm__ref_kernel *k, const mlcm_node *node, m
   p->replaced = mlcm__ref_float(&r, "replaced_value_float", 0);
   p->int_replaced = mlcm__ref_int(&r, "replaced_value_int64", 0);
   if (r.st) return r.st;
-  if ((p->n == 0) == (n_ints == 0)) return mlcm__fail(err, MLCM_PARSE, "imputed values must be given either as floats or as ints");
+  if ((p->n == 0) == (n_ints == 0))
+    return mlcm__fail(err, MLCM_PARSE, "imputed values must be given either as floats or as ints");
   p->ints = n_ints > 0;
   p->int_values = mlcm__ref_keep(k, n_ints, sizeof *ints, err);
   if (p->int_values == NULL) return err->code;
@@ -155,11 +158,14 @@ static mlcm_status run_imputer(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_
   if (!st) st = check_width("imputed_value", p->n, x.width, err);
   if (st) return st;
   if (p->ints == (mlcm__lane_kind(x.t->dtype) == MLCM__LANE_F))
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the imputed values are %s, the input is %s", p->ints ? "ints" : "floats", mlcm_dtype_name(x.t->dtype));
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the imputed values are %s, the input is %s", p->ints ? "ints" : "floats",
+                      mlcm_dtype_name(x.t->dtype));
   void *out = mlcm__ref_output_like(call, x.t, err);
   if (out == NULL) return err->code;
-  if (p->ints) impute_ints(p, &x, out);
-  else impute_floats(p, &x, out);
+  if (p->ints)
+    impute_ints(p, &x, out);
+  else
+    impute_floats(p, &x, out);
   return MLCM_OK;
 }
 
@@ -194,8 +200,10 @@ static mlcm_status run_binarizer(const mlcm__ref_kernel *k, mlcm_call *call, mlc
       ints[i] = block[i] > p->threshold;
       block[i] = (double)ints[i];
     }
-    if (real) mlcm__store_f64(x->dtype, out, at, block, n);
-    else mlcm__store_i64(x->dtype, out, at, ints, n);
+    if (real)
+      mlcm__store_f64(x->dtype, out, at, block, n);
+    else
+      mlcm__store_i64(x->dtype, out, at, ints, n);
   }
   return MLCM_OK;
 }
@@ -216,10 +224,12 @@ static mlcm_status prepare_vectorizer(mlcm__ref_kernel *k, const mlcm_node *node
   if (r.st) return r.st;
   p->widths = mlcm__ref_keep(k, p->n, sizeof *widths, err);
   if (p->widths == NULL) return err->code;
-  if (p->n != node->n_inputs) return mlcm__fail(err, MLCM_PARSE, "'inputdimensions' has %zu values for %zu inputs", p->n, node->n_inputs);
+  if (p->n != node->n_inputs)
+    return mlcm__fail(err, MLCM_PARSE, "'inputdimensions' has %zu values for %zu inputs", p->n, node->n_inputs);
   for (size_t i = 0; i < p->n; i++) {
     p->widths[i] = widths[i];
-    if (widths[i] < 0 || __builtin_add_overflow(p->total, widths[i], &p->total)) return mlcm__fail(err, MLCM_PARSE, "'inputdimensions' is out of range");
+    if (widths[i] < 0 || __builtin_add_overflow(p->total, widths[i], &p->total))
+      return mlcm__fail(err, MLCM_PARSE, "'inputdimensions' is out of range");
   }
   k->data = p;
   return MLCM_OK;
@@ -233,7 +243,9 @@ static mlcm_status run_vectorizer(const mlcm__ref_kernel *k, mlcm_call *call, ml
     if (call->inputs[i] == NULL) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "input %zu is left out", i);
     mlcm_status st = mlcm__ref_rows(call->inputs[i], &x, err);
     if (st) return st;
-    if (rows >= 0 && x.n != rows) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "input %zu has %lld rows, the ones before %lld", i, (long long)x.n, (long long)rows);
+    if (rows >= 0 && x.n != rows)
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "input %zu has %lld rows, the ones before %lld", i, (long long)x.n,
+                        (long long)rows);
     rows = x.n;
   }
   float *out = call->host->output(call, 0, MLCM_F32, 2, (const int64_t[]){rows, p->total}, err);

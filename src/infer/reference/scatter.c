@@ -40,10 +40,10 @@ static double combine_f64(int how, double old, double new) {
 }
 
 static int64_t combine_i64(int how, bool is_unsigned, int64_t old, int64_t new) {
-  bool larger = is_unsigned ? (uint64_t)old > (uint64_t)new : old > new;
+  bool larger = is_unsigned ? (uint64_t)old > (uint64_t) new : old > new;
   switch (how) {
-  case ADD: return (int64_t)((uint64_t)old + (uint64_t)new);
-  case MUL: return (int64_t)((uint64_t)old * (uint64_t)new);
+  case ADD: return (int64_t)((uint64_t)old + (uint64_t) new);
+  case MUL: return (int64_t)((uint64_t)old * (uint64_t) new);
   case MAX: return larger ? old : new;
   case MIN: return larger ? new : old;
   default: return new;
@@ -79,7 +79,8 @@ static mlcm_status check(const mlcm_tensor *x, const mlcm_tensor *indices, const
   if (indices->dtype != MLCM_I64 && indices->dtype != MLCM_I32)
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "indices must be i64 or i32, they are %s", mlcm_dtype_name(indices->dtype));
   if (updates->dtype != x->dtype)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the updates are %s, the data is %s", mlcm_dtype_name(updates->dtype), mlcm_dtype_name(x->dtype));
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the updates are %s, the data is %s", mlcm_dtype_name(updates->dtype),
+                      mlcm_dtype_name(x->dtype));
   return how != SET && x->dtype == MLCM_STRING ? mlcm__ref_wrong_dtype(x, err) : MLCM_OK;
 }
 
@@ -87,7 +88,8 @@ static mlcm_status index_at(const mlcm_tensor *t, int64_t i, int64_t size, int64
   int64_t index = 0;
   mlcm__load_i64(&index, t, i, 1, 1);
   if (index < -size || index >= size)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "index %lld is out of range for %lld elements", (long long)index, (long long)size);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "index %lld is out of range for %lld elements", (long long)index,
+                      (long long)size);
   *out = index < 0 ? index + size : index;
   return MLCM_OK;
 }
@@ -124,10 +126,13 @@ static mlcm_status run_nd(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error
   mlcm_status st = check(x, indices, updates, p->how, err);
   if (st) return st;
   int64_t depth = indices->rank > 0 ? indices->shape[indices->rank - 1] : 0;
-  if (depth < 1 || depth > x->rank) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "index tuples of %lld for data of %d dimensions", (long long)depth, (int)x->rank);
+  if (depth < 1 || depth > x->rank)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "index tuples of %lld for data of %d dimensions", (long long)depth,
+                      (int)x->rank);
   int64_t inner = mlcm__product(x->shape, (int32_t)depth, x->rank), tuples = indices->count / depth;
   if (tuples > 0 && inner > updates->count / tuples) inner = -1;
-  if (inner < 0 || updates->count != tuples * inner) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the shapes of data, indices and updates do not fit");
+  if (inner < 0 || updates->count != tuples * inner)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the shapes of data, indices and updates do not fit");
   st = mlcm__ref_copy_out(call, 0, x, x->rank, x->shape, err);
   mlcm__steps_of(x->rank, x->shape, steps);
   for (int64_t i = 0; !st && i < tuples; i++) {

@@ -9,7 +9,8 @@
 
 /* ---- Where ---- */
 
-static void where_row(const mlcm__walk *w, const uint8_t *condition, const mlcm_tensor *x, const mlcm_tensor *y, const mlcm_tensor *out, int64_t at) {
+static void where_row(const mlcm__walk *w, const uint8_t *condition, const mlcm_tensor *x, const mlcm_tensor *y,
+                      const mlcm_tensor *out, int64_t at) {
   size_t size = mlcm_dtype_size(x->dtype);
   char *to = (char *)out->data + (size_t)at * size;
   for (int64_t i = 0; i < w->inner; i++) {
@@ -27,8 +28,8 @@ static mlcm_status run_where(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_er
   int32_t rank = 0;
   mlcm__walk w;
   if (condition->dtype != MLCM_BOOL || x->dtype != y->dtype)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the condition is %s, the values are %s and %s", mlcm_dtype_name(condition->dtype),
-                      mlcm_dtype_name(x->dtype), mlcm_dtype_name(y->dtype));
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the condition is %s, the values are %s and %s",
+                      mlcm_dtype_name(condition->dtype), mlcm_dtype_name(x->dtype), mlcm_dtype_name(y->dtype));
   mlcm_status st = MLCM_OK;
   for (size_t i = 0; !st && i < 3; i++) st = mlcm__broadcast(&rank, shape, call->inputs[i], err);
   if (st) return st;
@@ -76,9 +77,7 @@ static void clip_f64(double *x, int64_t n, double low, double high) {
 }
 
 /* The smaller of the two when signed or unsigned. */
-static bool less(bool is_unsigned, int64_t a, int64_t b) {
-  return is_unsigned ? (uint64_t)a < (uint64_t)b : a < b;
-}
+static bool less(bool is_unsigned, int64_t a, int64_t b) { return is_unsigned ? (uint64_t)a < (uint64_t)b : a < b; }
 
 static mlcm_status run_clip(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   const clip *p = k->data;
@@ -130,8 +129,10 @@ static bool above(int kind, key a, key b) {
 
 static key key_at(const mlcm_tensor *x, int kind, int64_t at) {
   key k = {0};
-  if (kind == MLCM__LANE_F) mlcm__load_f64(&k.f, x, at, 1, 1);
-  else mlcm__load_i64(&k.i, x, at, 1, 1);
+  if (kind == MLCM__LANE_F)
+    mlcm__load_f64(&k.f, x, at, 1, 1);
+  else
+    mlcm__load_i64(&k.i, x, at, 1, 1);
   return k;
 }
 
@@ -175,8 +176,10 @@ static mlcm_status run_arg(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_erro
   mlcm_status st = mlcm__ref_axis(p->axis, x->rank, &axis, err);
   if (st) return st;
   for (int32_t d = 0; d < x->rank; d++) {
-    if (d != axis) shape[rank++] = x->shape[d];
-    else if (p->keep_dims) shape[rank++] = 1;
+    if (d != axis)
+      shape[rank++] = x->shape[d];
+    else if (p->keep_dims)
+      shape[rank++] = 1;
   }
   int64_t n = x->shape[axis], step = mlcm__product(x->shape, axis + 1, x->rank), outer = mlcm__product(x->shape, 0, axis);
   int64_t *out = call->host->output(call, 0, MLCM_I64, rank, shape, err);
@@ -256,12 +259,14 @@ static mlcm_status run_top_k(const mlcm__ref_kernel *kernel, mlcm_call *call, ml
   int64_t shape[MLCM_MAX_RANK], k = p->k;
   int32_t axis = 0;
   if (mlcm__lane_kind(x->dtype) == MLCM__LANE_S) return mlcm__ref_wrong_dtype(x, err);
-  if (given != NULL && (given->dtype != MLCM_I64 || given->count != 1)) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "K is no single i64");
+  if (given != NULL && (given->dtype != MLCM_I64 || given->count != 1))
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "K is no single i64");
   if (given != NULL) k = *(const int64_t *)given->data;
   mlcm_status st = mlcm__ref_axis(p->axis, x->rank, &axis, err);
   if (st) return st;
   int64_t n = x->shape[axis], step = mlcm__product(x->shape, axis + 1, x->rank), outer = mlcm__product(x->shape, 0, axis);
-  if (k < 0 || k > n) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "K is %lld, there are %lld elements", (long long)k, (long long)n);
+  if (k < 0 || k > n)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "K is %lld, there are %lld elements", (long long)k, (long long)n);
   memcpy(shape, x->shape, sizeof shape);
   shape[axis] = k;
   if (mlcm__ref_wants(call, 0) && call->host->output(call, 0, x->dtype, x->rank, shape, err) == NULL) return err->code;

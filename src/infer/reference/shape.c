@@ -21,7 +21,8 @@ static mlcm_status prepare_reshape(mlcm__ref_kernel *k, const mlcm_node *node, m
   mlcm__ref_reader r = mlcm__ref_read(node, err);
   const int64_t *shape = mlcm__ref_ints(&r, "shape", &p->n);
   p->allow_zero = mlcm__ref_int(&r, "allowzero", 0) != 0;
-  if (p->n > MLCM_MAX_RANK) return mlcm__fail(err, MLCM_LIMIT, "a shape of %zu dimensions is over the limit of %d", p->n, MLCM_MAX_RANK);
+  if (p->n > MLCM_MAX_RANK)
+    return mlcm__fail(err, MLCM_LIMIT, "a shape of %zu dimensions is over the limit of %d", p->n, MLCM_MAX_RANK);
   if (shape != NULL) memcpy(p->shape, shape, p->n * sizeof *shape);
   if (node->opset >= 5 && node->n_inputs < 2) return mlcm__fail(err, MLCM_PARSE, "the input 'shape' is missing");
   k->data = p;
@@ -50,8 +51,10 @@ static mlcm_status run_reshape(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_
       shape[d] = x->shape[d];
     }
     if (shape[d] < -1 || (shape[d] == -1 && free_dim != SIZE_MAX)) return reshape_mismatch(x, rank, wanted, err);
-    if (shape[d] == -1) free_dim = d;
-    else if (__builtin_mul_overflow(known, shape[d], &known)) return reshape_mismatch(x, rank, wanted, err);
+    if (shape[d] == -1)
+      free_dim = d;
+    else if (__builtin_mul_overflow(known, shape[d], &known))
+      return reshape_mismatch(x, rank, wanted, err);
   }
   if (free_dim != SIZE_MAX) {
     if (known == 0 || x->count % known != 0) return reshape_mismatch(x, rank, wanted, err);
@@ -105,7 +108,8 @@ static mlcm_status prepare_axes(mlcm__ref_kernel *k, const mlcm_node *node, mlcm
   return r.st;
 }
 
-static mlcm_status get_axes(const mlcm__ref_kernel *k, const mlcm_call *call, int32_t rank, bool *marked, size_t *n, mlcm_error *err) {
+static mlcm_status get_axes(const mlcm__ref_kernel *k, const mlcm_call *call, int32_t rank, bool *marked, size_t *n,
+                            mlcm_error *err) {
   const axes_param *p = k->data;
   const mlcm_tensor *given = mlcm__ref_input(call, 1);
   int64_t axes[MLCM_MAX_RANK];
@@ -115,7 +119,8 @@ static mlcm_status get_axes(const mlcm__ref_kernel *k, const mlcm_call *call, in
   if (given != NULL) st = mlcm__ref_index_list(given, "axes", axes, MLCM_MAX_RANK, n, err);
   if (st) return st;
   if (rank < 0) rank = -rank + (int32_t)*n; /* Unsqueeze: axes are of the result */
-  if (rank > MLCM_MAX_RANK) return mlcm__fail(err, MLCM_LIMIT, "the result has %d dimensions, at most %d are supported", (int)rank, MLCM_MAX_RANK);
+  if (rank > MLCM_MAX_RANK)
+    return mlcm__fail(err, MLCM_LIMIT, "the result has %d dimensions, at most %d are supported", (int)rank, MLCM_MAX_RANK);
   for (size_t i = 0; i < *n; i++) {
     int32_t axis = 0;
     st = mlcm__ref_axis(axes[i], rank, &axis, err);
@@ -136,7 +141,8 @@ static mlcm_status run_squeeze(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_
   if (st) return st;
   for (int32_t d = 0; d < x->rank; d++) {
     bool drop = n == 0 ? x->shape[d] == 1 : marked[d];
-    if (drop && x->shape[d] != 1) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "dimension %d has %lld elements, not 1", (int)d, (long long)x->shape[d]);
+    if (drop && x->shape[d] != 1)
+      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "dimension %d has %lld elements, not 1", (int)d, (long long)x->shape[d]);
     if (!drop) shape[rank++] = x->shape[d];
   }
   return mlcm__ref_copy_out(call, 0, x, rank, shape, err);
@@ -173,8 +179,10 @@ static mlcm_status run_dropout(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_
     uint8_t *mask = call->host->output(call, 1, dtype, x->rank, x->shape, err);
     if (mask == NULL) return err->code;
     for (int64_t i = 0; i < x->count; i++) {
-      if (dtype == MLCM_BOOL) mask[i] = 1;
-      else mlcm__store_f64(dtype, mask, i, &(const double){1}, 1);
+      if (dtype == MLCM_BOOL)
+        mask[i] = 1;
+      else
+        mlcm__store_f64(dtype, mask, i, &(const double){1}, 1);
     }
   }
   return mlcm__ref_wants(call, 0) ? run_identity(k, call, err) : MLCM_OK;

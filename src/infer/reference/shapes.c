@@ -24,7 +24,8 @@ int64_t mlcm__product(const int64_t *shape, int32_t from, int32_t to) {
 
 const char *mlcm__shape_text(char out[120], int32_t rank, const int64_t *shape) {
   int len = snprintf(out, 120, "[");
-  for (int32_t d = 0; d < rank && len < 90; d++) len += snprintf(out + len, 120 - (size_t)len, "%s%lld", d > 0 ? ", " : "", (long long)shape[d]);
+  for (int32_t d = 0; d < rank && len < 90; d++)
+    len += snprintf(out + len, 120 - (size_t)len, "%s%lld", d > 0 ? ", " : "", (long long)shape[d]);
   snprintf(out + len, 120 - (size_t)len, "]");
   return out;
 }
@@ -65,8 +66,8 @@ mlcm_status mlcm__ref_axis(int64_t axis, int32_t rank, int32_t *out, mlcm_error 
 
 mlcm_status mlcm__ref_index_list(const mlcm_tensor *t, const char *what, int64_t *out, size_t cap, size_t *n, mlcm_error *err) {
   if ((t->dtype != MLCM_I64 && t->dtype != MLCM_I32) || t->rank > 1)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s must be a list of i64, it is %s of %d dimensions", what, mlcm_dtype_name(t->dtype),
-                      (int)t->rank);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s must be a list of i64, it is %s of %d dimensions", what,
+                      mlcm_dtype_name(t->dtype), (int)t->rank);
   if ((uint64_t)t->count > cap)
     return mlcm__fail(err, MLCM_LIMIT, "%s has %lld elements, at most %zu are supported", what, (long long)t->count, cap);
   mlcm__load_i64(out, t, 0, 1, t->count);
@@ -88,8 +89,10 @@ void mlcm__walk_start(mlcm__walk *w, int32_t rank, const int64_t *shape, int n_o
   *w = (mlcm__walk){.n_operands = n_operands};
   for (int32_t d = 0; d < rank; d++) {
     if (shape[d] == 1) continue;
-    if (w->rank > 0 && joins(w, w->rank - 1, steps, d, shape[d])) w->shape[w->rank - 1] *= shape[d];
-    else w->shape[w->rank++] = shape[d];
+    if (w->rank > 0 && joins(w, w->rank - 1, steps, d, shape[d]))
+      w->shape[w->rank - 1] *= shape[d];
+    else
+      w->shape[w->rank++] = shape[d];
     for (int k = 0; k < n_operands; k++) w->steps[k][w->rank - 1] = steps[k][d];
   }
   w->inner = 1;
@@ -121,11 +124,11 @@ bool mlcm__walk_row(mlcm__walk *w) {
 
 /* ---- Moving ---- */
 
-#define MOVE_ROW(type)                                                                                                                   \
-  do {                                                                                                                                   \
-    type *t = (type *)to->data + to->at + w.at[0];                                                                                       \
-    const type *f = (const type *)from->data + from->at + w.at[1];                                                                       \
-    for (int64_t i = 0; i < w.inner; i++) t[i * w.step[0]] = f[i * w.step[1]];                                                           \
+#define MOVE_ROW(type)                                                                                                           \
+  do {                                                                                                                           \
+    type *t = (type *)to->data + to->at + w.at[0];                                                                               \
+    const type *f = (const type *)from->data + from->at + w.at[1];                                                               \
+    for (int64_t i = 0; i < w.inner; i++) t[i * w.step[0]] = f[i * w.step[1]];                                                   \
   } while (0)
 
 void mlcm__move(size_t size, int32_t rank, const int64_t *shape, const mlcm__place *to, const mlcm__place *from) {
@@ -154,7 +157,8 @@ void *mlcm__ref_output_like(mlcm_call *call, const mlcm_tensor *like, mlcm_error
   return call->host->output(call, 0, like->dtype, like->rank, like->shape, err);
 }
 
-mlcm_status mlcm__ref_copy_out(mlcm_call *call, size_t i, const mlcm_tensor *t, int32_t rank, const int64_t *shape, mlcm_error *err) {
+mlcm_status mlcm__ref_copy_out(mlcm_call *call, size_t i, const mlcm_tensor *t, int32_t rank, const int64_t *shape,
+                               mlcm_error *err) {
   void *out = call->host->output(call, i, t->dtype, rank, shape, err);
   if (out == NULL) return err->code;
   assert(call->outputs[i]->count == t->count);
@@ -170,7 +174,8 @@ mlcm_status mlcm__ref_rows(const mlcm_tensor *t, mlcm__rows *out, mlcm_error *er
   char shape[120];
   if (mlcm__lane_kind(t->dtype) == MLCM__LANE_S) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "numbers are needed, got strings");
   if (t->rank < 1 || t->rank > 2)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "rows of features [n, f] are needed, got %s", mlcm__shape_text(shape, t->rank, t->shape));
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "rows of features [n, f] are needed, got %s",
+                      mlcm__shape_text(shape, t->rank, t->shape));
   *out = (mlcm__rows){.t = t, .n = t->rank == 1 ? 1 : t->shape[0], .width = t->shape[t->rank - 1]};
   return MLCM_OK;
 }

@@ -29,8 +29,10 @@ static void soft(double *x, int64_t n, bool in_log) {
   double top = -INFINITY, sum = 0;
   for (int64_t i = 0; i < n; i++) top = x[i] > top || isnan(x[i]) ? x[i] : top;
   for (int64_t i = 0; i < n; i++) {
-    if (in_log) sum += exp(x[i] - top);
-    else sum += x[i] = exp(x[i] - top);
+    if (in_log)
+      sum += exp(x[i] - top);
+    else
+      sum += x[i] = exp(x[i] - top);
     if (in_log) x[i] -= top;
   }
   double log_sum = in_log ? log(sum) : 0;
@@ -67,8 +69,10 @@ static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *e
   for (int64_t block = 0; n > 0 && block < x->count; block += n * step) {
     for (int64_t i = 0; i < step; i++) {
       mlcm__load_f64(row, x, block + i, step, n);
-      if (v->how == HARDMAX) hard(row, n);
-      else soft(row, n, v->how == LOG_SOFTMAX);
+      if (v->how == HARDMAX)
+        hard(row, n);
+      else
+        soft(row, n, v->how == LOG_SOFTMAX);
       store_strided(call->outputs[0], block + i, step, row, n);
     }
   }

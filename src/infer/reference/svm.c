@@ -39,7 +39,8 @@ static mlcm_status read_common(mlcm__ref_reader *r, mlcm__ref_kernel *k, svm *p,
   for (int i = 0; i < 4; i++)
     if (mlcm__ref_text_is(kernel, kernels[i])) p->kernel = i;
   if (p->kernel < 0) return r->st = mlcm__fail(r->err, MLCM_PARSE, "kernel_type is unknown");
-  if (n_params != 0 && n_params != 3) return r->st = mlcm__fail(r->err, MLCM_PARSE, "'kernel_params' has %zu values instead of 3", n_params);
+  if (n_params != 0 && n_params != 3)
+    return r->st = mlcm__fail(r->err, MLCM_PARSE, "'kernel_params' has %zu values instead of 3", n_params);
   p->gamma = n_params == 3 ? params[0] : 0;
   p->coef0 = n_params == 3 ? params[1] : 0;
   p->degree = n_params == 3 ? params[2] : 0;
@@ -62,16 +63,20 @@ static mlcm_status read_classes(mlcm__ref_reader *r, mlcm__ref_kernel *k, svm *p
   p->per_class = mlcm__ref_keep(k, n, sizeof *p->per_class, r->err);
   if (p->first == NULL || p->per_class == NULL) return r->st = r->err->code;
   for (size_t i = 0; i < n; i++) {
-    if (per_class[i] < 0 || per_class[i] > INT32_MAX) return r->st = mlcm__fail(r->err, MLCM_PARSE, "'vectors_per_class' is out of range");
+    if (per_class[i] < 0 || per_class[i] > INT32_MAX)
+      return r->st = mlcm__fail(r->err, MLCM_PARSE, "'vectors_per_class' is out of range");
     p->first[i] = p->n_vectors;
     p->per_class[i] = per_class[i];
     p->n_vectors += per_class[i];
   }
   int64_t c = (int64_t)n, pairs = c * (c - 1) / 2;
-  if (p->n_vectors > (int64_t)p->n_coefficients) return r->st = mlcm__fail(r->err, MLCM_PARSE, "there are more support vectors than coefficients");
-  if (c != p->labels.n || c < 2 || (int64_t)p->n_rho != pairs || (int64_t)p->n_coefficients != p->n_vectors * (c - 1) || (p->n_prob != 0 && (int64_t)p->n_prob != pairs))
-    return r->st = mlcm__fail(r->err, MLCM_PARSE, "classes (%lld of %lld labels), rho (%zu), coefficients (%zu) and probabilities (%zu) do not fit", (long long)c,
-                              (long long)p->labels.n, p->n_rho, p->n_coefficients, p->n_prob);
+  if (p->n_vectors > (int64_t)p->n_coefficients)
+    return r->st = mlcm__fail(r->err, MLCM_PARSE, "there are more support vectors than coefficients");
+  if (c != p->labels.n || c < 2 || (int64_t)p->n_rho != pairs || (int64_t)p->n_coefficients != p->n_vectors * (c - 1) ||
+      (p->n_prob != 0 && (int64_t)p->n_prob != pairs))
+    return r->st = mlcm__fail(r->err, MLCM_PARSE,
+                              "classes (%lld of %lld labels), rho (%zu), coefficients (%zu) and probabilities (%zu) do not fit",
+                              (long long)c, (long long)p->labels.n, p->n_rho, p->n_coefficients, p->n_prob);
   return shape_vectors(r, p, n_values);
 }
 
@@ -82,14 +87,16 @@ static mlcm_status prepare_classifier(mlcm__ref_kernel *k, const mlcm_node *node
   mlcm__ref_reader r = mlcm__ref_read(node, err);
   p->prob_a = mlcm__ref_doubles(&r, k, "prob_a", NULL, &p->n_prob);
   p->prob_b = mlcm__ref_doubles(&r, k, "prob_b", NULL, &n_b);
-  if (mlcm__ref_labels(&r, k, "classlabels_ints", "classlabels_strings", &p->labels) || read_common(&r, k, p, &n_values)) return r.st;
+  if (mlcm__ref_labels(&r, k, "classlabels_ints", "classlabels_strings", &p->labels) || read_common(&r, k, p, &n_values))
+    return r.st;
   if (n_b != p->n_prob) return mlcm__fail(err, MLCM_PARSE, "'prob_a' and 'prob_b' differ in length");
   p->positive = true;
   for (size_t i = 0; i < p->n_coefficients; i++) p->positive = p->positive && p->coefficients[i] >= 0;
   k->data = p;
   if (read_classes(&r, k, p, n_values) || p->per_class != NULL) return r.st;
   p->kernel = LINEAR;
-  if (p->labels.n == 0 || p->n_coefficients % (size_t)p->labels.n != 0) return mlcm__fail(err, MLCM_PARSE, "%zu coefficients for %lld classes", p->n_coefficients, (long long)p->labels.n);
+  if (p->labels.n == 0 || p->n_coefficients % (size_t)p->labels.n != 0)
+    return mlcm__fail(err, MLCM_PARSE, "%zu coefficients for %lld classes", p->n_coefficients, (long long)p->labels.n);
   p->n_features = (int64_t)p->n_coefficients / p->labels.n;
   return MLCM_OK;
 }
@@ -108,7 +115,8 @@ static mlcm_status prepare_regressor(mlcm__ref_kernel *k, const mlcm_node *node,
     p->n_features = (int64_t)p->n_coefficients;
     return MLCM_OK;
   }
-  if ((int64_t)p->n_coefficients != p->n_vectors) return mlcm__fail(err, MLCM_PARSE, "%zu coefficients for %lld support vectors", p->n_coefficients, (long long)p->n_vectors);
+  if ((int64_t)p->n_coefficients != p->n_vectors)
+    return mlcm__fail(err, MLCM_PARSE, "%zu coefficients for %lld support vectors", p->n_coefficients, (long long)p->n_vectors);
   return shape_vectors(&r, p, n_values);
 }
 
@@ -185,9 +193,7 @@ typedef struct buffers {
   int64_t *votes;
 } buffers;
 
-static int64_t n_pairs(const svm *p) {
-  return p->labels.n * (p->labels.n - 1) / 2;
-}
+static int64_t n_pairs(const svm *p) { return p->labels.n * (p->labels.n - 1) / 2; }
 
 static mlcm_status get_buffers(const svm *p, mlcm_call *call, int64_t width, buffers *b, mlcm_error *err) {
   int64_t c = p->labels.n, decisions = n_pairs(p) > c ? n_pairs(p) : c;
@@ -238,7 +244,8 @@ static int64_t most_votes(const svm *p, const buffers *b) {
 static int64_t decide_linear(const svm *p, const buffers *b) {
   int64_t best = 0;
   for (int64_t i = 0; i < p->labels.n; i++) {
-    b->decisions[i] = dot(b->row, p->coefficients + i * p->n_features, p->n_features) + p->rho[p->n_rho == (size_t)p->labels.n ? i : 0];
+    b->decisions[i] =
+        dot(b->row, p->coefficients + i * p->n_features, p->n_features) + p->rho[p->n_rho == (size_t)p->labels.n ? i : 0];
     if (b->decisions[i] > b->decisions[best]) best = i;
   }
   return best;
@@ -275,13 +282,18 @@ static mlcm_status run_classifier(const mlcm__ref_kernel *k, mlcm_call *call, ml
   void *labels = NULL, *out = NULL;
   mlcm_status st = mlcm__ref_rows(call->inputs[0], &x, err);
   if (st) return st;
-  if (x.width != p->n_features) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the model has %lld features, rows have %lld", (long long)p->n_features, (long long)x.width);
+  if (x.width != p->n_features)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the model has %lld features, rows have %lld", (long long)p->n_features,
+                      (long long)x.width);
   bool pairwise = p->per_class != NULL && p->n_prob == 0 && p->labels.n > 2;
   int64_t n_scores = pairwise ? n_pairs(p) : p->labels.n;
   st = get_buffers(p, call, x.width, &b, err);
   if (st) return st;
-  if (mlcm__ref_wants(call, 0) && (labels = call->host->output(call, 0, p->labels.strings != NULL ? MLCM_STRING : MLCM_I64, 1, &x.n, err)) == NULL) return err->code;
-  if (mlcm__ref_wants(call, 1) && (out = call->host->output(call, 1, MLCM_F32, 2, (const int64_t[]){x.n, n_scores}, err)) == NULL) return err->code;
+  if (mlcm__ref_wants(call, 0) &&
+      (labels = call->host->output(call, 0, p->labels.strings != NULL ? MLCM_STRING : MLCM_I64, 1, &x.n, err)) == NULL)
+    return err->code;
+  if (mlcm__ref_wants(call, 1) && (out = call->host->output(call, 1, MLCM_F32, 2, (const int64_t[]){x.n, n_scores}, err)) == NULL)
+    return err->code;
   for (int64_t i = 0; i < x.n; i++) {
     const double *scores = NULL;
     mlcm__load_f64(b.row, x.t, i * x.width, 1, x.width);
@@ -299,7 +311,9 @@ static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlc
   mlcm__rows x;
   mlcm_status st = mlcm__ref_rows(call->inputs[0], &x, err);
   if (st) return st;
-  if (x.width != p->n_features) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the model has %lld features, rows have %lld", (long long)p->n_features, (long long)x.width);
+  if (x.width != p->n_features)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the model has %lld features, rows have %lld", (long long)p->n_features,
+                      (long long)x.width);
   void *out = call->host->output(call, 0, MLCM_F32, 2, (const int64_t[]){x.n, 1}, err);
   double *row = call->host->scratch(call, (size_t)(x.width + (p->n_vectors > 0 ? p->n_vectors : 0)) * sizeof *row, err);
   if (out == NULL || row == NULL) return err->code;
@@ -307,7 +321,8 @@ static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlc
   for (int64_t i = 0; i < x.n; i++) {
     mlcm__load_f64(row, x.t, i * x.width, 1, x.width);
     if (p->n_vectors > 0) all_kernels(p, row, kernels);
-    double score = p->rho[0] + (p->n_vectors > 0 ? dot(p->coefficients, kernels, p->n_vectors) : dot(p->coefficients, row, x.width));
+    double score =
+        p->rho[0] + (p->n_vectors > 0 ? dot(p->coefficients, kernels, p->n_vectors) : dot(p->coefficients, row, x.width));
     if (p->one_class) score = score > 0 ? 1 : -1;
     mlcm__post_apply(p->post, &score, 1);
     mlcm__store_f64(MLCM_F32, out, i, &score, 1);

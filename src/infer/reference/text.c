@@ -33,7 +33,8 @@ static mlcm_status run_concat(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_e
   mlcm__walk_start(&w, rank, shape, 2, (const int64_t *const[]){steps_a, steps_b});
   while (mlcm__walk_row(&w))
     for (int64_t i = 0; i < w.inner; i++) {
-      st = join(call, ((const mlcm_str *)a->data)[w.at[0] + i * w.step[0]], ((const mlcm_str *)b->data)[w.at[1] + i * w.step[1]], out++, err);
+      st = join(call, ((const mlcm_str *)a->data)[w.at[0] + i * w.step[0]], ((const mlcm_str *)b->data)[w.at[1] + i * w.step[1]],
+                out++, err);
       if (st) return st;
     }
   return MLCM_OK;

@@ -24,8 +24,10 @@ typedef struct builder {
 } builder;
 
 static mlcm_status push(builder *b, int64_t source, int32_t parent) {
-  if (source < 0 || source >= (int64_t)b->source->n_nodes) return mlcm__fail(b->err, MLCM_PARSE, "a tree's node has a child that does not exist");
-  if (b->seen[source]) return mlcm__fail(b->err, MLCM_PARSE, "node %lld of the trees has two parents: a cycle, or not a tree", (long long)source);
+  if (source < 0 || source >= (int64_t)b->source->n_nodes)
+    return mlcm__fail(b->err, MLCM_PARSE, "a tree's node has a child that does not exist");
+  if (b->seen[source])
+    return mlcm__fail(b->err, MLCM_PARSE, "node %lld of the trees has two parents: a cycle, or not a tree", (long long)source);
   b->seen[source] = 1;
   b->stack[b->depth++] = (visit){source, parent};
   return MLCM_OK;
@@ -34,7 +36,8 @@ static mlcm_status push(builder *b, int64_t source, int32_t parent) {
 static mlcm_status place_leaf(builder *b, int64_t i, mlcm__tree_node *node) {
   const mlcm__tree_source *s = b->source;
   int64_t first = s->leaf_first[i], n = s->leaf_n[i];
-  if (first < 0 || n < 0 || (uint64_t)first + (uint64_t)n > s->n_weights) return mlcm__fail(b->err, MLCM_PARSE, "a leaf's weights are out of range");
+  if (first < 0 || n < 0 || (uint64_t)first + (uint64_t)n > s->n_weights)
+    return mlcm__fail(b->err, MLCM_PARSE, "a leaf's weights are out of range");
   *node = (mlcm__tree_node){.feature = -1, .no = (int32_t)first, .members = (uint32_t)n};
   return MLCM_OK;
 }
@@ -47,8 +50,12 @@ static mlcm_status place(builder *b, visit v) {
   if (v.parent >= 0) f->nodes[v.parent].no = at;
   if (s->mode[v.source] == MLCM__TREE_LEAF) return place_leaf(b, v.source, node);
   int64_t feature = s->feature[v.source];
-  if (feature < 0 || feature > INT32_MAX - 1) return mlcm__fail(b->err, MLCM_PARSE, "feature %lld is out of range", (long long)feature);
-  *node = (mlcm__tree_node){.value = s->value[v.source], .feature = (int32_t)feature, .mode = s->mode[v.source], .missing_true = s->missing_true[v.source],
+  if (feature < 0 || feature > INT32_MAX - 1)
+    return mlcm__fail(b->err, MLCM_PARSE, "feature %lld is out of range", (long long)feature);
+  *node = (mlcm__tree_node){.value = s->value[v.source],
+                            .feature = (int32_t)feature,
+                            .mode = s->mode[v.source],
+                            .missing_true = s->missing_true[v.source],
                             .members = (uint32_t)s->members[v.source]};
   if (feature + 1 > f->n_features) f->n_features = feature + 1;
   mlcm_status st = push(b, s->no[v.source], at);
@@ -77,7 +84,8 @@ static mlcm_status take_weights(mlcm__ref_kernel *k, const mlcm__tree_source *s,
   f->member_values = members;
   for (size_t i = 0; i < s->n_weights; i++) {
     if (s->leaf_target[i] < 0 || s->leaf_target[i] >= s->n_targets)
-      return mlcm__fail(err, MLCM_PARSE, "a leaf is for target %lld of %lld", (long long)s->leaf_target[i], (long long)s->n_targets);
+      return mlcm__fail(err, MLCM_PARSE, "a leaf is for target %lld of %lld", (long long)s->leaf_target[i],
+                        (long long)s->n_targets);
     f->target[i] = (int32_t)s->leaf_target[i];
     f->weight[i] = s->leaf_weight[i];
   }
@@ -97,16 +105,19 @@ static mlcm_status order_nodes(mlcm__ref_kernel *k, builder *b) {
     while (!st && b->depth > 0) st = place(b, b->stack[--b->depth]);
   }
   if (!st && s->all_reached && f->n_nodes != s->n_nodes)
-    return mlcm__fail(b->err, MLCM_PARSE, "%zu of %zu nodes cannot be reached from their tree's root: a cycle, or not a tree", s->n_nodes - f->n_nodes, s->n_nodes);
+    return mlcm__fail(b->err, MLCM_PARSE, "%zu of %zu nodes cannot be reached from their tree's root: a cycle, or not a tree",
+                      s->n_nodes - f->n_nodes, s->n_nodes);
   return st;
 }
 
-mlcm_status mlcm__forest_build(mlcm__ref_kernel *k, const mlcm__tree_source *s, int aggregate, mlcm__forest *out, mlcm_error *err) {
+mlcm_status mlcm__forest_build(mlcm__ref_kernel *k, const mlcm__tree_source *s, int aggregate, mlcm__forest *out,
+                               mlcm_error *err) {
   mlcm__forest f = {.aggregate = aggregate, .n_targets = s->n_targets};
   mlcm__arena arena;
   builder b = {.source = s, .forest = &f, .err = err};
   if (s->n_nodes > INT32_MAX / 2 || s->n_weights > INT32_MAX / 2 || s->n_targets < 1 || s->n_targets > INT32_MAX / 2)
-    return mlcm__fail(err, MLCM_LIMIT, "%zu nodes, %zu weights and %lld targets are out of range", s->n_nodes, s->n_weights, (long long)s->n_targets);
+    return mlcm__fail(err, MLCM_LIMIT, "%zu nodes, %zu weights and %lld targets are out of range", s->n_nodes, s->n_weights,
+                      (long long)s->n_targets);
   mlcm__arena_init(&arena, k->arena.ctx);
   b.seen = mlcm__arena_alloc(&arena, s->n_nodes, 1);
   b.stack = mlcm__arena_alloc(&arena, s->n_nodes + 1, sizeof *b.stack);
@@ -160,9 +171,12 @@ static void take_leaf(const mlcm__forest *f, const mlcm__tree_node *leaf, double
   for (uint32_t i = 0; i < leaf->members; i++) {
     int32_t target = f->target[(uint32_t)leaf->no + i];
     double weight = f->weight[(uint32_t)leaf->no + i];
-    if (f->aggregate == MLCM__MIN && has_score[target]) scores[target] = weight < scores[target] ? weight : scores[target];
-    else if (f->aggregate == MLCM__MAX && has_score[target]) scores[target] = weight > scores[target] ? weight : scores[target];
-    else scores[target] += weight;
+    if (f->aggregate == MLCM__MIN && has_score[target])
+      scores[target] = weight < scores[target] ? weight : scores[target];
+    else if (f->aggregate == MLCM__MAX && has_score[target])
+      scores[target] = weight > scores[target] ? weight : scores[target];
+    else
+      scores[target] += weight;
     has_score[target] = 1;
   }
 }

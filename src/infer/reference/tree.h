@@ -10,15 +10,24 @@
 
 #include "infer/reference/reference.h"
 
-enum { MLCM__TREE_LEAF = 0, MLCM__TREE_LEQ, MLCM__TREE_LT, MLCM__TREE_GTE, MLCM__TREE_GT, MLCM__TREE_EQ, MLCM__TREE_NEQ, MLCM__TREE_MEMBER };
+enum {
+  MLCM__TREE_LEAF = 0,
+  MLCM__TREE_LEQ,
+  MLCM__TREE_LT,
+  MLCM__TREE_GTE,
+  MLCM__TREE_GT,
+  MLCM__TREE_EQ,
+  MLCM__TREE_NEQ,
+  MLCM__TREE_MEMBER
+};
 
 /* What the attributes say, node by node, before it is put in order. */
 typedef struct mlcm__tree_source {
   size_t n_nodes;
   uint8_t *mode;
   int64_t *feature;
-  double *value;                /* threshold; MEMBER: number of members */
-  size_t *members;              /* MEMBER: where in member_values they begin */
+  double *value;   /* threshold; MEMBER: number of members */
+  size_t *members; /* MEMBER: where in member_values they begin */
   const double *member_values;
   size_t n_member_values;
   uint8_t *missing_true;
@@ -50,7 +59,7 @@ typedef struct mlcm__forest {
   size_t n_nodes;
   int32_t *roots;
   size_t n_roots;
-  int32_t *target;  /* of each weight */
+  int32_t *target; /* of each weight */
   double *weight;
   const double *member_values;
   int64_t n_targets;
@@ -60,7 +69,8 @@ typedef struct mlcm__forest {
 } mlcm__forest;
 
 /* Puts a source in order; nothing of the source is kept. MLCM_PARSE when it is no forest. */
-mlcm_status mlcm__forest_build(mlcm__ref_kernel *k, const mlcm__tree_source *source, int aggregate, mlcm__forest *out, mlcm_error *err);
+mlcm_status mlcm__forest_build(mlcm__ref_kernel *k, const mlcm__tree_source *source, int aggregate, mlcm__forest *out,
+                               mlcm_error *err);
 
 /* Adds up one row's leaves: scores [n_targets] and has_score [n_targets] (for MIN and MAX) start afresh; AVERAGE is applied. */
 void mlcm__forest_score(const mlcm__forest *forest, const double *row, double *scores, uint8_t *has_score);

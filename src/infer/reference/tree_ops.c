@@ -16,7 +16,7 @@ typedef struct ensemble {
   const double *base;
   size_t n_base;
   int post;
-  mlcm__labels labels;  /* classifier */
+  mlcm__labels labels;   /* classifier */
   bool binary, positive; /* all leaves for one of two classes; no weight negative */
   mlcm_dtype out_dtype;  /* 0: the input's */
 } ensemble;
@@ -34,7 +34,8 @@ static int aggregate_of(mlcm__ref_reader *r) {
 
 static mlcm_status check_base(mlcm__ref_reader *r, const ensemble *e) {
   if (e->n_base == 0 || (int64_t)e->n_base == e->forest.n_targets || (e->binary && e->n_base == 1)) return MLCM_OK;
-  return r->st = mlcm__fail(r->err, MLCM_PARSE, "'base_values' has %zu values for %lld targets", e->n_base, (long long)e->forest.n_targets);
+  return r->st = mlcm__fail(r->err, MLCM_PARSE, "'base_values' has %zu values for %lld targets", e->n_base,
+                            (long long)e->forest.n_targets);
 }
 
 static void look_for_binary(ensemble *e, const mlcm__tree_source *s) {
@@ -76,7 +77,8 @@ static mlcm_status read_regressor(loader *l, ensemble *e) {
 }
 
 static mlcm_status read_ensemble(loader *l, ensemble *e) {
-  static const int posts[] = {MLCM__POST_NONE, MLCM__POST_SOFTMAX, MLCM__POST_LOGISTIC, MLCM__POST_SOFTMAX_ZERO, MLCM__POST_PROBIT};
+  static const int posts[] = {MLCM__POST_NONE, MLCM__POST_SOFTMAX, MLCM__POST_LOGISTIC, MLCM__POST_SOFTMAX_ZERO,
+                              MLCM__POST_PROBIT};
   static const int aggregates[] = {MLCM__AVERAGE, MLCM__SUM, MLCM__MIN, MLCM__MAX};
   l->source.n_targets = mlcm__ref_int(&l->r, "n_targets", 1);
   int64_t post = mlcm__ref_int(&l->r, "post_transform", 0), aggregate = mlcm__ref_int(&l->r, "aggregate_function", 1);
@@ -117,7 +119,8 @@ static mlcm_status begin(const ensemble *e, mlcm_call *call, mlcm__rows *x, buff
   mlcm_status st = mlcm__ref_rows(call->inputs[0], x, err);
   if (st) return st;
   if (x->width < e->forest.n_features)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the trees read feature %lld, rows have %lld features", (long long)e->forest.n_features - 1, (long long)x->width);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the trees read feature %lld, rows have %lld features",
+                      (long long)e->forest.n_features - 1, (long long)x->width);
   size_t width = (size_t)x->width, targets = (size_t)e->forest.n_targets;
   double *memory = call->host->scratch(call, (width + targets) * sizeof *memory + targets, err);
   if (memory == NULL) return err->code;
@@ -158,8 +161,12 @@ static mlcm_status run_classifier(const mlcm__ref_kernel *k, mlcm_call *call, ml
   void *labels = NULL, *scores = NULL;
   mlcm_status st = begin(e, call, &x, &buf, err);
   if (st) return st;
-  if (mlcm__ref_wants(call, 0) && (labels = call->host->output(call, 0, e->labels.strings != NULL ? MLCM_STRING : MLCM_I64, 1, &x.n, err)) == NULL) return err->code;
-  if (mlcm__ref_wants(call, 1) && (scores = call->host->output(call, 1, MLCM_F32, 2, (const int64_t[]){x.n, e->labels.n}, err)) == NULL) return err->code;
+  if (mlcm__ref_wants(call, 0) &&
+      (labels = call->host->output(call, 0, e->labels.strings != NULL ? MLCM_STRING : MLCM_I64, 1, &x.n, err)) == NULL)
+    return err->code;
+  if (mlcm__ref_wants(call, 1) &&
+      (scores = call->host->output(call, 1, MLCM_F32, 2, (const int64_t[]){x.n, e->labels.n}, err)) == NULL)
+    return err->code;
   for (int64_t i = 0; i < x.n; i++) {
     score_row(e, &x, i, &buf);
     int64_t best = e->binary ? finish_binary(e, buf.scores, buf.has_score) : finish_classes(e, buf.scores);

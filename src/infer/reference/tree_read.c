@@ -88,8 +88,10 @@ static mlcm_status read_old_lists(mlcm__ref_reader *r, mlcm__ref_kernel *k, old_
   l->modes = mlcm__ref_strings(r, "nodes_modes", &n);
   same_length(r, "nodes_modes", n, n_trees);
   l->missing = mlcm__ref_ints(r, "nodes_missing_value_tracks_true", &n);
-  if (n != 0) same_length(r, "nodes_missing_value_tracks_true", n, n_trees);
-  else l->missing = NULL;
+  if (n != 0)
+    same_length(r, "nodes_missing_value_tracks_true", n, n_trees);
+  else
+    l->missing = NULL;
   l->values = mlcm__ref_doubles(r, k, "nodes_values", "nodes_values_as_tensor", &n_values);
   same_length(r, "nodes_values", n_values, n_trees);
   *n_nodes = n_trees;
@@ -101,7 +103,8 @@ static mlcm_status sort_nodes(mlcm__ref_reader *r, old_lists *l, size_t n) {
   if (!is_sorted(l->sorted, n)) qsort(l->sorted, n, sizeof *l->sorted, compare_keys);
   for (size_t i = 1; i < n; i++)
     if (compare_keys(&l->sorted[i - 1], &l->sorted[i]) == 0)
-      return r->st = mlcm__fail(r->err, MLCM_PARSE, "node %lld of tree %lld is there twice", (long long)l->sorted[i].id, (long long)l->sorted[i].tree);
+      return r->st = mlcm__fail(r->err, MLCM_PARSE, "node %lld of tree %lld is there twice", (long long)l->sorted[i].id,
+                                (long long)l->sorted[i].tree);
   return MLCM_OK;
 }
 
@@ -112,16 +115,19 @@ static mlcm_status link_children(mlcm__ref_reader *r, const old_lists *l, mlcm__
     s->value[i] = l->values[i];
     s->missing_true[i] = l->missing != NULL && l->missing[i] != 0;
     if (s->mode[i] == UINT8_MAX)
-      return r->st = mlcm__fail(r->err, MLCM_PARSE, "node mode '%.*s' is unknown", l->modes[i].len < 40 ? (int)l->modes[i].len : 40, l->modes[i].ptr);
+      return r->st = mlcm__fail(r->err, MLCM_PARSE, "node mode '%.*s' is unknown",
+                                l->modes[i].len < 40 ? (int)l->modes[i].len : 40, l->modes[i].ptr);
     if (s->mode[i] == MLCM__TREE_LEAF) continue;
     int64_t start = 0; /* where node 0 of this tree would stand if ids count up */
     if (__builtin_sub_overflow((int64_t)i, l->ids[i], &start)) start = -1;
     int64_t guess_yes = 0, guess_no = 0;
-    if (__builtin_add_overflow(start, l->yes[i], &guess_yes) || __builtin_add_overflow(start, l->no[i], &guess_no)) guess_yes = guess_no = -1;
+    if (__builtin_add_overflow(start, l->yes[i], &guess_yes) || __builtin_add_overflow(start, l->no[i], &guess_no))
+      guess_yes = guess_no = -1;
     s->yes[i] = find_node(l, s->n_nodes, l->trees[i], l->yes[i], guess_yes);
     s->no[i] = find_node(l, s->n_nodes, l->trees[i], l->no[i], guess_no);
     if (s->yes[i] < 0 || s->no[i] < 0)
-      return r->st = mlcm__fail(r->err, MLCM_PARSE, "node %lld of tree %lld has a child that does not exist", (long long)l->ids[i], (long long)l->trees[i]);
+      return r->st = mlcm__fail(r->err, MLCM_PARSE, "node %lld of tree %lld has a child that does not exist",
+                                (long long)l->ids[i], (long long)l->trees[i]);
     l->is_child[s->yes[i]] = l->is_child[s->no[i]] = 1;
   }
   return MLCM_OK;
@@ -184,11 +190,13 @@ static mlcm_status read_leaf_lists(mlcm__ref_reader *r, mlcm__ref_kernel *k, con
   return same_length(r, name, n, out->n);
 }
 
-static mlcm_status find_leaves(mlcm__ref_reader *r, const old_lists *l, const leaf_lists *in, mlcm__tree_source *s, weight_key *keys) {
+static mlcm_status find_leaves(mlcm__ref_reader *r, const old_lists *l, const leaf_lists *in, mlcm__tree_source *s,
+                               weight_key *keys) {
   for (size_t i = 0; i < in->n; i++) {
     int64_t node = find_node(l, s->n_nodes, in->trees[i], in->ids[i], i > 0 ? keys[i - 1].node : 0);
     if (node < 0 || s->mode[node] != MLCM__TREE_LEAF)
-      return r->st = mlcm__fail(r->err, MLCM_PARSE, "a weight is for node %lld of tree %lld, which is no leaf", (long long)in->ids[i], (long long)in->trees[i]);
+      return r->st = mlcm__fail(r->err, MLCM_PARSE, "a weight is for node %lld of tree %lld, which is no leaf",
+                                (long long)in->ids[i], (long long)in->trees[i]);
     keys[i] = (weight_key){node, (int64_t)i};
   }
   qsort(keys, in->n, sizeof *keys, compare_weights);
@@ -245,10 +253,13 @@ static mlcm_status read_new_lists(mlcm__ref_reader *r, mlcm__ref_kernel *k, new_
   l->no_is_leaf = mlcm__ref_ints(r, "nodes_falseleafs", &n);
   same_length(r, "nodes_falseleafs", n, l->n);
   l->missing = mlcm__ref_ints(r, "nodes_missing_value_tracks_true", &n);
-  if (n != 0) same_length(r, "nodes_missing_value_tracks_true", n, l->n);
-  else l->missing = NULL;
+  if (n != 0)
+    same_length(r, "nodes_missing_value_tracks_true", n, l->n);
+  else
+    l->missing = NULL;
   l->modes = mlcm__ref_tensor(r, "nodes_modes");
-  if (r->st == MLCM_OK && (l->modes == NULL || l->modes->dtype != MLCM_U8)) return r->st = mlcm__fail(r->err, MLCM_PARSE, "'nodes_modes' must be a tensor of u8");
+  if (r->st == MLCM_OK && (l->modes == NULL || l->modes->dtype != MLCM_U8))
+    return r->st = mlcm__fail(r->err, MLCM_PARSE, "'nodes_modes' must be a tensor of u8");
   if (l->modes != NULL) same_length(r, "nodes_modes", (size_t)l->modes->count, l->n);
   l->splits = mlcm__ref_doubles(r, k, "nodes_splits", "nodes_splits", &n);
   same_length(r, "nodes_splits", n, l->n);
@@ -265,8 +276,10 @@ static mlcm_status next_members(mlcm__ref_reader *r, const new_lists *l, size_t 
   *first = *at;
   while (*at < l->n_members && l->members[*at] == l->members[*at]) ++*at;
   *count = (double)(*at - *first);
-  if (*at < l->n_members) ++*at; /* over the NaN */
-  else if (*count == 0) return r->st = mlcm__fail(r->err, MLCM_PARSE, "'membership_values' has fewer sets than there are BRANCH_MEMBER nodes");
+  if (*at < l->n_members)
+    ++*at; /* over the NaN */
+  else if (*count == 0)
+    return r->st = mlcm__fail(r->err, MLCM_PARSE, "'membership_values' has fewer sets than there are BRANCH_MEMBER nodes");
   return MLCM_OK;
 }
 
@@ -277,7 +290,8 @@ static int64_t child_position(int64_t id, int64_t is_leaf, const new_lists *l) {
 }
 
 static mlcm_status fill_new(mlcm__ref_reader *r, const new_lists *l, mlcm__tree_source *s) {
-  static const uint8_t modes[] = {MLCM__TREE_LEQ, MLCM__TREE_LT, MLCM__TREE_GTE, MLCM__TREE_GT, MLCM__TREE_EQ, MLCM__TREE_NEQ, MLCM__TREE_MEMBER};
+  static const uint8_t modes[] = {MLCM__TREE_LEQ, MLCM__TREE_LT,  MLCM__TREE_GTE,   MLCM__TREE_GT,
+                                  MLCM__TREE_EQ,  MLCM__TREE_NEQ, MLCM__TREE_MEMBER};
   size_t at_members = 0;
   for (size_t i = 0; i < l->n; i++) {
     uint8_t mode = ((const uint8_t *)l->modes->data)[i];

@@ -23,46 +23,38 @@ typedef struct variant {
   double alpha, beta, gamma; /* defaults of the attributes */
 } variant;
 
-#define EACH_F(name, expression)                                                                                                         \
-  static void name(mlcm__lanes *lanes, int64_t n, const params *p) {                                                                     \
-    (void)p;                                                                                                                             \
-    for (int64_t i = 0; i < n; i++) {                                                                                                    \
-      const double x = lanes->f[i];                                                                                                      \
-      lanes->f[i] = (expression);                                                                                                        \
-    }                                                                                                                                    \
+#define EACH_F(name, expression)                                                                                                 \
+  static void name(mlcm__lanes *lanes, int64_t n, const params *p) {                                                             \
+    (void)p;                                                                                                                     \
+    for (int64_t i = 0; i < n; i++) {                                                                                            \
+      const double x = lanes->f[i];                                                                                              \
+      lanes->f[i] = (expression);                                                                                                \
+    }                                                                                                                            \
   }
-#define EACH_I(name, expression)                                                                                                         \
-  static void name(mlcm__lanes *lanes, int64_t n, const params *p) {                                                                     \
-    (void)p;                                                                                                                             \
-    for (int64_t i = 0; i < n; i++) {                                                                                                    \
-      const int64_t x = lanes->i[i];                                                                                                     \
-      lanes->i[i] = (expression);                                                                                                        \
-    }                                                                                                                                    \
+#define EACH_I(name, expression)                                                                                                 \
+  static void name(mlcm__lanes *lanes, int64_t n, const params *p) {                                                             \
+    (void)p;                                                                                                                     \
+    for (int64_t i = 0; i < n; i++) {                                                                                            \
+      const int64_t x = lanes->i[i];                                                                                             \
+      lanes->i[i] = (expression);                                                                                                \
+    }                                                                                                                            \
   }
-#define EACH_TEST(name, expression)                                                                                                      \
-  static void name(mlcm__lanes *lanes, int64_t n, const params *p) {                                                                     \
-    (void)p;                                                                                                                             \
-    for (int64_t i = 0; i < n; i++) {                                                                                                    \
-      const double x = lanes->f[i];                                                                                                      \
-      lanes->i[i] = (expression);                                                                                                        \
-    }                                                                                                                                    \
+#define EACH_TEST(name, expression)                                                                                              \
+  static void name(mlcm__lanes *lanes, int64_t n, const params *p) {                                                             \
+    (void)p;                                                                                                                     \
+    for (int64_t i = 0; i < n; i++) {                                                                                            \
+      const double x = lanes->f[i];                                                                                              \
+      lanes->i[i] = (expression);                                                                                                \
+    }                                                                                                                            \
   }
 
-static double sigmoid(double x) {
-  return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
-}
+static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
 
-static double softplus(double x) {
-  return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
-}
+static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
 
-static double clamp(double x, double low, double high) {
-  return x < low ? low : x > high ? high : x;
-}
+static double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
 
-static double sign_of(double x) {
-  return x > 0 ? 1 : x < 0 ? -1 : x;
-}
+static double sign_of(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 
 EACH_F(abs_f, fabs(x))
 EACH_F(neg_f, -x)
@@ -74,17 +66,18 @@ EACH_F(tanh_f, tanh(x))
 EACH_F(relu_f, x > 0 || isnan(x) ? x : 0.0)
 EACH_F(leaky_relu_f, x < 0 ? p->alpha * x : x)
 EACH_F(elu_f, x < 0 ? p->alpha * expm1(x) : x)
-EACH_F(selu_f, p->gamma * (x > 0 ? x : p->alpha * expm1(x)))
-EACH_F(celu_f, fmax(0, x) + fmin(0, p->alpha * expm1(x / p->alpha)))
+EACH_F(selu_f, p->gamma *(x > 0 ? x : p->alpha * expm1(x)))
+EACH_F(celu_f, fmax(0, x) + fmin(0, p->alpha *expm1(x / p->alpha)))
 EACH_F(thresholded_relu_f, x > p->alpha ? x : 0.0)
 EACH_F(softplus_f, softplus(x))
 EACH_F(softsign_f, x / (1 + fabs(x)))
-EACH_F(hard_sigmoid_f, clamp(p->alpha * x + p->beta, 0, 1))
-EACH_F(hard_swish_f, x * clamp(x / 6 + 0.5, 0, 1))
-EACH_F(mish_f, x * tanh(softplus(x)))
+EACH_F(hard_sigmoid_f, clamp(p->alpha *x + p->beta, 0, 1))
+EACH_F(hard_swish_f, x *clamp(x / 6 + 0.5, 0, 1))
+EACH_F(mish_f, x *tanh(softplus(x)))
 EACH_F(erf_f, erf(x))
-EACH_F(gelu_f, p->a != 0 ? 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) : 0.5 * x * (1 + erf(x * 0.7071067811865476)))
-EACH_F(swish_f, x * sigmoid(p->alpha * x))
+EACH_F(gelu_f, p->a != 0 ? 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+                         : 0.5 * x * (1 + erf(x * 0.7071067811865476)))
+EACH_F(swish_f, x *sigmoid(p->alpha *x))
 EACH_F(floor_f, floor(x))
 EACH_F(ceil_f, ceil(x))
 EACH_F(round_f, rint(x))
@@ -101,8 +94,8 @@ EACH_F(cosh_f, cosh(x))
 EACH_F(asinh_f, asinh(x))
 EACH_F(acosh_f, acosh(x))
 EACH_F(atanh_f, atanh(x))
-EACH_F(shrink_f, x < -p->alpha ? x + p->beta : x > p->alpha ? x - p->beta : 0.0)
-EACH_I(shrink_i, (double)x < -p->alpha ? x + (int64_t)p->beta : (double)x > p->alpha ? x - (int64_t)p->beta : 0)
+EACH_F(shrink_f, x<-p->alpha ? x + p->beta : x> p->alpha ? x - p->beta : 0.0)
+EACH_I(shrink_i, (double)x<-p->alpha ? x + (int64_t)p->beta : (double)x> p->alpha ? x - (int64_t)p->beta : 0)
 EACH_I(keep_i, x)
 EACH_I(abs_i, x < 0 ? (int64_t)(0 - (uint64_t)x) : x)
 EACH_I(neg_i, (int64_t)(0 - (uint64_t)x))
@@ -157,12 +150,18 @@ static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *e
   return MLCM_OK;
 }
 
-#define F(name, since, fn)                                                                                                               \
-  { name, MLCM__REF_CORE, since, 0, 1, 1, prepare, run, &(const variant){.f = fn} }
-#define FI(name, since, fn_f, fn_i, fn_u)                                                                                                \
-  { name, MLCM__REF_CORE, since, 0, 1, 1, prepare, run, &(const variant){.f = fn_f, .i = fn_i, .u = fn_u} }
-#define WITH(name, since, fn, ...)                                                                                                       \
-  { name, MLCM__REF_CORE, since, 0, 1, 1, prepare, run, &(const variant){.f = fn, __VA_ARGS__} }
+#define F(name, since, fn)                                                                                                       \
+  {                                                                                                                              \
+    name, MLCM__REF_CORE, since, 0, 1, 1, prepare, run, &(const variant) { .f = fn }                                             \
+  }
+#define FI(name, since, fn_f, fn_i, fn_u)                                                                                        \
+  {                                                                                                                              \
+    name, MLCM__REF_CORE, since, 0, 1, 1, prepare, run, &(const variant) { .f = fn_f, .i = fn_i, .u = fn_u }                     \
+  }
+#define WITH(name, since, fn, ...)                                                                                               \
+  {                                                                                                                              \
+    name, MLCM__REF_CORE, since, 0, 1, 1, prepare, run, &(const variant) { .f = fn, __VA_ARGS__ }                                \
+  }
 
 static const mlcm__ref_op OPS[] = {
     FI("Abs", 1, abs_f, abs_i, keep_i),

@@ -22,9 +22,9 @@ typedef struct variant {
   bool mean;
 } variant;
 
-#define FOLD(name, lane, expression)                                                                                                     \
-  static void name(cell *acc, const mlcm__lanes *lanes, int64_t n) {                                                                     \
-    for (int64_t k = 0; k < n; k++) acc[k].lane = (expression);                                                                          \
+#define FOLD(name, lane, expression)                                                                                             \
+  static void name(cell *acc, const mlcm__lanes *lanes, int64_t n) {                                                             \
+    for (int64_t k = 0; k < n; k++) acc[k].lane = (expression);                                                                  \
   }
 #define A(lane) acc[k].lane
 #define X(lane) lanes->lane[k]
