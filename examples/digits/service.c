@@ -2,11 +2,12 @@
  *
  * service.c - a small service that answers "which digit is this?" from whatever version its endpoint says.
  *
- *   digits-service REGISTRY traffic.csv < pipe
+ *   digits-service REGISTRY traffic.csv [MIN_REQUESTS] < pipe
  *
  * It stands for a real one: threads answer requests as they come, and what the right answer was becomes known a while later.
  * The rollout needs nothing from it but that: the endpoint routes, measures, decides and swaps versions on its own. It runs until
- * its standard input ends and then prints one line of JSON: how many requests, how many of them got no good answer.
+ * its standard input ends and MIN_REQUESTS are answered, and then prints one line of JSON: how many requests, how many of them got no
+ * good answer.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,6 +31,7 @@ typedef struct service {
   mlcm_endpoint *endpoint;
   row *rows;
   int64_t n_rows;
+  int64_t min_requests;
   atomic_bool stop;
   atomic_llong requests, dropped, wrong;
 } service;
@@ -100,9 +102,10 @@ static void *work(void *user) {
   return NULL;
 }
 
-static void wait_for_end_of_input(void) {
+static void wait_until_done(service *s) {
   char byte;
   while (read(STDIN_FILENO, &byte, 1) > 0) continue;
+  while (atomic_load(&s->requests) < s->min_requests) nanosleep(&(struct timespec){0, 10000000}, NULL);
 }
 
 static int serve(service *s) {
@@ -114,7 +117,7 @@ static int serve(service *s) {
     workers[n].number = n;
     if (pthread_create(&threads[n], NULL, work, &workers[n]) != 0) break;
   }
-  if (n == N_THREADS) wait_for_end_of_input();
+  if (n == N_THREADS) wait_until_done(s);
   atomic_store(&s->stop, true);
   for (int i = 0; i < n; i++) pthread_join(threads[i], NULL);
   printf("{\"requests\":%lld,\"dropped\":%lld,\"wrong\":%lld}\n", (long long)atomic_load(&s->requests),
@@ -129,7 +132,8 @@ int main(int argc, char **argv) {
   mlcm_registry *reg = NULL;
   mlcm_error err;
   int code = 1;
-  if (argc != 3) return fprintf(stderr, "usage: digits-service REGISTRY traffic.csv\n"), 2;
+  if (argc != 3 && argc != 4) return fprintf(stderr, "usage: digits-service REGISTRY traffic.csv [MIN_REQUESTS]\n"), 2;
+  if (argc == 4) s.min_requests = strtoll(argv[3], NULL, 10);
   s.n_rows = read_rows(argv[2], rows);
   if (s.n_rows < 1) return fprintf(stderr, "digits-service: no rows in %s\n", argv[2]), 1;
   mlcm_status st = mlcm_context_new(NULL, &ctx, &err);
