@@ -53,16 +53,16 @@ typedef struct tmp_sweep {
   int64_t oldest_ns, files, bytes;
 } tmp_sweep;
 
-/* Whether a living process holds the lock of a temporary file. A file that cannot be opened is taken for living. */
-static bool is_living(mlcm_context *ctx, const char *path) {
-  struct flock f = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  int fd = ctx->io.open(ctx->io.user, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
-  if (fd < 0) return fd != -ENOENT;
+/* Takes a shared lock on a temporary file, which its living owner's lock forbids and which keeps a new owner from locking it while it is
+ * removed. *out_fd is to be closed after that; -1 when it is gone. A file that cannot be opened is taken for living. */
+static bool is_living(mlcm_context *ctx, const char *path, int *out_fd) {
+  struct flock f = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
   int rc;
-  do rc = fcntl(fd, F_OFD_GETLK, &f);
+  *out_fd = ctx->io.open(ctx->io.user, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
+  if (*out_fd < 0) return *out_fd != -ENOENT;
+  do rc = fcntl(*out_fd, F_OFD_SETLK, &f);
   while (rc != 0 && errno == EINTR);
-  ctx->io.close(ctx->io.user, fd);
-  return rc != 0 || f.l_type != F_UNLCK;
+  return rc != 0;
 }
 
 static void remove_tmp(tmp_sweep *sweep, const char *path, int64_t size) {
@@ -76,6 +76,17 @@ static void remove_tmp(tmp_sweep *sweep, const char *path, int64_t size) {
   sweep->bytes += size;
 }
 
+static void sweep_one(tmp_sweep *sweep, const char *path, const mlcm_file_info *info) {
+  mlcm_context *ctx = sweep->blobs->ctx;
+  int fd = -1;
+  if (is_living(ctx, path, &fd)) {
+    if (info->mtime_ns < sweep->oldest_ns) sweep->oldest_ns = info->mtime_ns;
+  } else if (fd >= 0 && info->mtime_ns < sweep->before_ns) {
+    remove_tmp(sweep, path, info->size_bytes);
+  }
+  if (fd >= 0) ctx->io.close(ctx->io.user, fd);
+}
+
 static mlcm_status visit_tmp(void *user, const char *name, mlcm_error *err) {
   tmp_sweep *sweep = (tmp_sweep *)user;
   mlcm_context *ctx = sweep->blobs->ctx;
@@ -84,15 +95,8 @@ static mlcm_status visit_tmp(void *user, const char *name, mlcm_error *err) {
   mlcm_status status = mlcm__path_join(ctx, sweep->folder, name, &path, err);
   if (status != MLCM_OK) return status;
   int rc = ctx->io.stat(ctx->io.user, path, &info);
-  if (rc < 0 && rc != -ENOENT) {
-    status = mlcm__fail_errno(err, rc, "temporary file '%s' cannot be looked at", path);
-  } else if (rc >= 0 && S_ISREG(info.mode)) {
-    if (is_living(ctx, path)) {
-      if (info.mtime_ns < sweep->oldest_ns) sweep->oldest_ns = info.mtime_ns;
-    } else if (info.mtime_ns < sweep->before_ns) {
-      remove_tmp(sweep, path, info.size_bytes);
-    }
-  }
+  if (rc < 0 && rc != -ENOENT) status = mlcm__fail_errno(err, rc, "temporary file '%s' cannot be looked at", path);
+  if (rc >= 0 && S_ISREG(info.mode)) sweep_one(sweep, path, &info);
   mlcm__free(ctx, path);
   return status;
 }

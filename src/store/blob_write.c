@@ -13,7 +13,7 @@
 
 #include "blob_dir.h"
 
-enum { LARGE = 8 << 20, RANDOM_BYTES = 12 };
+enum { LARGE = 8 << 20, RANDOM_BYTES = 12, TMP_ATTEMPTS = 100 };
 
 struct mlcm__blob_writer {
   mlcm__blobs *blobs;
@@ -28,31 +28,42 @@ struct mlcm__blob_writer {
 
 /* ---- temporary files ---- */
 
-static mlcm_status lock_file(int fd, const char *path, mlcm_error *err) {
+/* Locks a new file. *lost: garbage collection took it for a dead one's before it was locked. */
+static mlcm_status lock_file(mlcm_context *ctx, int fd, const char *path, bool *lost, mlcm_error *err) {
   struct flock f = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  mlcm_file_info info = {0};
   int rc;
   do rc = fcntl(fd, F_OFD_SETLK, &f);
   while (rc != 0 && errno == EINTR);
-  return rc == 0 ? MLCM_OK : mlcm__fail_errno(err, errno, "temporary file '%s' cannot be locked", path);
+  *lost = rc != 0 && (errno == EAGAIN || errno == EACCES);
+  if (*lost) return MLCM_OK;
+  if (rc != 0) return mlcm__fail_errno(err, errno, "temporary file '%s' cannot be locked", path);
+  rc = ctx->io.fstat(ctx->io.user, fd, &info);
+  if (rc < 0) return mlcm__fail_errno(err, rc, "temporary file '%s' cannot be looked at", path);
+  *lost = info.nlinks == 0;
+  return MLCM_OK;
 }
 
-mlcm_status mlcm__blob_tmp_open(const mlcm__blobs *blobs, const char *prefix, uint32_t mode, char **out_path, int *out_fd,
-                                mlcm_error *err) {
-  mlcm_context *ctx = blobs->ctx;
+static mlcm_status random_name(const mlcm__blobs *blobs, const char *prefix, char **out_path, mlcm_error *err) {
   uint8_t random[RANDOM_BYTES];
   char hex[2 * RANDOM_BYTES + 1], name[64];
-  char *path = NULL;
-  int fd = -1;
-  mlcm_status status = mlcm__random_bytes(ctx, random, sizeof random, err);
+  mlcm_status status = mlcm__random_bytes(blobs->ctx, random, sizeof random, err);
   if (status != MLCM_OK) return status;
   mlcm__hex(random, sizeof random, hex);
   snprintf(name, sizeof name, "tmp/%s-%s", prefix, hex);
-  status = mlcm__blob_folder(blobs, name, &path, err);
+  return mlcm__blob_folder(blobs, name, out_path, err);
+}
+
+static mlcm_status try_tmp(const mlcm__blobs *blobs, const char *prefix, uint32_t mode, char **out_path, int *out_fd, bool *lost,
+                           mlcm_error *err) {
+  mlcm_context *ctx = blobs->ctx;
+  char *path = NULL;
+  mlcm_status status = random_name(blobs, prefix, &path, err);
   if (status != MLCM_OK) return status;
-  fd = ctx->io.open(ctx->io.user, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+  int fd = ctx->io.open(ctx->io.user, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
   if (fd < 0) status = mlcm__fail_errno(err, fd, "temporary file '%s' cannot be made", path);
-  else status = lock_file(fd, path, err);
-  if (status == MLCM_OK) {
+  else status = lock_file(ctx, fd, path, lost, err);
+  if (status == MLCM_OK && !*lost) {
     *out_path = path;
     *out_fd = fd;
     return MLCM_OK;
@@ -63,6 +74,17 @@ mlcm_status mlcm__blob_tmp_open(const mlcm__blobs *blobs, const char *prefix, ui
   }
   mlcm__free(ctx, path);
   return status;
+}
+
+mlcm_status mlcm__blob_tmp_open(const mlcm__blobs *blobs, const char *prefix, uint32_t mode, char **out_path, int *out_fd,
+                                mlcm_error *err) {
+  bool lost = false;
+  for (int i = 0; i < TMP_ATTEMPTS; i++) {
+    mlcm_status status = try_tmp(blobs, prefix, mode, out_path, out_fd, &lost, err);
+    if (status != MLCM_OK || !lost) return status;
+  }
+  return mlcm__fail(err, MLCM_BUSY, "temporary files in '%s' are removed as soon as they are made; is a collection running without grace?",
+                    blobs->dir);
 }
 
 /* ---- begin and abort ---- */
@@ -146,10 +168,10 @@ mlcm_status mlcm__blob_write(mlcm__blob_writer *writer, const void *data, size_t
 
 /* ---- publishing ---- */
 
-/* All bytes in the file and on the disk, the file closed. */
+/* All bytes in the file and on the disk. The file stays open, and with that locked, until it has its name: closing it earlier would let a
+ * collection take it for a dead writer's. A failure to close after a good sync loses nothing. */
 static mlcm_status settle(mlcm__blob_writer *writer, mlcm_error *err) {
   mlcm_context *ctx = writer->blobs->ctx;
-  mlcm_status status = MLCM_OK;
   int rc = 0;
   if (writer->pipe) {
     send_room(writer);
@@ -157,11 +179,7 @@ static mlcm_status settle(mlcm__blob_writer *writer, mlcm_error *err) {
     writer->pipe = NULL;
   }
   if (rc == 0) rc = ctx->io.sync(ctx->io.user, writer->fd);
-  if (rc < 0) status = fail_write(writer, rc, err);
-  rc = ctx->io.close(ctx->io.user, writer->fd);
-  writer->fd = -1;
-  if (status == MLCM_OK && rc < 0) status = fail_write(writer, rc, err);
-  return status;
+  return rc < 0 ? fail_write(writer, rc, err) : MLCM_OK;
 }
 
 static mlcm_status sync_objects(const mlcm__blobs *blobs, mlcm_error *err) {
