@@ -333,12 +333,27 @@ static void hex(const uint8_t *bytes, size_t n, char *out) {
   for (size_t i = 0; i < n; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
+/* "12:40ee..." */
+static bool parse_head(const char *text, mlcm_audit_head *out) {
+  char *end;
+  out->size = strtoll(text, &end, 10);
+  if (end == text || *end != ':' || out->size < 1 || strlen(end + 1) != 2 * sizeof out->root) return false;
+  for (size_t i = 0; i < sizeof out->root; i++) {
+    unsigned byte;
+    if (sscanf(end + 1 + 2 * i, "%2x", &byte) != 1) return false;
+    out->root[i] = (uint8_t)byte;
+  }
+  return true;
+}
+
 int cmd_audit_verify(cli *c) {
-  mlcm_audit_head head;
+  mlcm_audit_head head, anchor;
   char root_hex[65];
+  const char *text = cli_get(&c->args, "anchor");
+  if (text && !parse_head(text, &anchor)) return cli_usage(c, "--anchor wants N:ROOT, entries and root as printed, got '%.100s'", text);
   int code = cli_open(c, MLCM_OPEN_READ_ONLY);
   if (code) return code;
-  if (mlcm_audit_verify(c->reg, NULL, NULL, &head, &c->err) != MLCM_OK) return cli_fail(c);
+  if (mlcm_audit_verify(c->reg, text ? &anchor : NULL, NULL, &head, &c->err) != MLCM_OK) return cli_fail(c);
   hex(head.root, sizeof head.root, root_hex);
   if (c->json) {
     cJSON *root = cJSON_CreateObject();

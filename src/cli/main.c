@@ -65,6 +65,11 @@ static const cli_option log_options[] = {
     {"limit", "N", "at most so many (default 100)"},
     {"follow", NULL, "wait for more"},
 };
+static const cli_option audit_options[] = {{"anchor", "N:ROOT", "a head that an earlier run printed: the log must continue it"}};
+static const cli_option fsck_options[] = {
+    {"repair", NULL, "put right what is safe, and look again"},
+    {"from", "DIR", "a backup (or other registry) to take lost bytes from"},
+};
 static const cli_option gc_options[] = {
     {"dry-run", NULL, "say what would go, remove nothing"},
     {"grace", "DURATION", "keep what is younger (default 24h)"},
@@ -118,8 +123,16 @@ const cli_command cli_commands[] = {
     {"report", "ENDPOINT TICKET OUTCOME", "report what became of an answer, e.g. a label that came later", NULL, "mlcm report digits \"$TICKET\" wrong --value 0",
      OPTIONS(report_options), 0, cmd_report},
     {"log", "", "the change feed", NULL, "mlcm log --follow --json", OPTIONS(log_options), CLI_STREAMS, cmd_log},
-    {"audit verify", "", "check the whole audit log and its Merkle tree", NULL, NULL, NO_OPTIONS, 0, cmd_audit_verify},
+    {"audit verify", "", "check the whole audit log, its Merkle tree, and that the registry agrees with it", NULL, NULL, OPTIONS(audit_options), 0,
+     cmd_audit_verify},
     {"gc", "", "remove bytes that nothing needs any more", NULL, "mlcm gc --dry-run", OPTIONS(gc_options), CLI_CHANGES, cmd_gc},
+    {"fsck", "", "look at everything, name whatever is damaged, repair what needs no guess",
+     "Reads every byte. Works on registries that no longer open, and on backups. Exit status: 0 sound, 1 damage is left.", "mlcm fsck --repair --from /backups/monday",
+     OPTIONS(fsck_options), CLI_CHANGES, cmd_fsck},
+    {"backup make", "DIR", "copy the registry as it is now into a new folder, while it is in use", NULL, "mlcm backup make /backups/monday", NO_OPTIONS, CLI_CHANGES,
+     cmd_backup_make},
+    {"backup restore", "DIR", "make a new registry from a backup", "The registry (--registry) must not exist yet.", "mlcm backup restore /backups/monday --registry models",
+     NO_OPTIONS, CLI_CHANGES, cmd_backup_restore},
     {"version", "", "the version of program and library", NULL, NULL, NO_OPTIONS, 0, cmd_version},
     {"completion", "SHELL", "completion for bash, zsh or fish", NULL, "source <(mlcm completion bash)", NO_OPTIONS, 0, cmd_completion},
     {"man", "", "the manual page", NULL, "mlcm man | man -l -", NO_OPTIONS, 0, cmd_man},
