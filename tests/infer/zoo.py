@@ -271,6 +271,26 @@ def by_hand(rng):
         yield one("tree_positive_" + post.lower(), stump("TreeEnsembleClassifier", "class", [0.2, 0.3, 0.4, 0.1], [0, 0, 0, 0], classlabels_strings=["n", "y"], post_transform=post), {"X": x}, [("L", text), ("S", f32)])
         yield one("tree_three_" + post.lower(), stump("TreeEnsembleClassifier", "class", [0.2, 0.3, 0.4, 0.1], [0, 1, 2, 1], classlabels_int64s=[3, 4, 5], post_transform=post), {"X": x}, [("L", i64), ("S", f32)])
     yield one("tree_base", stump("TreeEnsembleClassifier", "class", [0.2, -0.3, 0.4, -0.1], [0, 0, 0, 0], classlabels_int64s=[0, 1], post_transform="LOGISTIC", base_values=[0.25]), {"X": x}, [("L", i64), ("S", f32)])
+    pick = lambda *shape: [float(v) for v in rng.normal(0, 1, shape).astype(np.float32).ravel()]
+    three_svm = dict(vectors_per_class=[2, 1, 2], support_vectors=pick(5, 3), coefficients=pick(2, 5), rho=[0.1, -0.2, 0.05], classlabels_ints=[4, 6, 9])
+    two_svm = dict(vectors_per_class=[2, 1], support_vectors=pick(3, 3), coefficients=pick(1, 3), rho=[0.1], classlabels_strings=["no", "yes"])
+    for kernel, params in (("LINEAR", [0.0, 0.0, 0.0]), ("POLY", [0.7, 0.3, 2.0]), ("RBF", [0.4, 0.0, 3.0]), ("SIGMOID", [0.3, 0.1, 0.0])):
+        word, more = kernel.lower(), dict(kernel_type=kernel, kernel_params=params)
+        yield one(f"svm_3_{word}", helper.make_node("SVMClassifier", ["X"], ["L", "S"], domain=ml, **three_svm, **more), {"X": x}, [("L", i64), ("S", f32)])
+        yield one(f"svm_3_prob_{word}", helper.make_node("SVMClassifier", ["X"], ["L", "S"], domain=ml, prob_a=[-1.0, -0.5, -2.0], prob_b=[0.1, 0.0, -0.2], **three_svm, **more), {"X": x}, [("L", i64), ("S", f32)])
+        yield one(f"svm_2_{word}", helper.make_node("SVMClassifier", ["X"], ["L", "S"], domain=ml, **two_svm, **more), {"X": x}, [("L", text), ("S", f32)])
+        yield one(f"svm_2_prob_{word}", helper.make_node("SVMClassifier", ["X"], ["L", "S"], domain=ml, prob_a=[-1.5], prob_b=[0.2], **two_svm, **more), {"X": x}, [("L", text), ("S", f32)])
+        yield one(f"svm_regressor_{word}", helper.make_node("SVMRegressor", ["X"], ["Y"], domain=ml, support_vectors=pick(4, 3), coefficients=pick(4), rho=[0.3], n_supports=4, **more), {"X": x}, [("Y", f32)])
+    for post in ("LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"):
+        word = post.lower()
+        yield one(f"svm_3_post_{word}", helper.make_node("SVMClassifier", ["X"], ["L", "S"], domain=ml, kernel_type="RBF", kernel_params=[0.4, 0.0, 3.0], post_transform=post, **three_svm), {"X": x}, [("L", i64), ("S", f32)])
+        yield one(f"svm_2_post_{word}", helper.make_node("SVMClassifier", ["X"], ["L", "S"], domain=ml, kernel_type="RBF", kernel_params=[0.4, 0.0, 3.0], post_transform=post, **two_svm), {"X": x}, [("L", text), ("S", f32)])
+        yield one(f"svm_linear_post_{word}", helper.make_node("SVMClassifier", ["X"], ["L", "S"], domain=ml, kernel_type="LINEAR", kernel_params=[0.0, 0.0, 0.0], coefficients=pick(3, 3), rho=[0.2, 0.2, 0.2], classlabels_ints=[4, 6, 9], post_transform=post), {"X": x}, [("L", i64), ("S", f32)])
+        yield one(f"linear_2_{word}", helper.make_node("LinearClassifier", ["X"], ["L", "S"], domain=ml, coefficients=pick(2, 3), intercepts=pick(2), classlabels_ints=[4, 6], post_transform=post), {"X": x}, [("L", i64), ("S", f32)])
+        yield one(f"linear_1_{word}", helper.make_node("LinearClassifier", ["X"], ["L", "S"], domain=ml, coefficients=pick(3), intercepts=pick(1), classlabels_ints=[4, 6], post_transform=post), {"X": x}, [("L", i64), ("S", f32)])
+        yield one(f"tree_regressor_{word}", stump("TreeEnsembleRegressor", "target", [1.0, 2.0, 4.0, 8.0], [0, 1, 1, 0], n_targets=2, post_transform=post), {"X": x}, [("Y", f32)])
+    yield one("svm_one_class", helper.make_node("SVMRegressor", ["X"], ["Y"], domain=ml, kernel_type="RBF", kernel_params=[0.4, 0.0, 3.0], support_vectors=pick(4, 3), coefficients=pick(4), rho=[0.3], n_supports=4, one_class=1), {"X": x}, [("Y", f32)])
+    yield one("svm_linear_regressor", helper.make_node("SVMRegressor", ["X"], ["Y"], domain=ml, kernel_type="LINEAR", kernel_params=[0.0, 0.0, 0.0], coefficients=pick(3), rho=[0.3]), {"X": x}, [("Y", f32)])
     five = [helper.make_opsetid("", 21), helper.make_opsetid(ml, 5)]
     edges = np.vstack([x, np.float32([[0.1, -0.2, 7]]), np.float32([[np.nan, 2, 1]])])
     of = numpy_helper.from_array

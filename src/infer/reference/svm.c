@@ -267,8 +267,9 @@ static int64_t score_row(const svm *p, const buffers *b, const double **scores) 
     *scores = b->probabilities;
   } else if (p->labels.n == 2) {
     double d = b->decisions[0];
-    b->decisions[0] = p->post == MLCM__POST_NONE ? -d : 1 - d;
+    b->decisions[0] = p->post == MLCM__POST_NONE || p->post == MLCM__POST_LOGISTIC ? -d : 1 - d;
     b->decisions[1] = d;
+    if (p->post == MLCM__POST_LOGISTIC) mlcm__post_apply(p->post, b->decisions, 2);
   } else {
     mlcm__post_apply(p->post, b->decisions, n_pairs(p));
   }
