@@ -89,6 +89,7 @@ START_TEST(clear_keeps_memory_and_forgives) {
   mlcm__buffer_text(&b, "e");
   const char *data = b.data;
   mlcm__buffer_clear(&b);
+  ck_assert_str_eq(b.data, "");
   mlcm__buffer_text(&b, "xy");
   ck_assert_ptr_eq(b.data, data);
   ck_assert_str_eq(b.data, "xy");

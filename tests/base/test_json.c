@@ -205,6 +205,7 @@ START_TEST(complains_with_line_and_column) {
       {"[\"\\x\"]", "f.json:1:3: an escape is not one that JSON has"},
       {"\"\\", "f.json:1:2: an escape is not one that JSON has"},
       {"\"\\u12\"", "f.json:1:2: \\u wants four hexadecimal digits"},
+      {"\"\\u12zz\"", "f.json:1:2: \\u wants four hexadecimal digits"},
       {"\"\\u0000\"", "f.json:1:2: text with a NUL character is not supported"},
       {"\"\\ud800\"", "f.json:1:2: half of a surrogate pair stands alone"},
       {"\"\\ud800\\u0041\"", "f.json:1:2: half of a surrogate pair stands alone"},

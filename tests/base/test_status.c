@@ -119,6 +119,16 @@ START_TEST(errno_text_stands_behind_the_message) {
 }
 END_TEST
 
+START_TEST(a_long_message_leaves_no_room_for_the_errno_text_and_none_is_needed) {
+  char text[2000];
+  memset(text, 'e', sizeof text);
+  text[sizeof text - 1] = 0;
+  mlcm_error err;
+  ck_assert_int_eq(mlcm__fail_errno(&err, EIO, "%s", text), MLCM_IO);
+  ck_assert_uint_eq(strlen(err.message), sizeof err.message - 1);
+}
+END_TEST
+
 START_TEST(long_messages_are_cut_at_a_character) {
   char text[2000];
   for (size_t shift = 0; shift < 4; shift++) {
@@ -181,6 +191,7 @@ int main(void) {
                           null_error_is_allowed_everywhere,
                           errno_picks_the_status,
                           errno_text_stands_behind_the_message,
+                          a_long_message_leaves_no_room_for_the_errno_text_and_none_is_needed,
                           long_messages_are_cut_at_a_character,
                           a_message_may_quote_the_error_it_replaces,
                           prefix_keeps_code_kind_and_errno,

@@ -487,6 +487,25 @@ START_TEST(nearest_finds_slips_of_the_finger) {
 }
 END_TEST
 
+/* 1 + length/4 edits are near; each kind of edit counts one. */
+START_TEST(nearest_counts_edits) {
+  static const struct {
+    const char *text, *candidate;
+    bool near;
+  } rows[] = {{"abcd", "abcd", true},     {"abcd", "abcdef", true},       {"abcd", "abcdefg", false},
+              {"abcd", "ab", true},       {"abcd", "a", false},           {"abcd", "xyab", false},
+              {"abcd", "xbcy", true},     {"abcd", "xycz", false},        {"abcd", "badc", true},
+              {"abc", "acb", true},       {"abc", "cab", false},          {"abcd", "xyabcd", true},
+              {"abcd", "xyzabcd", false}, {"abcdefgh", "abcdexyz", true}, {"abcdefgh", "abcdwxyz", false}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    const char *found = mlcm__nearest(rows[i].text, &rows[i].candidate, 1);
+    ck_assert_msg((found != NULL) == rows[i].near, "%s against %s", rows[i].text, rows[i].candidate);
+  }
+  static const char *const two[] = {"stepping", "stops"};
+  ck_assert_str_eq(mlcm__nearest("steps", two, 2), "stops");
+}
+END_TEST
+
 START_TEST(nearest_is_null_when_nothing_is_near) {
   char longest[200];
   memset(longest, 'a', sizeof longest);
@@ -524,6 +543,7 @@ int main(void) {
                           parse_time_refuses_everything_else,
                           times_read_back,
                           nearest_finds_slips_of_the_finger,
+                          nearest_counts_edits,
                           nearest_is_null_when_nothing_is_near};
   return TEST_RUN("base_text", tests);
 }
