@@ -32,15 +32,17 @@ static mlcm_status look(mlcm__fsck *f, mlcm_fsck_report **out, mlcm_error *err) 
   mlcm__fsck_anchor anchor = {0};
   mlcm_status st = mlcm__fsck_report_new(f->ctx, f->dir, &f->report, err);
   if (!st) st = mlcm__map_new(f->ctx, &f->known, err);
+  if (!st) st = mlcm__map_new(f->ctx, &f->told, err);
   if (!st) st = mlcm__map_new(f->ctx, &f->confused, err);
   if (!st) st = mlcm__fsck_anchor_read(f, &anchor, err);
   if (!st) st = mlcm__fsck_open(f, err);
   if (!st) st = check_all(f, &anchor, err);
   mlcm__fsck_close(f);
   mlcm__map_free(f->known);
+  mlcm__map_free(f->told);
   mlcm__map_free(f->confused);
   mlcm__free(f->ctx, f->objects);
-  f->known = f->confused = NULL;
+  f->known = f->told = f->confused = NULL;
   f->objects = NULL;
   f->n_objects = f->cap_objects = 0;
   if (st) {

@@ -85,6 +85,7 @@ typedef struct mlcm__fsck {
   mlcm__fsck_object *objects; /* in order of first mention */
   size_t n_objects, cap_objects;
   mlcm__map *known;     /* digest to anything, for each of them */
+  mlcm__map *told;      /* digests (hex) of manifests' texts that were told to be damaged */
   mlcm__map *confused;  /* ids of versions whose evaluations differ from the feed; see fsck_history.c */
   mlcm__pace pace;      /* bytes of objects */
 } mlcm__fsck;

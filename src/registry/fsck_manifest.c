@@ -182,7 +182,8 @@ static mlcm_status tell_damaged(mlcm__fsck *f, const listing *l, const mlcm__fsc
   item.id = l->id;
   item.shown = (mlcm_finding){.kind = MLCM_DAMAGE_MANIFEST, .object = object, .expected = l->sha256, .found = l->digest, .restore = restore};
   item.shown.problem = item.fix == MLCM__FIX_MANIFEST_NAME ? "the digest beside its text was changed" : "its text was changed";
-  return mlcm__fsck_tell(f, &item, err);
+  mlcm_status st = mlcm__map_set(f->told, l->digest, MLCM__SHA256_HEX, f, err);
+  return st ? st : mlcm__fsck_tell(f, &item, err);
 }
 
 /* Tells a manifest without its digest, with the best way back. *out_text: what can be believed, NULL for nothing. */

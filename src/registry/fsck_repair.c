@@ -34,28 +34,27 @@ typedef struct repair {
 
 /* ---- rows that triggers guard ---- */
 
-/* Takes a trigger down and answers the text that puts it up again; freed with mlcm__free. */
+/* Takes a trigger down and answers the text that puts it up again, NULL when it is gone anyway; freed with mlcm__free. */
 static mlcm_status take_down(repair *r, const char *trigger, char **out_sql, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   char drop[96];
   mlcm_status st = mlcm__sql_first(r->conn, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1",
                                    MLCM__BIND(mlcm__text(trigger)), &stmt, &row, err);
-  if (!st && !row) st = mlcm__fail(err, MLCM_CORRUPT, "trigger '%s' is gone", trigger);
-  if (!st) {
+  if (!st && row) {
     *out_sql = mlcm__strdup(r->f->ctx, mlcm__db_text(stmt, 0));
     if (!*out_sql) st = mlcm__fail_memory(err, 1024);
   }
   mlcm__db_reset(stmt);
   (void)snprintf(drop, sizeof drop, "DROP TRIGGER %s", trigger);
-  return st ? st : mlcm__db_exec(r->conn, drop, err);
+  return st || !*out_sql ? st : mlcm__db_exec(r->conn, drop, err);
 }
 
 static mlcm_status run_guarded(repair *r, const char *trigger, const char *sql, const mlcm__bind *binds, size_t n, mlcm_error *err) {
   char *put_up = NULL;
   mlcm_status st = take_down(r, trigger, &put_up, err);
   if (!st) st = mlcm__sql_run(r->conn, sql, binds, n, err);
-  if (!st) st = mlcm__db_exec(r->conn, put_up, err);
+  if (!st && put_up) st = mlcm__db_exec(r->conn, put_up, err);
   mlcm__free(r->f->ctx, put_up);
   return st;
 }
