@@ -46,11 +46,14 @@ static mlcm_status check_size(const mlcm__state *s, int64_t count, size_t size, 
 
 static void *give_output(mlcm_call *call, size_t i, mlcm_dtype dtype, int32_t rank, const int64_t *shape, mlcm_error *err) {
   mlcm__state *s = call->run;
-  mlcm_tensor *t = call->outputs[i];
-  const mlcm__value *v = &s->session->graph.values[s->session->graph.nodes[call->node].outputs[i]];
+  const mlcm__graph *g = &s->session->graph;
+  mlcm_tensor *t = i < call->n_outputs ? call->outputs[i] : NULL;
   mlcm_tensor next = {.dtype = dtype, .rank = rank, .count = 1};
   size_t bytes = 0;
-  assert(t != NULL && v->slot >= 0 && mlcm_dtype_size(dtype) > 0);
+  if (t == NULL || mlcm_dtype_size(dtype) == 0) {
+    (void)mlcm__fail(err, MLCM_INTERNAL, "the backend gives output %zu, which nobody wants, or no element type", i);
+    return NULL;
+  }
   if (rank < 0 || rank > MLCM_MAX_RANK) {
     (void)mlcm__fail(err, MLCM_LIMIT, "the result has %d dimensions, at most %d are supported", (int)rank, MLCM_MAX_RANK);
     return NULL;
@@ -61,8 +64,10 @@ static void *give_output(mlcm_call *call, size_t i, mlcm_dtype dtype, int32_t ra
     return NULL;
   }
   if (check_size(s, next.count, mlcm_dtype_size(dtype), &bytes, err)) return NULL;
-  if (grow(s->session->ctx, &s->slots[v->slot], bytes, err)) return NULL;
-  next.data = s->slots[v->slot].data;
+  int32_t slot = g->values[g->nodes[call->node].outputs[i]].slot;
+  assert(slot >= 0 && (size_t)slot < g->n_slots); /* every value that is wanted has one */
+  if (grow(s->session->ctx, &s->slots[slot], bytes, err)) return NULL;
+  next.data = s->slots[slot].data;
   *t = next;
   return next.data;
 }

@@ -97,7 +97,7 @@ static mlcm_status prepare(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_erro
   if (e->both_ways) e->values.dtype = MLCM_I64;
   if (!st) st = read_fallback(&r, k, e);
   if (st) return st;
-  if (e->keys.dtype == 0 || (!e->both_ways && e->keys.n != e->values.n))
+  if (e->keys.dtype == 0 || e->values.dtype == 0 || (!e->both_ways && e->keys.n != e->values.n))
     return mlcm__fail(err, MLCM_PARSE, "there are %zu keys for %zu values", e->keys.n, e->values.n);
   return index_keys(k, e, err);
 }

@@ -168,24 +168,30 @@ static mlcm_status run_identity(const mlcm__ref_kernel *k, mlcm_call *call, mlcm
   return mlcm__ref_copy_out(call, 0, x, x->rank, x->shape, err);
 }
 
-/* At inference nothing is dropped and the mask is all true. */
+/* At inference nothing is dropped and the mask is all true; before opset 10 it has the data's type. */
+static mlcm_status write_mask(mlcm_call *call, mlcm_dtype dtype, mlcm_error *err) {
+  const mlcm_tensor *x = call->inputs[0];
+  int kind = mlcm__lane_kind(dtype);
+  if (kind == MLCM__LANE_S) return mlcm__ref_wrong_dtype(x, err);
+  void *mask = call->host->output(call, 1, dtype, x->rank, x->shape, err);
+  if (mask == NULL) return err->code;
+  for (int64_t i = 0; i < x->count; i++) {
+    if (kind == MLCM__LANE_F)
+      mlcm__store_f64(dtype, mask, i, &(const double){1}, 1);
+    else
+      mlcm__store_i64(dtype, mask, i, &(const int64_t){1}, 1);
+  }
+  return MLCM_OK;
+}
+
 static mlcm_status run_dropout(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
-  const mlcm_tensor *x = call->inputs[0], *training = mlcm__ref_input(call, 2);
+  const mlcm_tensor *training = mlcm__ref_input(call, 2);
+  mlcm_status st = MLCM_OK;
   if (training != NULL && (training->dtype != MLCM_BOOL || training->count != 1)) return mlcm__ref_wrong_dtype(training, err);
   if (training != NULL && *(const uint8_t *)training->data != 0)
     return mlcm__fail(err, MLCM_UNSUPPORTED, "training_mode is on; only inference is supported");
-  if (mlcm__ref_wants(call, 1)) {
-    mlcm_dtype dtype = k->opset >= 10 ? MLCM_BOOL : x->dtype;
-    uint8_t *mask = call->host->output(call, 1, dtype, x->rank, x->shape, err);
-    if (mask == NULL) return err->code;
-    for (int64_t i = 0; i < x->count; i++) {
-      if (dtype == MLCM_BOOL)
-        mask[i] = 1;
-      else
-        mlcm__store_f64(dtype, mask, i, &(const double){1}, 1);
-    }
-  }
-  return mlcm__ref_wants(call, 0) ? run_identity(k, call, err) : MLCM_OK;
+  if (mlcm__ref_wants(call, 1)) st = write_mask(call, k->opset >= 10 ? MLCM_BOOL : call->inputs[0]->dtype, err);
+  return st || !mlcm__ref_wants(call, 0) ? st : run_identity(k, call, err);
 }
 
 static mlcm_status prepare_dropout(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
