@@ -700,6 +700,7 @@ typedef struct mlcm_fsck_summary {
   int64_t reserved[4];
 } mlcm_fsck_summary;
 
+/* What a report says; text lives as long as the report. Any thread. Since 0.1. */
 MLCM_API mlcm_fsck_summary mlcm_fsck_report_summary(const mlcm_fsck_report *report);
 MLCM_API size_t mlcm_fsck_report_n(const mlcm_fsck_report *report);                      /* findings */
 MLCM_API mlcm_finding mlcm_fsck_report_at(const mlcm_fsck_report *report, size_t i); /* i < n */

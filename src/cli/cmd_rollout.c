@@ -122,7 +122,8 @@ static int tell_decisions(cli *c, mlcm_rollout *rollout, int64_t upto, watcher *
     mlcm_decision *d = NULL;
     if (mlcm_decision_get(rollout, w->decisions + 1, &d, &c->err) != MLCM_OK) return cli_fail(c);
     if (c->json) puts(mlcm_decision_json(d));
-    else printf("%s: decision %lld: %s: %s\n", c->args.positional[0], (long long)mlcm_decision_seq(d), mlcm_action_name(mlcm_decision_action(d)), cli_clean(c, mlcm_decision_reason(d)));
+    else printf("%s: decision %lld: %s: %s\n", c->args.positional[0], (long long)mlcm_decision_seq(d),
+                mlcm_action_name(mlcm_decision_action(d)), cli_clean(c, mlcm_decision_reason(d)));
     mlcm_decision_free(d);
   }
   fflush(stdout);

@@ -45,7 +45,7 @@ def complaints(header):
                 continue  # one-line accessors say it behind themselves
             if not comment:
                 yield start + offset, f"{found.group(1)} has no comment"
-            elif "Since " not in comment:
+            elif not re.search(r"Since[\s*]+\d", comment):
                 yield start + offset, f"{found.group(1)}: the comment does not say since when"
 
 
