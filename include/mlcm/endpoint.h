@@ -67,7 +67,8 @@ typedef struct mlcm_endpoint_host {
   /* With MLCM_ENDPOINT_NO_ENGINE: make `version` ready, since requests are about to be routed to it. Anything but MLCM_OK
    * (with `err` filled in) leaves the old version serving, as a failed load would. */
   mlcm_status (*prepare)(void *user, int64_t version, mlcm_error *err);
-  /* With MLCM_ENDPOINT_NO_ENGINE: `version` gets no more requests. Tickets already routed may still be in flight. */
+  /* With MLCM_ENDPOINT_NO_ENGINE: `version` gets no more requests and is not kept ready either (the stable version before the
+   * present one is, so that the way back is one pointer exchange). Tickets already routed may still be in flight. */
   void (*retire)(void *user, int64_t version);
   void (*destroy)(void *user); /* once, when the endpoint is closed or could not be opened */
   void *user;

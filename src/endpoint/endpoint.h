@@ -110,7 +110,7 @@ void mlcm__served_free_retired(mlcm__retired *self);
 
 /* tick.c: one round. `due_only`: tick the rollout only when its plan's interval is over. The caller owns `ticking`. */
 mlcm_status mlcm__endpoint_round(mlcm_endpoint *ep, const mlcm_time *now, bool due_only, mlcm_decision **out, mlcm_error *err);
-/* Opens the active rollout, when it is another than `rollout`. */
+/* Opens the newest rollout, when it is another than `rollout`. */
 mlcm_status mlcm__endpoint_attach(mlcm_endpoint *ep, mlcm_error *err);
 bool mlcm__endpoint_begin_ticking(mlcm_endpoint *ep);
 void mlcm__endpoint_end_ticking(mlcm_endpoint *ep);
@@ -130,6 +130,8 @@ mlcm_status mlcm__endpoint_has_routed(mlcm_registry *reg, int64_t endpoint_id, u
                                       mlcm_error *err);
 mlcm_status mlcm__endpoint_is_entitled(mlcm_registry *reg, const mlcm__endpoint_row *row, int64_t version, bool *out,
                                        mlcm_error *err);
+/* The active, else the newest rollout; 0 when there never was one. */
+mlcm_status mlcm__endpoint_latest_rollout(mlcm_registry *reg, int64_t endpoint_id, int64_t *out, mlcm_error *err);
 
 /* MLCM_INVALID_STATE in a forked child, MLCM_INVALID_ARGUMENT when ep is NULL. */
 mlcm_status mlcm__endpoint_check(const mlcm_endpoint *ep, const char *function, mlcm_error *err);

@@ -78,3 +78,11 @@ mlcm_status mlcm__endpoint_is_entitled(mlcm_registry *reg, const mlcm__endpoint_
   mlcm__db_read_end(conn);
   return st;
 }
+
+mlcm_status mlcm__endpoint_latest_rollout(mlcm_registry *reg, int64_t endpoint_id, int64_t *out, mlcm_error *err) {
+  mlcm__db_conn *conn = NULL;
+  mlcm_status st = mlcm__db_read_begin(reg->db, &conn, err);
+  if (!st) st = mlcm__rollout_latest(conn, endpoint_id, out, err);
+  mlcm__db_read_end(conn);
+  return st;
+}

@@ -55,12 +55,15 @@ static void before_commit(void *user, const mlcm__routing *routing, mlcm_action 
 /* Another process decides, and it has not stopped the rollout. */
 static void resume_traffic(mlcm_endpoint *ep) { atomic_store(&atomic_load(&ep->table)->halted, false); }
 
-/* Makes `rollout` the handle on the active rollout, after the host was told the end of the one before. */
+/* Makes `rollout` the handle on the newest rollout, after the host was told the end of the one before. One that has ended already
+ * is opened too: the host is told of it. */
 mlcm_status mlcm__endpoint_attach(mlcm_endpoint *ep, mlcm_error *err) {
-  if (ep->rollout_id == 0 || (ep->rollout != NULL && mlcm_rollout_id(ep->rollout) == ep->rollout_id)) return MLCM_OK;
+  int64_t latest = 0;
   mlcm_rollout *rollout = NULL;
-  mlcm_status st = mlcm__endpoint_notify(ep, err);
-  if (!st) st = mlcm_rollout_open_by_id(ep->reg, ep->rollout_id, &rollout, err);
+  mlcm_status st = mlcm__endpoint_latest_rollout(ep->reg, ep->row.id, &latest, err);
+  if (st || latest == 0 || (ep->rollout != NULL && mlcm_rollout_id(ep->rollout) == latest)) return st;
+  st = mlcm__endpoint_notify(ep, err);
+  if (!st) st = mlcm_rollout_open_by_id(ep->reg, latest, &rollout, err);
   if (st) return st;
   mlcm__rollout_hooks hooks = {before_commit, ep};
   mlcm__rollout_set_hooks(rollout, &hooks);

@@ -492,6 +492,39 @@ START_TEST(host_is_told_of_each_decision_once_and_in_order_by_whomever_it_was_ta
 }
 END_TEST
 
+START_TEST(rollout_that_began_and_ended_between_two_ticks_is_news_too) {
+  fixture f;
+  news all = {0};
+  set_up(&f);
+  add_digits(&f, 2);
+  mlcm_endpoint *ep = open_listening(&f, &all, HOST_RUNS);
+  mlcm_rollout *rollout = start_rollout(&f, half);
+  CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_ABORT, NULL, err)); /* nobody holds the lease: obeyed by the call */
+  tick(ep);
+  ck_assert_int_eq(all.n, 2);
+  ck_assert_int_eq(all.action[0], MLCM_ACTION_START);
+  ck_assert_int_eq(all.action[1], MLCM_ACTION_ABORT);
+  mlcm_rollout_close(rollout);
+  mlcm_endpoint_close(ep);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(decisions_before_the_endpoint_was_opened_are_no_news) {
+  fixture f;
+  news all = {0};
+  set_up(&f);
+  add_digits(&f, 2);
+  mlcm_rollout *rollout = start_rollout(&f, half);
+  mlcm_endpoint *ep = open_listening(&f, &all, HOST_RUNS);
+  tick(ep);
+  ck_assert_int_eq(all.n, 0);
+  mlcm_rollout_close(rollout);
+  mlcm_endpoint_close(ep);
+  tear_down(&f);
+}
+END_TEST
+
 static bool is_readable(int fd) {
   struct pollfd p = {.fd = fd, .events = POLLIN};
   return poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0;
@@ -570,6 +603,46 @@ START_TEST(key_sets_of_a_rollout_are_removed_when_it_is_over) {
 }
 END_TEST
 
+/* ---- Failing memory ------------------------------------------------------------------------------------------------- */
+
+/* Opens an endpoint in the middle of a rollout, serves a little and ticks. */
+static mlcm_status serve_and_tick(mlcm_context *ctx, void *user, mlcm_error *err) {
+  const fixture *f = user;
+  mlcm_endpoint_options options;
+  mlcm_registry *reg = NULL;
+  mlcm_endpoint *ep = NULL;
+  mlcm_decision *decision = NULL;
+  mlcm_endpoint_options_init(&options, sizeof options);
+  options.flags = HOST_RUNS;
+  mlcm_status st = mlcm_registry_open(ctx, f->dir, NULL, &reg, err);
+  if (!st) st = mlcm_endpoint_open(reg, "digits", &options, &ep, err);
+  for (int i = 0; !st && i < 10; ++i) {
+    mlcm_ticket ticket = route(ep, "");
+    complete(ep, &ticket, true);
+    st = mlcm_endpoint_report(ep, &ticket, MLCM_OUTCOME_WRONG, 0, err);
+  }
+  if (!st) st = mlcm_endpoint_tick(ep, NULL, &decision, err);
+  if (ep != NULL) ck_assert_int_eq(info_of(ep).stable, 1); /* still serves */
+  mlcm_decision_free(decision);
+  mlcm_endpoint_close(ep);
+  mlcm_registry_close(reg);
+  return st;
+}
+
+START_TEST(tick_survives_any_failing_allocation) {
+  fixture f;
+  set_up(&f);
+  add_digits(&f, 2);
+  mlcm_rollout_close(start_rollout(&f, half));
+  test_fault_memory(serve_and_tick, NULL, &f);
+  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  tick(ep);
+  ck_assert_int_eq(info_of(ep).candidate, 2);
+  mlcm_endpoint_close(ep);
+  tear_down(&f);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {keys_are_split_by_weight_and_stay_where_they_are,
                           requests_without_a_key_are_split_too,
@@ -586,6 +659,9 @@ int main(void) {
                           command_of_a_person_is_obeyed_at_the_next_tick,
                           undo_is_followed_without_loading,
                           host_is_told_of_each_decision_once_and_in_order_by_whomever_it_was_taken,
+                          rollout_that_began_and_ended_between_two_ticks_is_news_too,
+                          decisions_before_the_endpoint_was_opened_are_no_news,
+                          tick_survives_any_failing_allocation,
                           descriptor_is_readable_while_decisions_wait,
                           following_handle_never_steers,
                           key_sets_of_a_rollout_are_removed_when_it_is_over};

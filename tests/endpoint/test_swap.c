@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #ifdef MLCM_SANITIZED
-enum { ASKERS = 3, SWAPS = 60 };
+enum { ASKERS = 2, SWAPS = 40 };
 #else
-enum { ASKERS = 4, SWAPS = 200 };
+enum { ASKERS = 2, SWAPS = 200 };
 #endif
 enum { VERSIONS = 4 };
 
@@ -155,8 +155,67 @@ START_TEST(no_request_is_dropped_with_the_background_thread) {
 }
 END_TEST
 
+/* ---- A host with its own engine, rollouts coming and going ---------------------------------------------------------- */
+
+static const char plan[] =
+    "mlcm: rollout/v1\nendpoint: digits\ncandidate: digits/2\nsteps:\n  - {weight: 30%, for: 1h}\nchecks:\n"
+    "  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n";
+
+static void *serve_on_and_on(void *user) {
+  int thread = (int)(intptr_t)user;
+  char key[32];
+  for (int i = 0; !atomic_load(&stop); ++i) {
+    mlcm_ticket ticket;
+    snprintf(key, sizeof key, "%d-%d", thread, i);
+    mlcm_status st = mlcm_endpoint_route(ep, mlcm_str_of(i % 4 ? key : ""), &ticket, NULL);
+    if (!st) st = mlcm_endpoint_complete(ep, &ticket, 1000 + i, 1, NULL);
+    if (!st) st = mlcm_endpoint_report(ep, &ticket, MLCM_OUTCOME_WRONG, 0, NULL); /* nothing to roll back for */
+    if (st) atomic_fetch_add(&n_dropped, 1);
+    atomic_fetch_add(&n_asked, 1);
+  }
+  return NULL;
+}
+
+START_TEST(every_request_is_counted_once_while_rollouts_begin_and_end) {
+  fixture f;
+  pthread_t threads[ASKERS];
+  counted all = {0};
+  set_up(&f);
+  add_digits(&f, 2);
+  ep = open_with(&f, HOST_RUNS, 0);
+  atomic_store(&stop, false);
+  atomic_store(&n_asked, 0);
+  for (int i = 0; i < ASKERS; ++i) ck_assert_int_eq(pthread_create(&threads[i], NULL, serve_on_and_on, (void *)(intptr_t)i), 0);
+  for (int i = 0; i < SWAPS / 8; ++i) {
+    mlcm_rollout *rollout = start_rollout(&f, plan);
+    tick(ep);
+    for (long seen = atomic_load(&n_asked); atomic_load(&n_asked) < seen + 100;) sched_yield();
+    CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_ABORT, NULL, err));
+    tick(ep);
+    mlcm_rollout_close(rollout);
+  }
+  stop_askers(threads);
+  for (int64_t version = 1; version <= 2; ++version) {
+    counted c = count(ep, version, 0, MLCM__SCOPE_REQUEST); /* includes the units */
+    ck_assert_uint_gt(c.completed, 0);
+    all.routed += c.routed;
+    all.completed += c.completed;
+    all.outcomes += c.outcomes;
+    all.errors += c.errors;
+  }
+  ck_assert_uint_eq(all.routed, (uint64_t)n_asked);
+  ck_assert_uint_eq(all.completed, (uint64_t)n_asked);
+  ck_assert_uint_eq(all.outcomes, (uint64_t)n_asked);
+  ck_assert_uint_eq(all.errors, 0);
+  ck_assert_uint_eq(info_of(ep).requests, (uint64_t)n_asked);
+  mlcm_endpoint_close(ep);
+  tear_down(&f);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {no_request_is_dropped_and_no_memory_kept_while_versions_swap_and_fail,
-                          no_request_is_dropped_with_the_background_thread};
+                          no_request_is_dropped_with_the_background_thread,
+                          every_request_is_counted_once_while_rollouts_begin_and_end};
   return TEST_RUN("endpoint_swap", tests);
 }
