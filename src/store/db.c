@@ -286,7 +286,8 @@ mlcm_status mlcm__db_write_begin(mlcm__db *db, int64_t timeout_ns, mlcm__db_conn
   if (db->read_only) return mlcm__fail(err, MLCM_REFUSED, "database '%s' was opened read only and takes no change", db->path);
   status = mlcm__lock_take(db->lock, timeout_ns < 0 ? db->lock_timeout_ns : timeout_ns, err);
   if (status != MLCM_OK) return status;
-  status = run_text(db->writer, "BEGIN IMMEDIATE", err);
+  status = db->writer ? MLCM_OK : mlcm__db_connect(db, true, &db->writer, err);
+  if (status == MLCM_OK) status = run_text(db->writer, "BEGIN IMMEDIATE", err);
   if (status != MLCM_OK) {
     mlcm__lock_release(db->lock);
     return status;
@@ -322,9 +323,15 @@ static void checkpoint_if_due(mlcm__db *db) {
   if (rc == SQLITE_OK && copied == in_log && in_log >= MLCM__DB_TRUNCATE) truncate_log(db);
 }
 
+/* Rolls back what is still open and gives the lock back. A connection that cannot even roll back (no memory) is closed, which does it;
+ * the next writer opens a new one. */
 static void end_write(mlcm__db *db) {
-  if (!sqlite3_get_autocommit(db->writer->raw)) (void)sqlite3_exec(db->writer->raw, "ROLLBACK", NULL, NULL, NULL);
   db->writer->in_tx = false;
+  if (!sqlite3_get_autocommit(db->writer->raw)) (void)sqlite3_exec(db->writer->raw, "ROLLBACK", NULL, NULL, NULL);
+  if (!sqlite3_get_autocommit(db->writer->raw)) {
+    mlcm__db_disconnect(db->writer);
+    db->writer = NULL;
+  }
   mlcm__lock_release(db->lock);
 }
 

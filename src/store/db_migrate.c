@@ -76,7 +76,7 @@ static mlcm_status migrate_locked(mlcm__db *db, const mlcm__db_options *options,
   if (status != MLCM_OK) return status;
   status = run_migrations(db->writer, options, err);
   if (status == MLCM_OK) status = mlcm__db_exec(db->writer, "COMMIT", err);
-  if (!sqlite3_get_autocommit(db->writer->raw)) (void)sqlite3_exec(db->writer->raw, "ROLLBACK", NULL, NULL, NULL);
+  if (!sqlite3_get_autocommit(db->writer->raw)) (void)sqlite3_exec(db->writer->raw, "ROLLBACK", NULL, NULL, NULL); /* else closing does */
   return status;
 }
 

@@ -63,7 +63,16 @@ static mlcm_status new_stmt(mlcm__db_conn *conn, uint64_t hash, const char *sql,
   return MLCM_OK;
 }
 
+/* Some failures (no memory, no space, I/O) make SQLite roll the whole transaction back at once. A caller that goes on all the same must
+ * not find his next statements committed one by one. */
+static mlcm_status check_tx(const mlcm__db_conn *conn, mlcm_error *err) {
+  if (!conn->in_tx || !sqlite3_get_autocommit(conn->raw)) return MLCM_OK;
+  return mlcm__fail(err, MLCM_INVALID_STATE, "database '%s': the transaction was rolled back by an earlier failure", conn->db->path);
+}
+
 mlcm_status mlcm__db_prepare(mlcm__db_conn *conn, const char *sql, mlcm__db_stmt **out, mlcm_error *err) {
+  mlcm_status live = check_tx(conn, err);
+  if (live != MLCM_OK) return live;
   uint64_t hash = hash_text(sql);
   mlcm__db_stmt *stmt = find_cached(conn, hash, sql);
   mlcm_status status = stmt ? MLCM_OK : new_stmt(conn, hash, sql, &stmt, err);
@@ -165,6 +174,8 @@ mlcm_status mlcm__db_run(mlcm__db_stmt *stmt, mlcm_error *err) {
 }
 
 mlcm_status mlcm__db_exec(mlcm__db_conn *conn, const char *sql, mlcm_error *err) {
+  mlcm_status live = check_tx(conn, err);
+  if (live != MLCM_OK) return live;
   int rc = sqlite3_exec(conn->raw, sql, NULL, NULL, NULL);
   if (rc == SQLITE_OK) return MLCM_OK;
   return mlcm__db_fail(conn->db, conn->raw, rc, "a script failed", err);

@@ -188,6 +188,108 @@ START_TEST(a_failed_checkpoint_is_logged_and_the_commit_stands) {
 }
 END_TEST
 
+/* ---- SQLite's own memory ---- */
+
+static struct {
+  sqlite3_mem_methods real;
+  long calls, fail_at;
+} sqlite_memory;
+
+static bool memory_due(void) {
+  return ++sqlite_memory.calls == sqlite_memory.fail_at;
+}
+
+static void *failing_malloc(int n) { return memory_due() ? NULL : sqlite_memory.real.xMalloc(n); }
+static void *failing_realloc(void *p, int n) { return memory_due() ? NULL : sqlite_memory.real.xRealloc(p, n); }
+
+/* Must come before anything else uses SQLite. */
+static void install_failing_memory(void) {
+  sqlite3_mem_methods failing;
+  sqlite3_config(SQLITE_CONFIG_GETMALLOC, &sqlite_memory.real);
+  if (!sqlite_memory.real.xMalloc) { /* set at first use only */
+    sqlite3_initialize();
+    sqlite3_shutdown();
+    sqlite3_config(SQLITE_CONFIG_GETMALLOC, &sqlite_memory.real);
+  }
+  failing = sqlite_memory.real;
+  failing.xMalloc = failing_malloc;
+  failing.xRealloc = failing_realloc;
+  sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0); /* every allocation is seen */
+  sqlite3_config(SQLITE_CONFIG_MALLOC, &failing);
+}
+
+/* Every allocation of SQLite in a write fails once, on a fresh handle each time: all or nothing, no memory, and it goes on. */
+START_TEST(sqlite_may_run_out_of_memory_in_a_write) {
+  db_fixture f;
+  shim_install();
+  fixture_open(&f);
+  ck_assert_int_eq(fixture_exec(f.db, "INSERT INTO item VALUES (1, 'a', 0)", &f.err), MLCM_OK);
+  int64_t value = 0;
+  for (long k = 1;; k++) {
+    ck_assert_int_eq(fixture_reopen(&f), MLCM_OK);
+    sqlite_memory.calls = 0;
+    sqlite_memory.fail_at = k;
+    mlcm_status status = fixture_exec(f.db, "UPDATE item SET value = value + 1; INSERT INTO item (name, value) VALUES (hex(randomblob(20)), 1)",
+                                      &f.err);
+    bool over = sqlite_memory.calls < k;
+    sqlite_memory.fail_at = 0;
+    ck_assert_msg(status == MLCM_OK || status == MLCM_NO_MEMORY, "call %ld: %s: %s", k, mlcm_status_name(status), f.err.message);
+    if (status == MLCM_OK) value++;
+    ck_assert_int_eq(fixture_number(f.db, "SELECT value FROM item WHERE id = 1"), value);
+    ck_assert_int_eq(fixture_number(f.db, "SELECT count(*) FROM item"), value + 1);
+    ck_assert_msg(fixture_exec(f.db, "UPDATE item SET value = value", &f.err) == MLCM_OK, "after call %ld: %s", k, f.err.message);
+    if (!over) continue;
+    ck_assert_int_gt(k, 50);
+    break;
+  }
+  fixture_close(&f);
+}
+END_TEST
+
+START_TEST(sqlite_may_run_out_of_memory_in_opening_and_reading) {
+  db_fixture f;
+  shim_install();
+  fixture_open(&f);
+  ck_assert_int_eq(fixture_exec(f.db, "INSERT INTO item VALUES (1, 'a', 7)", &f.err), MLCM_OK);
+  mlcm__db_close(f.db);
+  f.db = NULL;
+  for (long k = 1;; k++) {
+    mlcm__db_conn *conn = NULL;
+    int64_t value = 7, generation = 0;
+    sqlite_memory.calls = 0;
+    sqlite_memory.fail_at = k;
+    mlcm_status status = fixture_reopen(&f);
+    if (status == MLCM_OK) status = mlcm__db_read_begin(f.db, &conn, &f.err);
+    if (status == MLCM_OK) status = fixture_number_in(conn, "SELECT value FROM item WHERE name = 'a'", &value, &f.err);
+    mlcm__db_read_end(conn);
+    if (status == MLCM_OK) status = mlcm__db_changed(f.db, &generation, &f.err);
+    bool over = sqlite_memory.calls < k;
+    sqlite_memory.fail_at = 0;
+    ck_assert_msg(status == MLCM_OK || status == MLCM_NO_MEMORY, "call %ld: %s: %s", k, mlcm_status_name(status), f.err.message);
+    ck_assert_int_eq(value, 7);
+    if (!over) continue;
+    ck_assert_int_gt(k, 200);
+    break;
+  }
+  fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_caller_that_goes_on_after_a_failure_commits_nothing) {
+  db_fixture f;
+  mlcm__db_conn *conn = NULL;
+  open_on_shim(&f);
+  ck_assert_int_eq(mlcm__db_write_begin(f.db, -1, &conn, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__db_exec(conn, "UPDATE item SET value = 2", &f.err), MLCM_OK);
+  ck_assert_int_eq(sqlite3_exec(conn->raw, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK); /* as SQLite does by itself when in need */
+  ck_assert_int_eq(mlcm__db_exec(conn, "UPDATE item SET value = 3", &f.err), MLCM_INVALID_STATE);
+  ck_assert_int_eq(mlcm__db_commit(conn, &f.err), MLCM_INVALID_STATE);
+  ck_assert_int_eq(fixture_number(f.db, "SELECT value FROM item"), 1);
+  ck_assert_int_eq(fixture_exec(f.db, "UPDATE item SET value = 4", &f.err), MLCM_OK);
+  fixture_close(&f);
+}
+END_TEST
+
 /* ---- memory and I/O table ---- */
 
 static mlcm_status script(mlcm_context *ctx, void *user, mlcm_error *err) {
@@ -237,8 +339,12 @@ int main(void) {
       a_full_disk_is_named_and_reading_goes_on,
       each_write_and_sync_may_fail,
       a_failed_checkpoint_is_logged_and_the_commit_stands,
+      sqlite_may_run_out_of_memory_in_a_write,
+      sqlite_may_run_out_of_memory_in_opening_and_reading,
+      a_caller_that_goes_on_after_a_failure_commits_nothing,
       every_allocation_may_fail,
       every_call_of_the_io_table_may_fail,
   };
+  install_failing_memory();
   return TEST_RUN("store_db_faults", tests);
 }
