@@ -7,7 +7,7 @@
  * It stands for a real one: threads answer requests as they come, and what the right answer was becomes known a while later.
  * The rollout needs nothing from it but that: the endpoint routes, measures, decides and swaps versions on its own. It runs until
  * its standard input ends and MIN_REQUESTS are answered, and then prints one line of JSON: how many requests, how many of them got no
- * good answer.
+ * good answer, and the ticket of one of them, for `mlcm report`.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -120,8 +120,10 @@ static int serve(service *s) {
   if (n == N_THREADS) wait_until_done(s);
   atomic_store(&s->stop, true);
   for (int i = 0; i < n; i++) pthread_join(threads[i], NULL);
-  printf("{\"requests\":%lld,\"dropped\":%lld,\"wrong\":%lld}\n", (long long)atomic_load(&s->requests),
-         (long long)atomic_load(&s->dropped), (long long)atomic_load(&s->wrong));
+  char ticket[MLCM_TICKET_TEXT_SIZE] = "";
+  if (workers[0].n > 0) mlcm_ticket_to_text(&workers[0].waiting[(workers[0].n - 1) % LABEL_DELAY].ticket, ticket);
+  printf("{\"requests\":%lld,\"dropped\":%lld,\"wrong\":%lld,\"ticket\":\"%s\"}\n", (long long)atomic_load(&s->requests),
+         (long long)atomic_load(&s->dropped), (long long)atomic_load(&s->wrong), ticket);
   return n == N_THREADS ? 0 : 1;
 }
 

@@ -56,6 +56,7 @@ static const cli_option status_options[] = {
     {"wait", NULL, "until it has ended: exit 0 promoted, 5 rolled back or aborted, 4 expired"},
     {"timeout", "SECONDS", "with --wait: at most so long (exit 124)"},
 };
+static const cli_option watch_options[] = {{"timeout", "SECONDS", "at most so long (exit 124)"}};
 static const cli_option explain_options[] = {{"decision", "N", "which (default: the last)"}, {"rollout", "ID", "of which rollout"}};
 static const cli_option rollout_options[] = {{"rollout", "ID", "which rollout (default: the active, else the newest)"}};
 static const cli_option undo_options[] = {{"force", NULL, "abort an active rollout first"}};
@@ -109,7 +110,7 @@ const cli_command cli_commands[] = {
     {"rollout status", "ENDPOINT", "where it stands", NULL, "mlcm rollout status digits --wait --timeout 600", OPTIONS(status_options), 0,
      cmd_rollout_status},
     {"rollout list", "[ENDPOINT]", "the rollouts of an endpoint or of all, newest first", NULL, NULL, OPTIONS(list_options), 0, cmd_rollout_list},
-    {"rollout watch", "ENDPOINT", "see it move, live", "On a terminal a tree that is drawn anew; elsewhere one line a change.", NULL, OPTIONS(status_options),
+    {"rollout watch", "ENDPOINT", "see it move, live", "On a terminal a tree that is drawn anew; elsewhere one line a decision. Ends with the rollout: exit 0 promoted, 5 rolled back or aborted, 4 expired.", "mlcm rollout watch digits", OPTIONS(watch_options),
      CLI_STREAMS, cmd_rollout_watch},
     {"rollout pause", "ENDPOINT", "hold it where it is; harm still rolls back", NULL, NULL, NO_OPTIONS, CLI_CHANGES, cmd_rollout_pause},
     {"rollout resume", "ENDPOINT", "let it go on", NULL, NULL, NO_OPTIONS, CLI_CHANGES, cmd_rollout_resume},

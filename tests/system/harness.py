@@ -103,8 +103,8 @@ class Process:
 class Service(Process):
     """The service of the quickstart: four threads that classify held-back digits and report late labels."""
 
-    def __init__(self, registry):
-        super().__init__(BIN / "digits-service", registry.dir, DIGITS / "traffic.csv", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, registry, min_requests=0):
+        super().__init__(BIN / "digits-service", registry.dir, DIGITS / "traffic.csv", min_requests, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, text=True)
 
     def stop(self):
