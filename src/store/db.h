@@ -24,6 +24,7 @@
  *   mlcm__db_reset(stmt);        // NULL-safe
  *   mlcm__db_read_end(conn);     // NULL-safe
  *
+ * Every connection: foreign keys on, LIKE minds case, the schema is not trusted to call functions.
  * Threads: a db handle from any thread; a connection and its statements belong to the thread between begin and end.
  * Fork: in a child process every call answers MLCM_INVALID_STATE; close frees memory and touches no file.
  */
