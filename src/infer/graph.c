@@ -25,7 +25,7 @@ static mlcm_status define_value(builder *b, mlcm_str name, mlcm__value **out) {
   mlcm__graph *g = b->graph;
   if (mlcm__map_get(b->names, name.ptr, name.len) != NULL)
     return mlcm__fail(b->err, MLCM_PARSE, "value '%.*s' is defined twice", shown(name), name.ptr);
-  mlcm__value *v = &g->values[g->n_values];
+  mlcm__value *v = &g->values[g->n_values]; /* make_room counted all definitions */
   *v = (mlcm__value){.producer = -1, .slot = -1, .name = mlcm__arena_strndup(&g->arena, name.ptr, name.len)};
   if (v->name == NULL) return mlcm__fail_memory(b->err, name.len + 1);
   mlcm_status st = mlcm__map_set(b->names, name.ptr, name.len, v, b->err);
@@ -100,6 +100,7 @@ static mlcm_status resolve_inputs(builder *b, const mlcm__onnx_node *source, mlc
       return mlcm__fail(b->err, MLCM_PARSE,
                         "node '%.*s' (%.*s) reads '%.*s', which nothing before it defines: missing, or the graph has a cycle",
                         shown(node->name), node->name.ptr, shown(source->op), source->op.ptr, shown(name), name.ptr);
+    assert(v >= b->graph->values && (size_t)(v - b->graph->values) < b->graph->n_values);
     node->inputs[i] = v - b->graph->values;
     node->n_inputs = i + 1; /* trailing ones that are left out do not count */
   }

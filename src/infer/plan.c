@@ -47,6 +47,7 @@ static void take_back_inputs(mlcm__graph *g, size_t n, free_slots *idle) {
     if (node->inputs[i] == MLCM__NO_VALUE) continue;
     mlcm__value *v = &g->values[node->inputs[i]];
     if (v->slot < 0 || v->is_output || v->last_use != n) continue;
+    assert(v->is_wanted && (size_t)v->slot < g->n_slots && idle->n < g->n_slots);
     idle->stack[idle->n++] = v->slot;
     v->last_use = SIZE_MAX; /* done with, even if the node reads it twice */
   }

@@ -137,6 +137,7 @@ static mlcm_status run_nodes(mlcm__state *state, mlcm_error *err) {
   mlcm_error why;
   for (size_t n = 0; n < s->graph.n_nodes; n++) {
     if (!s->prepared[n]) continue;
+    assert(s->graph.nodes[n].is_live && state->calls[n].node == n);
     mlcm_status st = s->backend->run(s->backend, s->kernels[n], &state->calls[n], &why);
     if (st == MLCM_OK) continue;
     why.code = st;

@@ -26,6 +26,7 @@ static mlcm_status grow(mlcm_context *ctx, mlcm__slot *slot, size_t need, mlcm_e
   void *memory = mlcm__alloc(ctx, cap + ALIGNMENT);
   if (memory == NULL) return mlcm__fail_memory(err, cap);
   mlcm__free(ctx, slot->memory);
+  assert(need > slot->cap || slot->data == NULL); /* slots only grow */
   slot->memory = memory;
   slot->data = (void *)(((uintptr_t)memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   slot->cap = cap;
@@ -96,6 +97,7 @@ static char *give_text(mlcm_call *call, size_t len, mlcm_error *err) {
     *block = (mlcm__text_block){.next = s->text, .cap = cap};
     s->text = block;
   }
+  assert(s->text->used + len <= s->text->cap);
   char *at = block_bytes(s->text) + s->text->used;
   s->text->used += len;
   return at;
@@ -213,6 +215,7 @@ mlcm_status mlcm__state_take(mlcm_session *session, mlcm__state **out, mlcm_erro
     if (atomic_load_explicit(entry, memory_order_relaxed) == NULL) continue;
     mlcm__state *s = atomic_exchange_explicit(entry, NULL, memory_order_acquire);
     if (s == NULL) continue;
+    assert(s->session == session);
     s->home = home;
     *out = s;
     return MLCM_OK;
@@ -224,6 +227,7 @@ mlcm_status mlcm__state_take(mlcm_session *session, mlcm__state **out, mlcm_erro
 
 void mlcm__state_give_back(mlcm__state *s) {
   mlcm_session *session = s->session;
+  assert(s->home < MLCM__IDLE_STATES);
   forget_text(s);
   for (size_t k = 0; k < MLCM__IDLE_STATES; k++) {
     mlcm__state *empty = NULL;

@@ -21,7 +21,9 @@ def main():
             done = subprocess.run([program, folder, "2e-5", "2e-6"], capture_output=True, text=True)
             lines = done.stdout.splitlines()
             print(f"seed {seed}: {lines[-1]}")
-            print("\n".join(line for line in lines[:-1] if not line.startswith("pass")), end="")
+            for line in lines[:-1]:
+                if not line.startswith("pass"):
+                    print(line)
             failed += done.returncode != 0
     return failed != 0
 

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
-from skl2onnx import convert_sklearn, to_onnx
+from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
@@ -138,9 +138,8 @@ def regressors(rng):
     ]
     for name, model, target in plan:
         model.fit(x[:200], target[:200] if target is not None else None)
-        opset = {**OPSET}
         rows = x[rng.choice(len(x), N_ROWS)] + rng.normal(0, 0.01, (N_ROWS, x.shape[1])).astype(np.float32)
-        yield name, convert_sklearn(model, initial_types=floats(x), target_opset=opset), {"X": rows.astype(np.float32)}
+        yield name, convert_sklearn(model, initial_types=floats(x), target_opset=OPSET), {"X": rows.astype(np.float32)}
 
 
 def doubles(rng):

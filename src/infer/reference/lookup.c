@@ -5,6 +5,7 @@
  * Of equal keys the last one counts. The table is at most half full; crafted keys can slow a lookup down but only by the
  * number of keys in the model itself.
  */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -93,8 +94,14 @@ mlcm_status mlcm__lookup_floats(mlcm__ref_kernel *k, const double *keys, size_t 
   return mlcm__lookup_ints(k, bits, n, out, err);
 }
 
-int64_t mlcm__lookup_string(const mlcm__lookup *l, mlcm_str key) { return (int64_t)l->table[find_text(l, key)] - 1; }
+int64_t mlcm__lookup_string(const mlcm__lookup *l, mlcm_str key) {
+  assert(l->strings != NULL);
+  return (int64_t)l->table[find_text(l, key)] - 1;
+}
 
-int64_t mlcm__lookup_int(const mlcm__lookup *l, int64_t key) { return (int64_t)l->table[find_int(l, key)] - 1; }
+int64_t mlcm__lookup_int(const mlcm__lookup *l, int64_t key) {
+  assert(l->ints != NULL);
+  return (int64_t)l->table[find_int(l, key)] - 1;
+}
 
 int64_t mlcm__lookup_float(const mlcm__lookup *l, double key) { return mlcm__lookup_int(l, canonical_bits(key)); }

@@ -26,6 +26,7 @@ typedef struct params {
 
 static void row_f64(const double *a, const double *b, int64_t k, int64_t n, double *out) {
   int64_t j = 0;
+  assert(k >= 0 && n >= 0);
   for (; j + COLUMNS <= n; j += COLUMNS) {
     double acc[COLUMNS] = {0};
     for (int64_t i = 0; i < k; i++)

@@ -2,6 +2,7 @@
  *
  * post.c - what ai.onnx.ml's classifiers and regressors share: post transforms and class labels.
  */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -73,6 +74,7 @@ mlcm_status mlcm__ref_labels(mlcm__ref_reader *r, mlcm__ref_kernel *k, const cha
 }
 
 void mlcm__label_store(const mlcm__labels *labels, void *out, int64_t row, int64_t class_index) {
+  assert(class_index >= 0 && class_index < labels->n);
   if (labels->strings != NULL)
     ((mlcm_str *)out)[row] = labels->strings[class_index];
   else

@@ -68,7 +68,7 @@ static void release(const mlcm_backend *backend, void *kernel) {
 
 static mlcm_status prepare(const mlcm_backend *backend, const mlcm_node *node, void **out_kernel, mlcm_error *err) {
   const mlcm__ref_op *op = find_op(node);
-  assert(op != NULL);
+  assert(op != NULL && op->run != NULL); /* supports said so */
   mlcm__ref_kernel *k = mlcm__alloc_zero(node->ctx, 1, sizeof *k);
   if (k == NULL) return mlcm__fail_memory(err, sizeof *k);
   k->op = op;

@@ -86,6 +86,7 @@ static bool joins(const mlcm__walk *w, int32_t last, const int64_t *const *steps
 
 /* Dimensions of size 1 vanish and neighbours that lie behind each other are joined, so that rows are as long as can be. */
 void mlcm__walk_start(mlcm__walk *w, int32_t rank, const int64_t *shape, int n_operands, const int64_t *const *steps) {
+  assert(rank >= 0 && rank <= MLCM_MAX_RANK && n_operands > 0 && n_operands <= MLCM__WALK);
   *w = (mlcm__walk){.n_operands = n_operands};
   for (int32_t d = 0; d < rank; d++) {
     if (shape[d] == 1) continue;
@@ -133,6 +134,7 @@ bool mlcm__walk_row(mlcm__walk *w) {
 
 void mlcm__move(size_t size, int32_t rank, const int64_t *shape, const mlcm__place *to, const mlcm__place *from) {
   const int64_t *steps[] = {to->steps, from->steps};
+  assert(size == 1 || size == 2 || size == 4 || size == 8 || size == sizeof(mlcm_str));
   mlcm__walk w;
   mlcm__walk_start(&w, rank, shape, 2, steps);
   while (mlcm__walk_row(&w)) {

@@ -4,6 +4,7 @@
  */
 #include "infer/reference/tree.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -45,8 +46,10 @@ static mlcm_status place_leaf(builder *b, int64_t i, mlcm__tree_node *node) {
 static mlcm_status place(builder *b, visit v) {
   const mlcm__tree_source *s = b->source;
   mlcm__forest *f = b->forest;
+  assert(f->n_nodes < s->n_nodes); /* each is placed once: `seen` */
   int32_t at = (int32_t)f->n_nodes++;
   mlcm__tree_node *node = &f->nodes[at];
+  assert(v.parent < at);
   if (v.parent >= 0) f->nodes[v.parent].no = at;
   if (s->mode[v.source] == MLCM__TREE_LEAF) return place_leaf(b, v.source, node);
   int64_t feature = s->feature[v.source];
@@ -170,6 +173,7 @@ static const mlcm__tree_node *find_leaf(const mlcm__forest *f, const mlcm__tree_
 static void take_leaf(const mlcm__forest *f, const mlcm__tree_node *leaf, double *scores, uint8_t *has_score) {
   for (uint32_t i = 0; i < leaf->members; i++) {
     int32_t target = f->target[(uint32_t)leaf->no + i];
+    assert(target >= 0 && target < f->n_targets);
     double weight = f->weight[(uint32_t)leaf->no + i];
     if (f->aggregate == MLCM__MIN && has_score[target])
       scores[target] = weight < scores[target] ? weight : scores[target];
