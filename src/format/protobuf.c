@@ -140,7 +140,7 @@ mlcm_status mlcm__pb_enter(const mlcm__pb *pb, const mlcm__pb_field *field, cons
   if (st) return st;
   if (pb->depth >= MLCM__PB_MAX_DEPTH)
     return mlcm__pb_fail(pb, MLCM_LIMIT, err, "messages are nested more than %d deep", MLCM__PB_MAX_DEPTH);
-  assert(field->bytes.ptr >= pb->file && field->bytes.len <= (size_t)(pb->end - field->bytes.ptr));
+  assert(field->bytes.ptr != NULL);
   *out = (mlcm__pb){.at = field->bytes.ptr,
                     .end = field->bytes.ptr + field->bytes.len,
                     .file = pb->file,
