@@ -75,11 +75,11 @@ typedef struct mlcm_attr {
 typedef struct mlcm_node {
   size_t struct_size;
   mlcm_context *ctx;
-  mlcm_str name;    /* for messages; the host made one up when the model has none */
-  mlcm_str op;      /* "Gemm" */
-  mlcm_str domain;  /* "ai.onnx" (also for the model's empty domain), "ai.onnx.ml", ... */
-  int64_t opset;    /* version of that domain which the model imports */
-  size_t n_inputs;  /* trailing inputs left out by the model do not count */
+  mlcm_str name;   /* for messages; the host made one up when the model has none */
+  mlcm_str op;     /* "Gemm" */
+  mlcm_str domain; /* "ai.onnx" (also for the model's empty domain), "ai.onnx.ml", ... */
+  int64_t opset;   /* version of that domain which the model imports */
+  size_t n_inputs; /* trailing inputs left out by the model do not count */
   size_t n_outputs;
   const unsigned char *has_input;      /* [n_inputs] 0: an optional input that the model left out */
   const unsigned char *has_output;     /* [n_outputs] 0: nobody wants it */

@@ -113,9 +113,9 @@ struct mlcm_backend;
 /* How to load. Set up with mlcm_session_options_init. */
 typedef struct mlcm_session_options {
   size_t struct_size;
-  const char *backend;                /* name; NULL: "reference" */
-  const struct mlcm_backend *table;   /* a backend of the caller's own, which must outlive the session; NULL: one by name */
-  uint64_t max_tensor_bytes;          /* a run that needs a larger tensor ends with MLCM_LIMIT; 0: 4 GiB */
+  const char *backend;              /* name; NULL: "reference" */
+  const struct mlcm_backend *table; /* a backend of the caller's own, which must outlive the session; NULL: one by name */
+  uint64_t max_tensor_bytes;        /* a run that needs a larger tensor ends with MLCM_LIMIT; 0: 4 GiB */
   uint64_t reserved[2];
 } mlcm_session_options;
 
@@ -142,10 +142,10 @@ MLCM_API void mlcm_session_close(mlcm_session *session);
  * tensor [n, n_classes] with its classes. */
 typedef struct mlcm_port {
   const char *name;
-  mlcm_dtype dtype; /* 0: known only after a run (outputs whose type the model does not declare) */
-  int32_t rank;     /* -1: unknown */
+  mlcm_dtype dtype;             /* 0: known only after a run (outputs whose type the model does not declare) */
+  int32_t rank;                 /* -1: unknown */
   int64_t shape[MLCM_MAX_RANK]; /* < 0: free dimension */
-  const char *const *classes; /* ZipMap output: class names or decimal labels in column order; NULL for none */
+  const char *const *classes;   /* ZipMap output: class names or decimal labels in column order; NULL for none */
   size_t n_classes;
 } mlcm_port;
 
