@@ -192,8 +192,10 @@ static mlcm_status publish(copying *c, const char *dest, mlcm_error *err) {
     st = mlcm__registry_commit(c->reg, &conn, err);
   }
   mlcm__db_rollback(conn);
-  if (st && st != MLCM_OUTCOME_UNKNOWN && published) mlcm__staging_withdraw(&c->staging);
-  return st;
+  if (!st || st == MLCM_OUTCOME_UNKNOWN || !published || mlcm__staging_withdraw(&c->staging)) return st;
+  mlcm__error_prefix(err, "'%s' is complete, but its record could not be written: ", dest);
+  if (err) err->code = MLCM_OUTCOME_UNKNOWN;
+  return MLCM_OUTCOME_UNKNOWN;
 }
 
 /* ---- the whole ---- */

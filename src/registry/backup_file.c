@@ -42,7 +42,12 @@ mlcm_status mlcm__backup_file_write(mlcm_context *ctx, const char *dir, const ml
   mlcm__buffer_char(&text, '\n');
   mlcm_status st = mlcm__buffer_check(&text, name, err);
   if (!st) st = mlcm__path_join(ctx, dir, name, &path, err);
-  if (!st) st = mlcm__replace_file(ctx, path, text.data, text.len, 0644, err);
+  if (!st) {
+    mlcm_error why = {0};
+    st = mlcm__replace_file(ctx, path, text.data, text.len, 0644, &why);
+    if (st == MLCM_OUTCOME_UNKNOWN) st = MLCM_IO; /* it stands in a directory that nobody sees yet */
+    if (st) st = mlcm__fail(err, st, "%s", why.message);
+  }
   mlcm__free(ctx, path);
   mlcm__buffer_reset(&text);
   return st;

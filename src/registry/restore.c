@@ -210,7 +210,7 @@ static mlcm_status run(restoring *r, const char *dest, mlcm_error *err) {
   if (!st) st = continue_log(r, err);
   if (!st && too_old) st = check(r, r->staging.path, NULL, err);
   if (!st) st = mlcm__staging_publish(&r->staging, err);
-  mlcm__staging_close(&r->staging, st == MLCM_OK);
+  mlcm__staging_close(&r->staging, st == MLCM_OK || st == MLCM_OUTCOME_UNKNOWN);
   return st;
 }
 

@@ -70,14 +70,17 @@ mlcm_status mlcm__staging_publish(mlcm__staging *s, mlcm_error *err) {
   int rc = s->ctx->io.rename(s->ctx->io.user, s->path, s->dest);
   if (rc == -EEXIST || rc == -ENOTEMPTY || rc == -ENOTDIR) return mlcm__fail(err, MLCM_ALREADY_EXISTS, "'%s' was made by somebody else meanwhile", s->dest);
   if (rc < 0) return mlcm__fail_errno(err, rc, "'%s' cannot be put in its place", s->dest);
-  st = mlcm__sync_dir(s->ctx, s->parent, err);
-  if (st) mlcm__staging_withdraw(s);
-  return st;
+  mlcm_error why = {0};
+  st = mlcm__sync_dir(s->ctx, s->parent, &why);
+  if (!st) return MLCM_OK;
+  if (mlcm__staging_withdraw(s)) return mlcm__fail(err, st, "%s", why.message);
+  return mlcm__fail(err, MLCM_OUTCOME_UNKNOWN, "'%s' is complete, but may be gone after a crash: %s", s->dest, why.message);
 }
 
-void mlcm__staging_withdraw(mlcm__staging *s) {
+bool mlcm__staging_withdraw(mlcm__staging *s) {
   int rc = s->ctx->io.rename(s->ctx->io.user, s->dest, s->path);
-  if (rc < 0) mlcm__log(s->ctx, MLCM_LOG_ERROR, "'%s' cannot be taken back: errno %d; remove it, it was not recorded", s->dest, -rc);
+  if (rc < 0) mlcm__log(s->ctx, MLCM_LOG_ERROR, "'%s' cannot be taken back: errno %d", s->dest, -rc);
+  return rc >= 0;
 }
 
 /* ---- removing ---- */

@@ -18,10 +18,10 @@ typedef struct mlcm__staging {
 
 /* MLCM_ALREADY_EXISTS: there is something at `dest`. MLCM_NOT_FOUND: no folder to make it in. *s is to be closed, on failure too. */
 mlcm_status mlcm__staging_open(mlcm__staging *s, mlcm_context *ctx, const char *dest, mlcm_error *err);
-/* On failure nothing is at `dest`. */
+/* On failure nothing is at `dest`, but for MLCM_OUTCOME_UNKNOWN: it is there, was not synced, and could not be taken back. */
 mlcm_status mlcm__staging_publish(mlcm__staging *s, mlcm_error *err);
-/* Takes back what was published, as far as the file system lets it. */
-void mlcm__staging_withdraw(mlcm__staging *s);
+/* Takes back what was published. False: the file system does not let it, it stays. */
+bool mlcm__staging_withdraw(mlcm__staging *s);
 /* Removes what was built, unless `keep`. */
 void mlcm__staging_close(mlcm__staging *s, bool keep);
 
