@@ -93,8 +93,9 @@ MLCM_API void mlcm_endpoint_options_init(mlcm_endpoint_options *options, size_t 
  * active rollout and starts the background thread. A candidate that cannot be loaded does not fail the call: it is reported (log,
  * mlcm_endpoint_to_json, and to the rollout). `options` NULL means all defaults. *out is to be closed with mlcm_endpoint_close.
  * MLCM_NOT_FOUND: no such model, or the alias is not set. MLCM_REFUSED: the alias names a version that neither a promotion nor an
- * active rollout entitles to serve. MLCM_CORRUPT: a changed byte in stable. MLCM_INVALID_ARGUMENT, MLCM_LIMIT (options),
- * MLCM_UNSUPPORTED, MLCM_PARSE, MLCM_NO_MEMORY, MLCM_IO, MLCM_BUSY. Since 0.1. */
+ * active rollout entitles to serve, or the registry is open read-only. MLCM_CONFLICT: the endpoint serves another alias than the
+ * options say. MLCM_CORRUPT: a changed byte in stable. MLCM_INVALID_ARGUMENT (options), MLCM_LIMIT, MLCM_DISK_FULL,
+ * MLCM_OUTCOME_UNKNOWN, MLCM_UNSUPPORTED, MLCM_PARSE, MLCM_NO_MEMORY, MLCM_IO, MLCM_BUSY. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_endpoint_open(mlcm_registry *reg, const char *name, const mlcm_endpoint_options *options,
                                                       mlcm_endpoint **out, mlcm_error *err);
 
@@ -182,7 +183,7 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_endpoint_complete(mlcm_endpoint *ep, con
  * 1 or 0 for a label (the answer was wrong or not), any finite number for a score. Counts for the version that answered and the
  * epoch it was routed in, whenever it comes, from any process that has the endpoint open. Of a request with a key only the key's
  * first value of an outcome enters a rollout's comparison. MLCM_INVALID_ARGUMENT: not a ticket of this endpoint, a bad name, a
- * value that is not finite. MLCM_LIMIT: too many outcome names. MLCM_INVALID_STATE: forked. Since 0.1. */
+ * value that is not finite. MLCM_LIMIT: a ninth outcome name in this process. MLCM_INVALID_STATE: forked. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_endpoint_report(mlcm_endpoint *ep, const mlcm_ticket *ticket, const char *outcome,
                                                         double value, mlcm_error *err);
 

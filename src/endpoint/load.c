@@ -62,15 +62,16 @@ done:
 
 enum { WARM_UP_PORTS = 64, WARM_UP_BYTES = 1 << 24 };
 
-/* An input of zeros with one row; false when its shape cannot be guessed or is large. */
-static bool guess_input(const mlcm_port *port, const void *zeros, mlcm_input *out) {
+/* An input of one row without its data; *max_bytes grows to its size. False when its shape cannot be guessed or is large. */
+static bool guess_input(const mlcm_port *port, mlcm_input *out, size_t *max_bytes) {
   size_t bytes = mlcm_dtype_size(port->dtype);
   if (port->rank < 0 || bytes == 0) return false;
-  *out = (mlcm_input){.name = port->name, .data = zeros, .dtype = port->dtype, .rank = port->rank};
+  *out = (mlcm_input){.name = port->name, .dtype = port->dtype, .rank = port->rank};
   for (int i = 0; i < port->rank; ++i) {
     out->shape[i] = port->shape[i] < 0 ? 1 : port->shape[i];
     if (__builtin_mul_overflow(bytes, (size_t)out->shape[i], &bytes)) return false;
   }
+  if (bytes > *max_bytes) *max_bytes = bytes;
   return bytes <= WARM_UP_BYTES;
 }
 
@@ -80,17 +81,19 @@ static void warm_up(mlcm_context *ctx, mlcm_session *session) {
   mlcm_input inputs[WARM_UP_PORTS];
   mlcm_output outputs[WARM_UP_PORTS];
   mlcm_error err;
+  size_t max_bytes = 1;
   size_t n_inputs = mlcm_session_n_inputs(session);
   size_t n_outputs = mlcm_session_n_outputs(session);
   if (n_inputs > WARM_UP_PORTS || n_outputs > WARM_UP_PORTS) return;
-  void *zeros = mlcm__alloc_zero(ctx, 1, WARM_UP_BYTES);
-  bool ok = zeros != NULL;
-  for (size_t i = 0; ok && i < n_inputs; ++i) {
+  for (size_t i = 0; i < n_inputs; ++i) {
     mlcm_port port = mlcm_session_input(session, i);
-    ok = guess_input(&port, zeros, &inputs[i]);
+    if (!guess_input(&port, &inputs[i], &max_bytes)) return;
   }
+  void *zeros = mlcm__alloc_zero(ctx, 1, max_bytes);
+  if (zeros == NULL) return;
+  for (size_t i = 0; i < n_inputs; ++i) inputs[i].data = zeros;
   for (size_t i = 0; i < n_outputs; ++i) outputs[i] = (mlcm_output){.name = mlcm_session_output(session, i).name};
-  if (ok && mlcm_session_run(session, inputs, n_inputs, outputs, n_outputs, &err)) {
+  if (mlcm_session_run(session, inputs, n_inputs, outputs, n_outputs, &err)) {
     mlcm__log(ctx, MLCM_LOG_DEBUG, "warm-up on zeros ended with: %s", err.message);
   }
   mlcm__free(ctx, zeros);
