@@ -141,8 +141,10 @@ int main(int argc, char **argv) {
   mlcm_status st = mlcm_context_new(NULL, &ctx, &err);
   if (!st) st = mlcm_registry_open(ctx, argv[1], NULL, &reg, &err);
   if (!st) st = mlcm_endpoint_open(reg, "digits", NULL, &s.endpoint, &err); /* serves digits@champion, follows its rollouts */
-  if (!st) code = serve(&s);
-  else fprintf(stderr, "digits-service: %s\n", err.message);
+  if (!st)
+    code = serve(&s);
+  else
+    fprintf(stderr, "digits-service: %s\n", err.message);
   mlcm_endpoint_close(s.endpoint);
   mlcm_registry_close(reg);
   mlcm_context_free(ctx);

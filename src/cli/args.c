@@ -123,8 +123,10 @@ static void list_verbs(const char *group, char *out, size_t size) {
 static int unknown_command(cli_args *args, int argc, char **argv) {
   char typed[96], meant[160], verbs[200];
   bool group = is_group(argv[0]), verb = group && argc > 1 && argv[1][0] != '-';
-  if (verb) snprintf(typed, sizeof typed, "%s %s", argv[0], argv[1]);
-  else snprintf(typed, sizeof typed, "%s", argv[0]);
+  if (verb)
+    snprintf(typed, sizeof typed, "%s %s", argv[0], argv[1]);
+  else
+    snprintf(typed, sizeof typed, "%s", argv[0]);
   if (group) list_verbs(argv[0], verbs, sizeof verbs);
   if (group && !verb) return wrong(args, "'mlcm %s' wants a verb: %s", typed, verbs);
   cli_suggest_command(typed, meant, sizeof meant);
@@ -153,7 +155,8 @@ static const cli_option *find_option(const cli_command *command, const char *nam
 static int unknown_option(cli_args *args, const char *name, nearest best) {
   char meant[96];
   suggest(name, best, "--", meant, sizeof meant);
-  if (!args->command) return wrong(args, "'--%s' is no option of every command%s: options of a command come behind its name", name, meant);
+  if (!args->command)
+    return wrong(args, "'--%s' is no option of every command%s: options of a command come behind its name", name, meant);
   if (*meant) return wrong(args, "'mlcm %s' has no option '--%s'%s", args->command->name, name, meant);
   return wrong(args, "'mlcm %s' has no option '--%s'; 'mlcm help %s' lists them", args->command->name, name, args->command->name);
 }
@@ -196,13 +199,12 @@ static int check_positional(cli_args *args) {
   const cli_command *c = args->command;
   count_positional(c->positional, &min, &max);
   if (args->n_positional >= min && args->n_positional <= max) return 0;
-  return wrong(args, "%s\nusage: mlcm %s%s%s [OPTIONS]%s%s", args->n_positional < min ? "too few arguments" : "too many arguments", c->name,
-               *c->positional ? " " : "", c->positional, c->example ? "\nfor example: " : "", c->example ? c->example : "");
+  return wrong(args, "%s\nusage: mlcm %s%s%s [OPTIONS]%s%s",
+               args->n_positional < min ? "too few arguments" : "too many arguments", c->name, *c->positional ? " " : "",
+               c->positional, c->example ? "\nfor example: " : "", c->example ? c->example : "");
 }
 
-static bool is_help(const char *word) {
-  return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
-}
+static bool is_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
 
 static int ask_help(cli_args *args, int argc, char **argv) {
   args->topic[0] = '\0';
@@ -227,12 +229,18 @@ static int parse_rest(cli_args *args, int words, int argc, char **argv) {
   for (int i = words; i < argc; i++) {
     const char *word = argv[i];
     int bad = 0;
-    if (options_end || word[0] != '-' || !word[1]) bad = add_argument(args, word);
-    else if (strcmp(word, "--") == 0) options_end = true;
-    else if (is_help(word)) return ask_help(args, words, argv);
-    else if (word[1] == '-') bad = add_option(args, &i, argc, argv);
-    else if (word[1] >= '0' && word[1] <= '9') bad = add_argument(args, word); /* a negative number */
-    else bad = wrong(args, "unknown option '%s': options are long ones, 'mlcm help %s' lists them", word, args->command->name);
+    if (options_end || word[0] != '-' || !word[1])
+      bad = add_argument(args, word);
+    else if (strcmp(word, "--") == 0)
+      options_end = true;
+    else if (is_help(word))
+      return ask_help(args, words, argv);
+    else if (word[1] == '-')
+      bad = add_option(args, &i, argc, argv);
+    else if (word[1] >= '0' && word[1] <= '9')
+      bad = add_argument(args, word); /* a negative number */
+    else
+      bad = wrong(args, "unknown option '%s': options are long ones, 'mlcm help %s' lists them", word, args->command->name);
     if (bad) return bad;
   }
   return check_positional(args);
@@ -268,9 +276,7 @@ const char *cli_get(const cli_args *args, const char *option) {
   return NULL;
 }
 
-bool cli_has(const cli_args *args, const char *option) {
-  return cli_get(args, option) != NULL;
-}
+bool cli_has(const cli_args *args, const char *option) { return cli_get(args, option) != NULL; }
 
 const char *cli_each(const cli_args *args, const char *option, size_t *cursor) {
   while (*cursor < args->n_values) {

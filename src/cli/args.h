@@ -64,7 +64,7 @@ typedef struct cli_args {
 /* Sorts argv out against the table. Answers 0, or 2 with the reason in args->error. */
 int cli_args_parse(cli_args *args, int argc, char **argv);
 
-const char *cli_get(const cli_args *args, const char *option);         /* last value given, or NULL */
+const char *cli_get(const cli_args *args, const char *option); /* last value given, or NULL */
 bool cli_has(const cli_args *args, const char *option);
 const char *cli_each(const cli_args *args, const char *option, size_t *cursor); /* next value of a repeated option, or NULL */
 

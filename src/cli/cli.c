@@ -33,15 +33,15 @@ int cli_open(cli *c, uint32_t flags) {
 
 static int exit_code_of(mlcm_status status) {
   switch (status) {
-    case MLCM_OK: return EXIT_OK;
-    case MLCM_NOT_FOUND: return EXIT_NOT_FOUND;
-    case MLCM_CONFLICT:
-    case MLCM_BUSY:
-    case MLCM_ALREADY_EXISTS:
-    case MLCM_STALE: return EXIT_CONFLICT;
-    case MLCM_TIMEOUT: return EXIT_TIMEOUT;
-    case MLCM_CANCELLED: return EXIT_INTERRUPTED;
-    default: return EXIT_ERROR;
+  case MLCM_OK: return EXIT_OK;
+  case MLCM_NOT_FOUND: return EXIT_NOT_FOUND;
+  case MLCM_CONFLICT:
+  case MLCM_BUSY:
+  case MLCM_ALREADY_EXISTS:
+  case MLCM_STALE: return EXIT_CONFLICT;
+  case MLCM_TIMEOUT: return EXIT_TIMEOUT;
+  case MLCM_CANCELLED: return EXIT_INTERRUPTED;
+  default: return EXIT_ERROR;
   }
 }
 
@@ -55,8 +55,10 @@ static void json_error(cli *c, const char *status, const char *message) {
 }
 
 int cli_fail(cli *c) {
-  if (c->json) json_error(c, mlcm_status_name(c->err.code), c->err.message);
-  else fprintf(stderr, "%smlcm:%s %s\n", cli_on(&c->msg, STYLE_BAD), cli_off(&c->msg), cli_clean(c, c->err.message));
+  if (c->json)
+    json_error(c, mlcm_status_name(c->err.code), c->err.message);
+  else
+    fprintf(stderr, "%smlcm:%s %s\n", cli_on(&c->msg, STYLE_BAD), cli_off(&c->msg), cli_clean(c, c->err.message));
   return exit_code_of(c->err.code);
 }
 
@@ -69,13 +71,13 @@ int cli_error(cli *c, mlcm_status status, const char *format, ...) {
   return cli_fail(c);
 }
 
-int cli_no_memory(cli *c) {
-  return cli_error(c, MLCM_NO_MEMORY, "out of memory");
-}
+int cli_no_memory(cli *c) { return cli_error(c, MLCM_NO_MEMORY, "out of memory"); }
 
 int cli_usage_fail(cli *c) {
-  if (c->json) json_error(c, "USAGE", c->args.error);
-  else fprintf(stderr, "%smlcm:%s %s\n", cli_on(&c->msg, STYLE_BAD), cli_off(&c->msg), c->args.error);
+  if (c->json)
+    json_error(c, "USAGE", c->args.error);
+  else
+    fprintf(stderr, "%smlcm:%s %s\n", cli_on(&c->msg, STYLE_BAD), cli_off(&c->msg), c->args.error);
   return EXIT_USAGE;
 }
 
@@ -88,7 +90,8 @@ int cli_usage(cli *c, const char *format, ...) {
   va_end(list);
   size_t used = strlen(error);
   const cli_command *command = c->args.command;
-  snprintf(error + used, size - used, "\nusage: mlcm %s%s%s [OPTIONS]", command->name, *command->positional ? " " : "", command->positional);
+  snprintf(error + used, size - used, "\nusage: mlcm %s%s%s [OPTIONS]", command->name, *command->positional ? " " : "",
+           command->positional);
   return cli_usage_fail(c);
 }
 
@@ -225,8 +228,10 @@ const char *cli_size_text(double bytes, char out[32]) {
 }
 
 static void left_text(double seconds, char out[32]) {
-  if (seconds < 99.5) snprintf(out, 32, "%.0fs", seconds);
-  else snprintf(out, 32, "%dm%02ds", (int)seconds / 60, (int)seconds % 60);
+  if (seconds < 99.5)
+    snprintf(out, 32, "%.0fs", seconds);
+  else
+    snprintf(out, 32, "%dm%02ds", (int)seconds / 60, (int)seconds % 60);
 }
 
 /* One line, drawn over the last one: what, bar, share, amount, speed, time left. Cut to the terminal, so that it never folds. */
@@ -238,13 +243,17 @@ static void draw_bar(cli_progress *p, int64_t done, int64_t total, double second
   int filled = total > 0 ? (int)(done * CELLS / total) : 0, at = snprintf(text, sizeof text, "%s ", p->what);
   cli_term_resize(t);
   for (int i = 0; i < CELLS && total > 0; i++)
-    at += snprintf(text + at, sizeof text - (size_t)at, "%s", cli_sign(t, i < filled ? "\u2588" : "\u2591", i < filled ? "#" : "-"));
+    at += snprintf(text + at, sizeof text - (size_t)at, "%s",
+                   cli_sign(t, i < filled ? "\u2588" : "\u2591", i < filled ? "#" : "-"));
   cli_size_text((double)done, amount);
   cli_size_text((double)total, all);
   cli_size_text(rate, speed);
   left_text(rate > 0 ? (double)(total - done) / rate : 0, left);
-  if (total > 0) snprintf(text + at, sizeof text - (size_t)at, " %3d %%  %s of %s  %s/s  %s left", (int)(done * 100 / total), amount, all, speed, left);
-  else snprintf(text + at, sizeof text - (size_t)at, "%s  %s/s", amount, speed);
+  if (total > 0)
+    snprintf(text + at, sizeof text - (size_t)at, " %3d %%  %s of %s  %s/s  %s left", (int)(done * 100 / total), amount, all,
+             speed, left);
+  else
+    snprintf(text + at, sizeof text - (size_t)at, "%s  %s/s", amount, speed);
   cli_print_status(t, text);
   p->shown = true;
 }

@@ -52,7 +52,8 @@ int cmd_gate_lint(cli *c) {
   if (rate) {
     char *end;
     options.requests_per_second = strtod(rate, &end);
-    if (end == rate || *end || !(options.requests_per_second > 0)) return cli_usage(c, "--rate wants requests a second, got '%s'", rate);
+    if (end == rate || *end || !(options.requests_per_second > 0))
+      return cli_usage(c, "--rate wants requests a second, got '%s'", rate);
   }
   int code = load_policy(c, c->args.positional[0], &file);
   if (code) goto done;
@@ -62,10 +63,14 @@ int cmd_gate_lint(cli *c) {
     steps[i] = (mlcm_lint_step){.weight = (double)mlcm_plan_step_weight_ppm(file.plan, (int32_t)i) / MLCM_WEIGHT_ALL,
                                 .for_ns = mlcm_plan_step_for_ns(file.plan, (int32_t)i)};
   options.steps = steps;
-  if (mlcm_policy_lint(c->ctx, file.policy, &options, &json, &text, &c->err) != MLCM_OK) code = cli_fail(c);
-  else if (c->json) puts(json);
-  else if (*text) fputs(text, stdout);
-  else printf("%s: nothing to say against it\n", c->args.positional[0]);
+  if (mlcm_policy_lint(c->ctx, file.policy, &options, &json, &text, &c->err) != MLCM_OK)
+    code = cli_fail(c);
+  else if (c->json)
+    puts(json);
+  else if (*text)
+    fputs(text, stdout);
+  else
+    printf("%s: nothing to say against it\n", c->args.positional[0]);
 done:
   mlcm_free(c->ctx, json);
   mlcm_free(c->ctx, text);
@@ -83,8 +88,10 @@ int cmd_gate_replay(cli *c) {
   int code = load_policy(c, c->args.positional[0], &file);
   if (!code) code = cli_read_file(c, c->args.positional[1], &csv, &len);
   if (code) goto done;
-  if (mlcm_gate_replay(c->ctx, file.policy, c->args.positional[1], (mlcm_str){csv, len}, &json, &text, &c->err) != MLCM_OK) code = cli_fail(c);
-  else puts(c->json ? json : text);
+  if (mlcm_gate_replay(c->ctx, file.policy, c->args.positional[1], (mlcm_str){csv, len}, &json, &text, &c->err) != MLCM_OK)
+    code = cli_fail(c);
+  else
+    puts(c->json ? json : text);
 done:
   free(csv);
   mlcm_free(c->ctx, json);
@@ -100,7 +107,9 @@ static const char *verdict_name(mlcm_verdict_kind kind) {
 }
 
 static const char *verdict_sign(const cli_term *t, mlcm_verdict_kind kind) {
-  return kind == MLCM_PASS ? cli_sign(t, "\u2714", "ok") : kind == MLCM_FAIL ? cli_sign(t, "\u2716", "no") : cli_sign(t, "\u25cc", "??");
+  return kind == MLCM_PASS   ? cli_sign(t, "\u2714", "ok")
+         : kind == MLCM_FAIL ? cli_sign(t, "\u2716", "no")
+                             : cli_sign(t, "\u25cc", "??");
 }
 
 static cli_style verdict_style(mlcm_verdict_kind kind) {
@@ -116,7 +125,8 @@ static void print_gate(cli *c, const mlcm_policy *policy, const mlcm_gate *gate)
     printf("%s\n", compares ? "compares two versions: that needs a rollout" : cli_clean(c, state.reason));
   }
   mlcm_verdict verdict = mlcm_gate_explain(gate);
-  printf("%s%s%s: %s\n", cli_on(&c->out, verdict_style(verdict.kind)), verdict_name(verdict.kind), cli_off(&c->out), cli_clean(c, verdict.reason));
+  printf("%s%s%s: %s\n", cli_on(&c->out, verdict_style(verdict.kind)), verdict_name(verdict.kind), cli_off(&c->out),
+         cli_clean(c, verdict.reason));
 }
 
 static cJSON *check_json(const mlcm_check *check, const mlcm_check_state *state) {
@@ -125,8 +135,10 @@ static cJSON *check_json(const mlcm_check *check, const mlcm_check_state *state)
   cJSON_AddStringToObject(object, "name", check->name);
   cJSON_AddStringToObject(object, "verdict", verdict_name(state->verdict));
   cJSON_AddStringToObject(object, "measured", kinds[state->last.kind >= 0 && state->last.kind <= 5 ? state->last.kind : 0]);
-  if (state->last.kind == MLCM_MEASURED_VALUE && isfinite(state->last.value)) cJSON_AddNumberToObject(object, "value", state->last.value);
-  else cJSON_AddNullToObject(object, "value");
+  if (state->last.kind == MLCM_MEASURED_VALUE && isfinite(state->last.value))
+    cJSON_AddNumberToObject(object, "value", state->last.value);
+  else
+    cJSON_AddNullToObject(object, "value");
   cJSON_AddStringToObject(object, "reason", *state->last.detail ? state->last.detail : state->reason);
   return object;
 }
@@ -156,8 +168,10 @@ int cmd_gate_run(cli *c) {
     code = cli_fail(c);
     goto done;
   }
-  if (c->json) json_gate(c, file.policy, gate);
-  else print_gate(c, file.policy, gate);
+  if (c->json)
+    json_gate(c, file.policy, gate);
+  else
+    print_gate(c, file.policy, gate);
   mlcm_verdict_kind kind = mlcm_gate_verdict(gate);
   code = kind == MLCM_PASS ? EXIT_OK : kind == MLCM_FAIL ? EXIT_GATE_FAILED : EXIT_INCONCLUSIVE;
 done:

@@ -16,12 +16,20 @@ static void set_attribution(cli *c) {
 
 static void print_finding(cli *c, const mlcm_finding *f) {
   const cli_term *t = &c->out;
-  const char *sign = f->repaired ? cli_sign(t, "\u2714", "ok") : f->is_damage ? cli_sign(t, "\u2716", "x") : cli_sign(t, "\u25cc", "note");
-  printf("%s%s%s %s: %s\n", cli_on(t, f->repaired ? STYLE_GOOD : f->is_damage ? STYLE_BAD : STYLE_WARN), sign, cli_off(t), cli_clean(c, f->object),
-         cli_clean(c, f->problem));
-  if (*f->expected) printf("    expected %s, found %s\n", cli_clean(c, f->expected), *f->found ? cli_clean(c, f->found) : "nothing");
-  if (f->repaired) printf("    repaired\n");
-  else if (*f->restore) printf("    %s\n", cli_clean(c, f->restore));
+  const char *sign = f->repaired    ? cli_sign(t, "\u2714", "ok")
+                     : f->is_damage ? cli_sign(t, "\u2716", "x")
+                                    : cli_sign(t, "\u25cc", "note");
+  printf("%s%s%s %s: %s\n",
+         cli_on(t, f->repaired    ? STYLE_GOOD
+                   : f->is_damage ? STYLE_BAD
+                                  : STYLE_WARN),
+         sign, cli_off(t), cli_clean(c, f->object), cli_clean(c, f->problem));
+  if (*f->expected)
+    printf("    expected %s, found %s\n", cli_clean(c, f->expected), *f->found ? cli_clean(c, f->found) : "nothing");
+  if (f->repaired)
+    printf("    repaired\n");
+  else if (*f->restore)
+    printf("    %s\n", cli_clean(c, f->restore));
 }
 
 static void print_report(cli *c, const mlcm_fsck_report *report) {
@@ -34,10 +42,13 @@ static void print_report(cli *c, const mlcm_fsck_report *report) {
     can_repair = can_repair || (finding.can_repair && !finding.repaired);
   }
   printf("%s%s%s %lld version%s, %lld object%s (%s), %lld audit entries: ", cli_on(&c->out, s.left ? STYLE_BAD : STYLE_GOOD),
-         s.left ? cli_sign(&c->out, "\u2716", "x") : cli_sign(&c->out, "\u2714", "ok"), cli_off(&c->out), (long long)s.versions, s.versions == 1 ? "" : "s",
-         (long long)s.objects, s.objects == 1 ? "" : "s", cli_size_text((double)s.bytes, bytes), (long long)s.audit_entries);
-  if (!s.damaged) printf("all sound\n");
-  else printf("%lld damaged, %lld repaired, %lld left\n", (long long)s.damaged, (long long)s.repaired, (long long)s.left);
+         s.left ? cli_sign(&c->out, "\u2716", "x") : cli_sign(&c->out, "\u2714", "ok"), cli_off(&c->out), (long long)s.versions,
+         s.versions == 1 ? "" : "s", (long long)s.objects, s.objects == 1 ? "" : "s", cli_size_text((double)s.bytes, bytes),
+         (long long)s.audit_entries);
+  if (!s.damaged)
+    printf("all sound\n");
+  else
+    printf("%lld damaged, %lld repaired, %lld left\n", (long long)s.damaged, (long long)s.repaired, (long long)s.left);
   if (*mlcm_fsck_report_refusal(report)) cli_say(c, "not repaired: %s", cli_clean(c, mlcm_fsck_report_refusal(report)));
   if (can_repair && !cli_has(&c->args, "repair")) cli_next(c, "mlcm fsck --repair");
 }
@@ -56,9 +67,12 @@ int cmd_fsck(cli *c) {
   cli_progress_end(&progress);
   if (st == MLCM_OK && c->json) st = mlcm_fsck_report_to_json(report, &json, &c->err);
   int code = EXIT_OK;
-  if (st != MLCM_OK) code = cli_fail(c);
-  else if (c->json) cli_json_text(c, json);
-  else print_report(c, report);
+  if (st != MLCM_OK)
+    code = cli_fail(c);
+  else if (c->json)
+    cli_json_text(c, json);
+  else
+    print_report(c, report);
   if (st == MLCM_OK && mlcm_fsck_report_summary(report).left > 0) code = EXIT_ERROR;
   mlcm_fsck_report_free(report);
   return code;
@@ -69,8 +83,9 @@ int cmd_fsck(cli *c) {
 static int print_backup(cli *c, const char *verb, const char *dir, const mlcm_backup_result *r) {
   char bytes[32];
   if (!c->json) {
-    printf("%s %s: %lld version%s, %lld object%s, %s\n", verb, dir, (long long)r->versions, r->versions == 1 ? "" : "s", (long long)r->objects,
-           r->objects == 1 ? "" : "s", cli_size_text((double)(r->object_bytes + r->database_bytes), bytes));
+    printf("%s %s: %lld version%s, %lld object%s, %s\n", verb, dir, (long long)r->versions, r->versions == 1 ? "" : "s",
+           (long long)r->objects, r->objects == 1 ? "" : "s",
+           cli_size_text((double)(r->object_bytes + r->database_bytes), bytes));
     printf("audit log: %lld entries, root %s\n", (long long)r->audit_entries, r->audit_root);
     return EXIT_OK;
   }

@@ -22,8 +22,8 @@ static void line(cli *c, const char *label, const char *text) {
 
 static void show_version(cli *c, const mlcm_version *v) {
   char when[32], who[400];
-  printf("%s%s/%lld%s%s\n", cli_on(&c->out, STYLE_NAME), mlcm_version_model(v), (long long)mlcm_version_number(v), cli_off(&c->out),
-         mlcm_version_state(v) == MLCM_STATE_DELETED ? "  deleted" : "");
+  printf("%s%s/%lld%s%s\n", cli_on(&c->out, STYLE_NAME), mlcm_version_model(v), (long long)mlcm_version_number(v),
+         cli_off(&c->out), mlcm_version_state(v) == MLCM_STATE_DELETED ? "  deleted" : "");
   for (size_t i = 0; i < mlcm_version_n_aliases(v); i++) line(c, "alias", mlcm_version_alias(v, i));
   line(c, "description", mlcm_version_description(v));
   snprintf(who, sizeof who, "%s by %s", local_time(mlcm_version_created_ns(v), when), mlcm_version_actor(v));
@@ -37,7 +37,8 @@ static void show_version(cli *c, const mlcm_version *v) {
   line(c, "run", mlcm_version_run_link(v));
   for (size_t i = 0; i < mlcm_version_n_tags(v); i++) {
     mlcm_tag tag = mlcm_version_tag(v, i);
-    printf("  %s%-12s%s %s = %s\n", cli_on(&c->out, STYLE_GREY), "tag", cli_off(&c->out), cli_clean(c, tag.key), cli_clean(c, tag.value));
+    printf("  %s%-12s%s %s = %s\n", cli_on(&c->out, STYLE_GREY), "tag", cli_off(&c->out), cli_clean(c, tag.key),
+           cli_clean(c, tag.value));
   }
   for (size_t i = 0; i < mlcm_version_n_files(v); i++) {
     mlcm_file file = mlcm_version_file(v, i);
@@ -82,13 +83,19 @@ int cmd_show(cli *c) {
   if (code) return code;
   mlcm_status st = mlcm_ref_parse(c->args.positional[0], &ref, &c->err);
   bool model = st == MLCM_OK && ref.kind == MLCM_REF_MODEL && !strpbrk(c->args.positional[0], "/@");
-  if (st == MLCM_OK && model) st = mlcm_model_get(c->reg, ref.model, &m, &c->err);
-  else if (st == MLCM_OK) st = mlcm_version_get(c->reg, c->args.positional[0], &v, &c->err);
+  if (st == MLCM_OK && model)
+    st = mlcm_model_get(c->reg, ref.model, &m, &c->err);
+  else if (st == MLCM_OK)
+    st = mlcm_version_get(c->reg, c->args.positional[0], &v, &c->err);
   if (st == MLCM_OK && c->json) st = m ? mlcm_model_to_json(m, &json, &c->err) : mlcm_version_to_json(v, &json, &c->err);
-  if (st != MLCM_OK) code = cli_fail(c);
-  else if (json) code = cli_json_text(c, json);
-  else if (m) show_model(c, m);
-  else show_version(c, v);
+  if (st != MLCM_OK)
+    code = cli_fail(c);
+  else if (json)
+    code = cli_json_text(c, json);
+  else if (m)
+    show_model(c, m);
+  else
+    show_version(c, v);
   mlcm_version_free(v);
   mlcm_model_free(m);
   return code;
@@ -131,7 +138,8 @@ static void print_versions(cli *c, const mlcm_page *page) {
     snprintf(name, sizeof name, "%s/%lld", mlcm_version_model(v), (long long)mlcm_version_number(v));
     aliases_text(v, aliases, sizeof aliases);
     tags_text(v, tags, sizeof tags);
-    cli_table_row(table, (const char *const[]){name, aliases, tags, local_time(mlcm_version_created_ns(v), when), mlcm_version_actor(v)});
+    cli_table_row(
+        table, (const char *const[]){name, aliases, tags, local_time(mlcm_version_created_ns(v), when), mlcm_version_actor(v)});
   }
   cli_table_print(table, &c->out);
 }
@@ -151,15 +159,18 @@ static void print_models(cli *c, const mlcm_page *page) {
       mlcm_alias alias = mlcm_model_alias(m, k);
       snprintf(aliases + used, sizeof aliases - used, "%s@%.32s->%lld", k ? " " : "", alias.name, (long long)alias.version);
     }
-    cli_table_row(table, (const char *const[]){mlcm_model_name(m), n, newest, aliases, local_time(mlcm_model_updated_ns(m), when)});
+    cli_table_row(table,
+                  (const char *const[]){mlcm_model_name(m), n, newest, aliases, local_time(mlcm_model_updated_ns(m), when)});
   }
   cli_table_print(table, &c->out);
 }
 
 static int print_page(cli *c, const mlcm_page *page, bool models) {
   if (!c->json) {
-    if (models) print_models(c, page);
-    else print_versions(c, page);
+    if (models)
+      print_models(c, page);
+    else
+      print_versions(c, page);
     if (mlcm_page_n(page) == 0) cli_say(c, "nothing found");
     if (mlcm_page_next(page)) cli_say(c, "more: --page %s", mlcm_page_next(page));
     return EXIT_OK;
@@ -175,8 +186,10 @@ static int print_page(cli *c, const mlcm_page *page, bool models) {
     }
     cJSON_AddItemToArray(list, cli_json_tree(c, json));
   }
-  if (mlcm_page_next(page)) cJSON_AddStringToObject(root, "next", mlcm_page_next(page));
-  else cJSON_AddNullToObject(root, "next");
+  if (mlcm_page_next(page))
+    cJSON_AddStringToObject(root, "next", mlcm_page_next(page));
+  else
+    cJSON_AddNullToObject(root, "next");
   return cli_json(c, root);
 }
 
@@ -190,7 +203,8 @@ static int search(cli *c, const char *filter, bool models, const char *default_o
   int code = get_limit(c, &query.limit, 1000);
   if (!code) code = cli_open(c, MLCM_OPEN_READ_ONLY);
   if (code) return code;
-  mlcm_status st = models ? mlcm_search_models(c->reg, &query, &page, &c->err) : mlcm_search_versions(c->reg, &query, &page, &c->err);
+  mlcm_status st =
+      models ? mlcm_search_models(c->reg, &query, &page, &c->err) : mlcm_search_versions(c->reg, &query, &page, &c->err);
   code = st == MLCM_OK ? print_page(c, page, models) : cli_fail(c);
   mlcm_page_free(page);
   return code;
@@ -215,9 +229,7 @@ int cmd_list(cli *c) {
   return search(c, filter, false, "version DESC");
 }
 
-int cmd_search(cli *c) {
-  return search(c, c->args.positional[0], cli_has(&c->args, "models"), NULL);
-}
+int cmd_search(cli *c) { return search(c, c->args.positional[0], cli_has(&c->args, "models"), NULL); }
 
 /* ---- history and feed ---------------------------------------------------------------------------------------------- */
 
@@ -225,31 +237,38 @@ static void print_move(cli *c, const mlcm_alias_move *move) {
   char when[32], from[24], to[24];
   snprintf(from, sizeof from, move->from ? "%lld" : "-", (long long)move->from);
   snprintf(to, sizeof to, move->to ? "%lld" : "-", (long long)move->to);
-  printf("%s  %4s -> %-4s %-9s %s%s%s%s\n", local_time(move->time_ns, when), from, to, mlcm_cause_name(move->cause), cli_clean(c, move->actor),
-         *move->reason ? "  \"" : "", cli_clean(c, move->reason), *move->reason ? "\"" : "");
+  printf("%s  %4s -> %-4s %-9s %s%s%s%s\n", local_time(move->time_ns, when), from, to, mlcm_cause_name(move->cause),
+         cli_clean(c, move->actor), *move->reason ? "  \"" : "", cli_clean(c, move->reason), *move->reason ? "\"" : "");
 }
 
 int cmd_alias_history(cli *c) {
   mlcm_history *history = NULL;
-  size_t limit;
+  size_t limit = 0;
   int64_t before = 0;
   const char *page = cli_get(&c->args, "page");
   int code = get_limit(c, &limit, 1000);
-  if (!code && page && !cli_number(page, &before)) code = cli_usage(c, "--page wants the number that 'next' gave, got '%s'", page);
+  if (!code && page && !cli_number(page, &before))
+    code = cli_usage(c, "--page wants the number that 'next' gave, got '%s'", page);
   if (!code) code = cli_open(c, MLCM_OPEN_READ_ONLY);
   if (code) return code;
-  if (mlcm_alias_history(c->reg, c->args.positional[0], c->args.positional[1], before, limit, &history, &c->err) != MLCM_OK) return cli_fail(c);
+  if (mlcm_alias_history(c->reg, c->args.positional[0], c->args.positional[1], before, limit, &history, &c->err) != MLCM_OK)
+    return cli_fail(c);
   cJSON *root = cJSON_CreateObject(), *moves = cJSON_AddArrayToObject(root, "moves");
   size_t n = mlcm_history_n(history);
   for (size_t i = 0; i < n; i++) {
     mlcm_alias_move move = mlcm_history_at(history, i);
     char *json = NULL;
-    if (!c->json) print_move(c, &move);
-    else if (mlcm_history_to_json(history, i, &json, &c->err) == MLCM_OK) cJSON_AddItemToArray(moves, cli_json_tree(c, json));
-    else code = cli_fail(c);
+    if (!c->json)
+      print_move(c, &move);
+    else if (mlcm_history_to_json(history, i, &json, &c->err) == MLCM_OK)
+      cJSON_AddItemToArray(moves, cli_json_tree(c, json));
+    else
+      code = cli_fail(c);
   }
-  if (n == limit) cJSON_AddNumberToObject(root, "next", (double)mlcm_history_at(history, n - 1).seq);
-  else cJSON_AddNullToObject(root, "next");
+  if (n == limit)
+    cJSON_AddNumberToObject(root, "next", (double)mlcm_history_at(history, n - 1).seq);
+  else
+    cJSON_AddNullToObject(root, "next");
   mlcm_history_free(history);
   if (code) {
     cJSON_Delete(root);
@@ -272,9 +291,12 @@ static int print_feed(cli *c, const mlcm_feed *feed, int64_t *after) {
     mlcm_change change = mlcm_feed_at(feed, i);
     char *json = NULL;
     *after = change.seq;
-    if (!c->json) print_change(c, &change);
-    else if (mlcm_feed_to_json(feed, i, &json, &c->err) != MLCM_OK) return cli_fail(c);
-    else cli_json_text(c, json);
+    if (!c->json)
+      print_change(c, &change);
+    else if (mlcm_feed_to_json(feed, i, &json, &c->err) != MLCM_OK)
+      return cli_fail(c);
+    else
+      cli_json_text(c, json);
   }
   fflush(stdout);
   return EXIT_OK;
@@ -282,11 +304,12 @@ static int print_feed(cli *c, const mlcm_feed *feed, int64_t *after) {
 
 int cmd_log(cli *c) {
   int64_t after = 0;
-  size_t limit;
+  size_t limit = 0;
   bool follow = cli_has(&c->args, "follow");
   const char *text = cli_get(&c->args, "after");
   int code = get_limit(c, &limit, 10000);
-  if (!code && text && (!cli_number(text, &after) || after < 0)) code = cli_usage(c, "--after wants a sequence number, got '%s'", text);
+  if (!code && text && (!cli_number(text, &after) || after < 0))
+    code = cli_usage(c, "--after wants a sequence number, got '%s'", text);
   if (!code) code = cli_open(c, MLCM_OPEN_READ_ONLY);
   while (!code) {
     mlcm_feed *feed = NULL;
@@ -311,7 +334,8 @@ int cmd_verify(cli *c) {
   mlcm_progress report = cli_progress_start(c, &progress, "verifying");
   mlcm_status st = mlcm_version_verify(c->reg, v, report.report ? &report : NULL, &c->err);
   cli_progress_end(&progress);
-  if (st != MLCM_OK) code = cli_fail(c);
+  if (st != MLCM_OK)
+    code = cli_fail(c);
   else if (c->json) {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "model", mlcm_version_model(v));
@@ -321,9 +345,9 @@ int cmd_verify(cli *c) {
     cJSON_AddTrueToObject(root, "ok");
     code = cli_json(c, root);
   } else {
-    printf("%s%s%s %s/%lld: %zu file%s, every byte as registered\n", cli_on(&c->out, STYLE_GOOD), cli_sign(&c->out, "\u2714", "ok"),
-           cli_off(&c->out), mlcm_version_model(v), (long long)mlcm_version_number(v), mlcm_version_n_files(v),
-           mlcm_version_n_files(v) == 1 ? "" : "s");
+    printf("%s%s%s %s/%lld: %zu file%s, every byte as registered\n", cli_on(&c->out, STYLE_GOOD),
+           cli_sign(&c->out, "\u2714", "ok"), cli_off(&c->out), mlcm_version_model(v), (long long)mlcm_version_number(v),
+           mlcm_version_n_files(v), mlcm_version_n_files(v) == 1 ? "" : "s");
   }
   mlcm_version_free(v);
   return code;
@@ -350,7 +374,8 @@ int cmd_audit_verify(cli *c) {
   mlcm_audit_head head, anchor;
   char root_hex[65];
   const char *text = cli_get(&c->args, "anchor");
-  if (text && !parse_head(text, &anchor)) return cli_usage(c, "--anchor wants N:ROOT, entries and root as printed, got '%.100s'", text);
+  if (text && !parse_head(text, &anchor))
+    return cli_usage(c, "--anchor wants N:ROOT, entries and root as printed, got '%.100s'", text);
   int code = cli_open(c, MLCM_OPEN_READ_ONLY);
   if (code) return code;
   if (mlcm_audit_verify(c->reg, text ? &anchor : NULL, NULL, &head, &c->err) != MLCM_OK) return cli_fail(c);
@@ -362,8 +387,8 @@ int cmd_audit_verify(cli *c) {
     cJSON_AddTrueToObject(root, "ok");
     return cli_json(c, root);
   }
-  printf("%s%s%s audit log: %lld entries, root %s\n", cli_on(&c->out, STYLE_GOOD), cli_sign(&c->out, "\u2714", "ok"), cli_off(&c->out),
-         (long long)head.size, root_hex);
+  printf("%s%s%s audit log: %lld entries, root %s\n", cli_on(&c->out, STYLE_GOOD), cli_sign(&c->out, "\u2714", "ok"),
+         cli_off(&c->out), (long long)head.size, root_hex);
   return EXIT_OK;
 }
 
@@ -371,7 +396,11 @@ int cmd_audit_verify(cli *c) {
 static bool parse_grace(const char *text, int64_t *out) {
   char *end;
   double value = strtod(text, &end);
-  double unit = strcmp(end, "s") == 0 ? 1 : strcmp(end, "m") == 0 ? 60 : strcmp(end, "h") == 0 ? 3600 : strcmp(end, "d") == 0 ? 86400 : 0;
+  double unit = strcmp(end, "s") == 0   ? 1
+                : strcmp(end, "m") == 0 ? 60
+                : strcmp(end, "h") == 0 ? 3600
+                : strcmp(end, "d") == 0 ? 86400
+                                        : 0;
   if (end == text || unit == 0 || value < 0 || value * unit > 1e9) return false;
   *out = (int64_t)(value * unit * 1e9);
   if (*out == 0) *out = 1;
@@ -384,18 +413,24 @@ int cmd_gc(cli *c) {
   const char *grace = cli_get(&c->args, "grace");
   mlcm_gc_options_init(&options, sizeof options);
   options.dry_run = cli_has(&c->args, "dry-run");
-  if (grace && !parse_grace(grace, &options.grace_ns)) return cli_usage(c, "--grace wants a duration such as 24h, 90s or 2d, got '%s'", grace);
+  if (grace && !parse_grace(grace, &options.grace_ns))
+    return cli_usage(c, "--grace wants a duration such as 24h, 90s or 2d, got '%s'", grace);
   int code = cli_open(c, 0);
   if (code) return code;
   if (mlcm_gc(c->reg, &options, &c->by, &result, &c->err) != MLCM_OK) return cli_fail(c);
   if (c->json) {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddBoolToObject(root, "dry_run", options.dry_run);
-    const struct { const char *name; int64_t value; } numbers[] = {
-        {"kept", result.kept}, {"kept_bytes", result.kept_bytes}, {"trashed", result.trashed}, {"trashed_bytes", result.trashed_bytes},
-        {"unlinked", result.unlinked}, {"unlinked_bytes", result.unlinked_bytes}, {"restored", result.restored},
-        {"tmp_files", result.tmp_files}, {"tmp_bytes", result.tmp_bytes}};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) cJSON_AddNumberToObject(root, numbers[i].name, (double)numbers[i].value);
+    const struct {
+      const char *name;
+      int64_t value;
+    } numbers[] = {{"kept", result.kept},          {"kept_bytes", result.kept_bytes},
+                   {"trashed", result.trashed},    {"trashed_bytes", result.trashed_bytes},
+                   {"unlinked", result.unlinked},  {"unlinked_bytes", result.unlinked_bytes},
+                   {"restored", result.restored},  {"tmp_files", result.tmp_files},
+                   {"tmp_bytes", result.tmp_bytes}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+      cJSON_AddNumberToObject(root, numbers[i].name, (double)numbers[i].value);
     return cli_json(c, root);
   }
   char kept[32], trashed[32], unlinked[32];

@@ -41,7 +41,10 @@ typedef struct pairs {
 
 static void free_pairs(pairs *p) {
   for (size_t i = 0; i < p->n; i++) {
-    union { const char *in; char *out; } key = {p->items[i].key};
+    union {
+      const char *in;
+      char *out;
+    } key = {p->items[i].key};
     free(key.out);
   }
 }
@@ -62,7 +65,8 @@ static int print_version(cli *c, const mlcm_version *v, const char *verb) {
     if (mlcm_version_to_json(v, &json, &c->err) != MLCM_OK) return cli_fail(c);
     return cli_json_text(c, json);
   }
-  printf("%s %s%s/%lld%s", verb, cli_on(&c->out, STYLE_NAME), mlcm_version_model(v), (long long)mlcm_version_number(v), cli_off(&c->out));
+  printf("%s %s%s/%lld%s", verb, cli_on(&c->out, STYLE_NAME), mlcm_version_model(v), (long long)mlcm_version_number(v),
+         cli_off(&c->out));
   for (size_t i = 0; i < mlcm_version_n_aliases(v); i++) printf(" @%s", mlcm_version_alias(v, i));
   char size[32];
   printf("  %zu file%s, %s, sha256:%.12s\n", mlcm_version_n_files(v), mlcm_version_n_files(v) == 1 ? "" : "s",
@@ -108,7 +112,8 @@ static int resolve(cli *c, const char *text, mlcm_ref *ref, int64_t *out_version
   *out_version = 0;
   if (mlcm_ref_parse(text, ref, &c->err) != MLCM_OK) return cli_fail(c);
   if (ref->kind == MLCM_REF_NUMBER) *out_version = ref->version;
-  if (ref->kind == MLCM_REF_ALIAS && mlcm_alias_get(c->reg, ref->model, ref->alias, out_version, &c->err) != MLCM_OK) return cli_fail(c);
+  if (ref->kind == MLCM_REF_ALIAS && mlcm_alias_get(c->reg, ref->model, ref->alias, out_version, &c->err) != MLCM_OK)
+    return cli_fail(c);
   return 0;
 }
 
@@ -190,12 +195,16 @@ static int alias_told(cli *c, const char *model, const char *alias, int64_t vers
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "model", model);
     cJSON_AddStringToObject(root, "alias", alias);
-    if (version) cJSON_AddNumberToObject(root, "version", (double)version);
-    else cJSON_AddNullToObject(root, "version");
+    if (version)
+      cJSON_AddNumberToObject(root, "version", (double)version);
+    else
+      cJSON_AddNullToObject(root, "version");
     return cli_json(c, root);
   }
-  if (version) printf("%s%s@%s%s is version %lld\n", cli_on(&c->out, STYLE_NAME), model, alias, cli_off(&c->out), (long long)version);
-  else printf("removed %s@%s\n", model, alias);
+  if (version)
+    printf("%s%s@%s%s is version %lld\n", cli_on(&c->out, STYLE_NAME), model, alias, cli_off(&c->out), (long long)version);
+  else
+    printf("removed %s@%s\n", model, alias);
   return EXIT_OK;
 }
 
@@ -232,7 +241,8 @@ int cmd_evaluate(cli *c) {
   if (samples && !cli_number(samples, &evaluation.n_samples)) return cli_usage(c, "--samples wants a number, got '%s'", samples);
   int code = cli_open(c, 0);
   if (!code) code = resolve(c, c->args.positional[0], &ref, &version);
-  if (!code && !version) code = cli_usage(c, "'%s' names a model; an evaluation is of a version, e.g. %s/1", ref.model, ref.model);
+  if (!code && !version)
+    code = cli_usage(c, "'%s' names a model; an evaluation is of a version, e.g. %s/1", ref.model, ref.model);
   for (size_t i = 2; !code && i < c->args.n_positional; i++) {
     char *value, *end = NULL, *key = split_pair(c->args.positional[i], &value);
     double score = value ? strtod(value, &end) : 0;

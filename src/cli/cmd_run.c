@@ -46,23 +46,23 @@ static int run_session(cli *c, mlcm_session *session, const cli_inputs *in, mlcm
 
 static void element_text(const mlcm_output *out, int64_t i, char *text, size_t size) {
   switch (out->dtype) {
-    case MLCM_F32: snprintf(text, size, "%.9g", (double)((const float *)out->data)[i]); break;
-    case MLCM_F64: snprintf(text, size, "%.17g", ((const double *)out->data)[i]); break;
-    case MLCM_I64: snprintf(text, size, "%lld", (long long)((const int64_t *)out->data)[i]); break;
-    case MLCM_I32: snprintf(text, size, "%d", (int)((const int32_t *)out->data)[i]); break;
-    case MLCM_I16: snprintf(text, size, "%d", (int)((const int16_t *)out->data)[i]); break;
-    case MLCM_I8: snprintf(text, size, "%d", (int)((const int8_t *)out->data)[i]); break;
-    case MLCM_U64: snprintf(text, size, "%llu", (unsigned long long)((const uint64_t *)out->data)[i]); break;
-    case MLCM_U32: snprintf(text, size, "%u", (unsigned)((const uint32_t *)out->data)[i]); break;
-    case MLCM_U16: snprintf(text, size, "%u", (unsigned)((const uint16_t *)out->data)[i]); break;
-    case MLCM_U8:
-    case MLCM_BOOL: snprintf(text, size, "%d", (int)((const uint8_t *)out->data)[i]); break;
-    case MLCM_STRING: {
-      const mlcm_str *s = &((const mlcm_str *)out->data)[i];
-      snprintf(text, size, "%.*s", (int)s->len, s->ptr);
-      break;
-    }
-    default: snprintf(text, size, "?"); break;
+  case MLCM_F32: snprintf(text, size, "%.9g", (double)((const float *)out->data)[i]); break;
+  case MLCM_F64: snprintf(text, size, "%.17g", ((const double *)out->data)[i]); break;
+  case MLCM_I64: snprintf(text, size, "%lld", (long long)((const int64_t *)out->data)[i]); break;
+  case MLCM_I32: snprintf(text, size, "%d", (int)((const int32_t *)out->data)[i]); break;
+  case MLCM_I16: snprintf(text, size, "%d", (int)((const int16_t *)out->data)[i]); break;
+  case MLCM_I8: snprintf(text, size, "%d", (int)((const int8_t *)out->data)[i]); break;
+  case MLCM_U64: snprintf(text, size, "%llu", (unsigned long long)((const uint64_t *)out->data)[i]); break;
+  case MLCM_U32: snprintf(text, size, "%u", (unsigned)((const uint32_t *)out->data)[i]); break;
+  case MLCM_U16: snprintf(text, size, "%u", (unsigned)((const uint16_t *)out->data)[i]); break;
+  case MLCM_U8:
+  case MLCM_BOOL: snprintf(text, size, "%d", (int)((const uint8_t *)out->data)[i]); break;
+  case MLCM_STRING: {
+    const mlcm_str *s = &((const mlcm_str *)out->data)[i];
+    snprintf(text, size, "%.*s", (int)s->len, s->ptr);
+    break;
+  }
+  default: snprintf(text, size, "?"); break;
   }
 }
 
@@ -134,9 +134,12 @@ static void print_table(cli *c, const mlcm_port *ports, const mlcm_output *outpu
     int64_t rows = outputs[i].rank > 0 ? outputs[i].shape[0] : 1;
     width[i] = rows == n_rows && rows > 0 ? (size_t)(elements(&outputs[i]) / rows) : 0;
     for (size_t k = 0; k < width[i] && columns < MAX_SHOWN; k++, columns++) {
-      if (ports[i].classes && k < ports[i].n_classes) snprintf(text[columns], 128, "%.60s[%.60s]", ports[i].name, ports[i].classes[k]);
-      else if (width[i] > 1) snprintf(text[columns], 128, "%.100s[%zu]", ports[i].name, k);
-      else snprintf(text[columns], 128, "%.120s", ports[i].name);
+      if (ports[i].classes && k < ports[i].n_classes)
+        snprintf(text[columns], 128, "%.60s[%.60s]", ports[i].name, ports[i].classes[k]);
+      else if (width[i] > 1)
+        snprintf(text[columns], 128, "%.100s[%zu]", ports[i].name, k);
+      else
+        snprintf(text[columns], 128, "%.120s", ports[i].name);
       cells[columns] = text[columns];
     }
   }
@@ -193,7 +196,8 @@ int cmd_run(cli *c) {
   char *text = NULL;
   const char *file = cli_get(&c->args, "input"), *limit_text = cli_get(&c->args, "limit");
   if (!file) return cli_usage(c, "--input FILE is missing ('-' reads standard input)");
-  if (limit_text && (!cli_number(limit_text, &limit) || limit < 1)) return cli_usage(c, "--limit wants a number above 0, got '%s'", limit_text);
+  if (limit_text && (!cli_number(limit_text, &limit) || limit < 1))
+    return cli_usage(c, "--limit wants a number above 0, got '%s'", limit_text);
   int code = cli_open(c, MLCM_OPEN_READ_ONLY);
   if (code) return code;
   if (mlcm_version_get(c->reg, c->args.positional[0], &v, &c->err) != MLCM_OK ||
@@ -209,8 +213,10 @@ int cmd_run(cli *c) {
   outputs = calloc(mlcm_session_n_outputs(session) + 1, sizeof *outputs);
   n = ports && outputs ? pick_outputs(c, session, ports, outputs) : 0;
   code = ports && outputs ? run_session(c, session, &in, outputs, n) : cli_no_memory(c);
-  if (!code && c->json) code = print_json(c, v, ports, outputs, n);
-  else if (!code) print_table(c, ports, outputs, n, in.n_rows);
+  if (!code && c->json)
+    code = print_json(c, v, ports, outputs, n);
+  else if (!code)
+    print_table(c, ports, outputs, n, in.n_rows);
 done:
   for (size_t i = 0; i < n; i++) free(outputs[i].data);
   free(outputs);

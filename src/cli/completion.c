@@ -37,8 +37,8 @@ static void verbs_of(FILE *f, size_t first) {
 
 static void complete_bash(FILE *f) {
   fprintf(f, "# bash completion for mlcm, written by 'mlcm completion bash'\n"
-         "_mlcm() {\n  local cur=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]} words=\n  COMPREPLY=()\n"
-         "  if ((COMP_CWORD == 1)); then\n    words=\"");
+             "_mlcm() {\n  local cur=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]} words=\n  COMPREPLY=()\n"
+             "  if ((COMP_CWORD == 1)); then\n    words=\"");
   first_words(f);
   fprintf(f, "\"\n  else\n    case \"$first\" in\n");
   for (size_t i = 0; i < cli_n_commands; i++) {
@@ -61,9 +61,9 @@ static void complete_bash(FILE *f) {
     }
   }
   fprintf(f, "    esac\n  fi\n  while IFS= read -r word; do COMPREPLY+=(\"$word\"); done < <(compgen -W \"$words\" -- \"$cur\")\n"
-         "  if [[ ${#COMPREPLY[@]} == 0 && $cur != -* ]]; then\n"
-         "    while IFS= read -r word; do COMPREPLY+=(\"$word\"); done < <(compgen -f -- \"$cur\")\n"
-         "    compopt -o filenames 2>/dev/null\n  fi\n}\ncomplete -F _mlcm mlcm\n");
+             "  if [[ ${#COMPREPLY[@]} == 0 && $cur != -* ]]; then\n"
+             "    while IFS= read -r word; do COMPREPLY+=(\"$word\"); done < <(compgen -f -- \"$cur\")\n"
+             "    compopt -o filenames 2>/dev/null\n  fi\n}\ncomplete -F _mlcm mlcm\n");
 }
 
 static void complete_zsh(FILE *f) {
@@ -95,23 +95,33 @@ static void complete_fish(FILE *f) {
     int word = (int)strcspn(c->name, " ");
     bool verb = c->name[word] != '\0';
     if (begins_group(i)) fprintf(f, "complete -c mlcm -f -n __fish_use_subcommand -a %.*s\n", word, c->name);
-    if (verb) fprintf(f, "complete -c mlcm -f -n '__fish_seen_subcommand_from %.*s; and test (count (commandline -opc)) -eq 2' -a %s -d ", word, c->name,
-                     c->name + word + 1);
-    else fprintf(f, "complete -c mlcm -f -n __fish_use_subcommand -a %s -d ", c->name);
+    if (verb)
+      fprintf(f, "complete -c mlcm -f -n '__fish_seen_subcommand_from %.*s; and test (count (commandline -opc)) -eq 2' -a %s -d ",
+              word, c->name, c->name + word + 1);
+    else
+      fprintf(f, "complete -c mlcm -f -n __fish_use_subcommand -a %s -d ", c->name);
     fish_quoted(f, c->summary);
     fputc('\n', f);
-    if (verb) snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %.*s; and __fish_seen_subcommand_from %s", word, c->name, c->name + word + 1);
-    else snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %s", c->name);
+    if (verb)
+      snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %.*s; and __fish_seen_subcommand_from %s", word, c->name,
+               c->name + word + 1);
+    else
+      snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %s", c->name);
     for (size_t k = 0; k < c->n_options; k++) fish_option(f, condition, &c->options[k]);
-    for (size_t k = 0; k < cli_n_change_options && (c->flags & CLI_CHANGES); k++) fish_option(f, condition, &cli_change_options[k]);
+    for (size_t k = 0; k < cli_n_change_options && (c->flags & CLI_CHANGES); k++)
+      fish_option(f, condition, &cli_change_options[k]);
   }
   for (size_t k = 0; k < cli_n_common_options; k++) fish_option(f, "true", &cli_common_options[k]);
 }
 
 int cli_completion(FILE *f, const char *shell) {
-  if (strcmp(shell, "bash") == 0) complete_bash(f);
-  else if (strcmp(shell, "zsh") == 0) complete_zsh(f);
-  else if (strcmp(shell, "fish") == 0) complete_fish(f);
-  else return 2;
+  if (strcmp(shell, "bash") == 0)
+    complete_bash(f);
+  else if (strcmp(shell, "zsh") == 0)
+    complete_zsh(f);
+  else if (strcmp(shell, "fish") == 0)
+    complete_fish(f);
+  else
+    return 2;
   return 0;
 }

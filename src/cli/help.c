@@ -8,13 +8,15 @@
 #include "cli.h"
 
 /* The list of commands in parts: each begins with the command named. */
-static const struct { const char *first, *title; } sections[] = {
-    {"init", "Models and versions"},     {"alias set", "Aliases"}, {"gate lint", "Gates"}, {"rollout start", "Rollouts"},
+static const struct {
+  const char *first, *title;
+} sections[] = {
+    {"init", "Models and versions"},      {"alias set", "Aliases"},   {"gate lint", "Gates"}, {"rollout start", "Rollouts"},
     {"log", "What happened, and upkeep"}, {"version", "The program"},
 };
 
-static const char *const exit_codes =
-    "0 ok, 1 error, 2 usage, 3 gate failed, 4 inconclusive, 5 rolled back, 6 not found, 7 conflict or locked, 124 time-out, 130 interrupted";
+static const char *const exit_codes = "0 ok, 1 error, 2 usage, 3 gate failed, 4 inconclusive, 5 rolled back, 6 not found, 7 "
+                                      "conflict or locked, 124 time-out, 130 interrupted";
 
 static bool in_group(const cli_command *command, const char *group) {
   size_t len = strlen(group);
@@ -37,7 +39,8 @@ static void print_options(int columns, const char *title, const cli_option *opti
   printf("\n%s\n", title);
   for (size_t i = 0; i < n; i++) {
     char left[64];
-    snprintf(left, sizeof left, "--%s%s%s", options[i].name, options[i].value ? " " : "", options[i].value ? options[i].value : "");
+    snprintf(left, sizeof left, "--%s%s%s", options[i].name, options[i].value ? " " : "",
+             options[i].value ? options[i].value : "");
     entry(columns, 26, left, options[i].help);
   }
 }
@@ -112,8 +115,10 @@ static void options_json(cJSON *list, const cli_option *options, size_t n) {
   for (size_t i = 0; i < n; i++) {
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "name", options[i].name);
-    if (options[i].value) cJSON_AddStringToObject(object, "value", options[i].value);
-    else cJSON_AddNullToObject(object, "value");
+    if (options[i].value)
+      cJSON_AddStringToObject(object, "value", options[i].value);
+    else
+      cJSON_AddNullToObject(object, "value");
     cJSON_AddStringToObject(object, "help", options[i].help);
     cJSON_AddItemToArray(list, object);
   }

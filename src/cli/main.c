@@ -11,6 +11,7 @@
 #define OPTIONS(array) array, sizeof(array) / sizeof *(array)
 #define NO_OPTIONS NULL, 0
 
+/* clang-format off */
 static const cli_option register_options[] = {
     {"tag", "K=V", "a tag; may be repeated"},
     {"alias", "A", "an alias to set in the same transaction; may be repeated"},
@@ -109,9 +110,11 @@ const cli_command cli_commands[] = {
     {"rollout start", "PLAN", "start a rollout from a plan", NULL, "mlcm rollout start plan.yaml", NO_OPTIONS, CLI_CHANGES, cmd_rollout_start},
     {"rollout status", "ENDPOINT", "where it stands", NULL, "mlcm rollout status digits --wait --timeout 600", OPTIONS(status_options), 0,
      cmd_rollout_status},
-    {"rollout list", "[ENDPOINT]", "the rollouts of an endpoint or of all, newest first", NULL, NULL, OPTIONS(list_options), 0, cmd_rollout_list},
-    {"rollout watch", "ENDPOINT", "see it move, live", "On a terminal a tree that is drawn anew; elsewhere one line a decision. Ends with the rollout: exit 0 promoted, 5 rolled back or aborted, 4 expired.", "mlcm rollout watch digits", OPTIONS(watch_options),
-     CLI_STREAMS, cmd_rollout_watch},
+    {"rollout list", "[ENDPOINT]", "the rollouts of an endpoint or of all, newest first", NULL, NULL, OPTIONS(list_options), 0,
+     cmd_rollout_list},
+    {"rollout watch", "ENDPOINT", "see it move, live",
+     "On a terminal a tree that is drawn anew; elsewhere one line a decision. Ends with the rollout: exit 0 promoted, 5 rolled back or aborted, 4 expired.",
+     "mlcm rollout watch digits", OPTIONS(watch_options), CLI_STREAMS, cmd_rollout_watch},
     {"rollout pause", "ENDPOINT", "hold it where it is; harm still rolls back", NULL, NULL, NO_OPTIONS, CLI_CHANGES, cmd_rollout_pause},
     {"rollout resume", "ENDPOINT", "let it go on", NULL, NULL, NO_OPTIONS, CLI_CHANGES, cmd_rollout_resume},
     {"rollout promote", "ENDPOINT", "promote now, whatever the checks say", NULL, NULL, NO_OPTIONS, CLI_CHANGES, cmd_rollout_promote},
@@ -121,23 +124,24 @@ const cli_command cli_commands[] = {
      OPTIONS(explain_options), 0, cmd_rollout_explain},
     {"rollout replay", "ENDPOINT", "take every decision again from its evidence and compare byte for byte", NULL, NULL, OPTIONS(rollout_options), 0,
      cmd_rollout_replay},
-    {"report", "ENDPOINT TICKET OUTCOME", "report what became of an answer, e.g. a label that came later", NULL, "mlcm report digits \"$TICKET\" wrong --value 0",
-     OPTIONS(report_options), 0, cmd_report},
+    {"report", "ENDPOINT TICKET OUTCOME", "report what became of an answer, e.g. a label that came later", NULL,
+     "mlcm report digits \"$TICKET\" wrong --value 0", OPTIONS(report_options), 0, cmd_report},
     {"log", "", "the change feed", NULL, "mlcm log --follow --json", OPTIONS(log_options), CLI_STREAMS, cmd_log},
     {"audit verify", "", "check the whole audit log, its Merkle tree, and that the registry agrees with it", NULL, NULL, OPTIONS(audit_options), 0,
      cmd_audit_verify},
     {"gc", "", "remove bytes that nothing needs any more", NULL, "mlcm gc --dry-run", OPTIONS(gc_options), CLI_CHANGES, cmd_gc},
     {"fsck", "", "look at everything, name whatever is damaged, repair what needs no guess",
-     "Reads every byte. Works on registries that no longer open, and on backups. Exit status: 0 sound, 1 damage is left.", "mlcm fsck --repair --from /backups/monday",
-     OPTIONS(fsck_options), CLI_CHANGES, cmd_fsck},
-    {"backup make", "DIR", "copy the registry as it is now into a new folder, while it is in use", NULL, "mlcm backup make /backups/monday", NO_OPTIONS, CLI_CHANGES,
-     cmd_backup_make},
-    {"backup restore", "DIR", "make a new registry from a backup", "The registry (--registry) must not exist yet.", "mlcm backup restore /backups/monday --registry models",
-     NO_OPTIONS, CLI_CHANGES, cmd_backup_restore},
+     "Reads every byte. Works on registries that no longer open, and on backups. Exit status: 0 sound, 1 damage is left.",
+     "mlcm fsck --repair --from /backups/monday", OPTIONS(fsck_options), CLI_CHANGES, cmd_fsck},
+    {"backup make", "DIR", "copy the registry as it is now into a new folder, while it is in use", NULL,
+     "mlcm backup make /backups/monday", NO_OPTIONS, CLI_CHANGES, cmd_backup_make},
+    {"backup restore", "DIR", "make a new registry from a backup", "The registry (--registry) must not exist yet.",
+     "mlcm backup restore /backups/monday --registry models", NO_OPTIONS, CLI_CHANGES, cmd_backup_restore},
     {"version", "", "the version of program and library", NULL, NULL, NO_OPTIONS, 0, cmd_version},
     {"completion", "SHELL", "completion for bash, zsh or fish", NULL, "source <(mlcm completion bash)", NO_OPTIONS, 0, cmd_completion},
     {"man", "", "the manual page", NULL, "mlcm man | man -l -", NO_OPTIONS, 0, cmd_man},
 };
+/* clang-format on */
 const size_t cli_n_commands = sizeof cli_commands / sizeof *cli_commands;
 
 /* Text that is not data: as it is, or with --json as {"text": ...}. */
@@ -159,9 +163,7 @@ static int print_text(cli *c, int (*write)(FILE *f, const cli_args *args)) {
   return code;
 }
 
-static int write_completion(FILE *f, const cli_args *args) {
-  return cli_completion(f, args->positional[0]);
-}
+static int write_completion(FILE *f, const cli_args *args) { return cli_completion(f, args->positional[0]); }
 
 static int write_manual(FILE *f, const cli_args *args) {
   (void)args;
@@ -174,9 +176,7 @@ int cmd_completion(cli *c) {
   return code == EXIT_USAGE ? cli_usage(c, "no completion for '%s': bash, zsh or fish", c->args.positional[0]) : code;
 }
 
-int cmd_man(cli *c) {
-  return print_text(c, write_manual);
-}
+int cmd_man(cli *c) { return print_text(c, write_manual); }
 
 int cmd_version(cli *c) {
   if (!c->json) return printf("mlcm %s\n", mlcm_library_version()), EXIT_OK;

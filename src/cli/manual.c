@@ -9,11 +9,16 @@
 static void roff(FILE *f, const char *text) {
   if (*text == '.' || *text == '\'') fprintf(f, "\\&");
   for (; *text; text++) {
-    if (*text == '\\') fprintf(f, "\\e");
-    else if (*text == '-') fprintf(f, "\\-");
-    else if (*text == '"') fprintf(f, "\\(dq");
-    else if (*text == '\'') fprintf(f, "\\(aq");
-    else fputc(*text, f);
+    if (*text == '\\')
+      fprintf(f, "\\e");
+    else if (*text == '-')
+      fprintf(f, "\\-");
+    else if (*text == '"')
+      fprintf(f, "\\(dq");
+    else if (*text == '\'')
+      fprintf(f, "\\(aq");
+    else
+      fputc(*text, f);
   }
 }
 
@@ -53,12 +58,19 @@ static void roff_command(FILE *f, const cli_command *c) {
 }
 
 static void roff_exit_codes(FILE *f) {
-  static const struct { int code; const char *meaning; } codes[] = {
-      {EXIT_OK, "all is well"}, {EXIT_ERROR, "an error; the message says which"}, {EXIT_USAGE, "the command line is wrong"},
-      {EXIT_GATE_FAILED, "the gate failed"}, {EXIT_INCONCLUSIVE, "no verdict: a gate without proof, a rollout that expired"},
-      {EXIT_ROLLED_BACK, "the rollout was rolled back or aborted"}, {EXIT_NOT_FOUND, "no such registry, model, version, alias, rollout or file"},
-      {EXIT_CONFLICT, "somebody else changed it, it exists already, or it is locked"}, {EXIT_TIMEOUT, "a time limit passed"},
-      {EXIT_INTERRUPTED, "interrupted"}};
+  static const struct {
+    int code;
+    const char *meaning;
+  } codes[] = {{EXIT_OK, "all is well"},
+               {EXIT_ERROR, "an error; the message says which"},
+               {EXIT_USAGE, "the command line is wrong"},
+               {EXIT_GATE_FAILED, "the gate failed"},
+               {EXIT_INCONCLUSIVE, "no verdict: a gate without proof, a rollout that expired"},
+               {EXIT_ROLLED_BACK, "the rollout was rolled back or aborted"},
+               {EXIT_NOT_FOUND, "no such registry, model, version, alias, rollout or file"},
+               {EXIT_CONFLICT, "somebody else changed it, it exists already, or it is locked"},
+               {EXIT_TIMEOUT, "a time limit passed"},
+               {EXIT_INTERRUPTED, "interrupted"}};
   fprintf(f, ".SH EXIT STATUS\n");
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
     fprintf(f, ".TP\n.B %d\n", codes[i].code);
@@ -68,12 +80,16 @@ static void roff_exit_codes(FILE *f) {
 }
 
 void cli_manual(FILE *f) {
-  fprintf(f, ".TH MLCM 1 \"\" \"libmlcm %s\" \"User Commands\"\n.SH NAME\nmlcm \\- the whole life of a machine\\-learning model in one directory\n"
-         ".SH SYNOPSIS\n.B mlcm\n.I COMMAND\n[\\fIARGUMENTS\\fR] [\\fB\\-\\-json\\fR] [\\fB\\-\\-registry\\fR \\fIDIR\\fR]\n", mlcm_library_version());
+  fprintf(f,
+          ".TH MLCM 1 \"\" \"libmlcm %s\" \"User Commands\"\n.SH NAME\nmlcm \\- the whole life of a machine\\-learning model in "
+          "one directory\n"
+          ".SH SYNOPSIS\n.B mlcm\n.I COMMAND\n[\\fIARGUMENTS\\fR] [\\fB\\-\\-json\\fR] [\\fB\\-\\-registry\\fR \\fIDIR\\fR]\n",
+          mlcm_library_version());
   fprintf(f, ".SH DESCRIPTION\nA registry is a directory with models, their versions and everything that happened to them.\n"
-         ".B mlcm\nworks on it, also while services serve from it.\n.PP\n"
-         "A reference (\\fIREF\\fR) is \\fINAME\\fR, \\fINAME\\fR/3, \\fINAME\\fR@alias, or models:/\\fINAME\\fR/3, models:/\\fINAME\\fR@alias.\n"
-         ".SH COMMANDS\n");
+             ".B mlcm\nworks on it, also while services serve from it.\n.PP\n"
+             "A reference (\\fIREF\\fR) is \\fINAME\\fR, \\fINAME\\fR/3, \\fINAME\\fR@alias, or models:/\\fINAME\\fR/3, "
+             "models:/\\fINAME\\fR@alias.\n"
+             ".SH COMMANDS\n");
   for (size_t i = 0; i < cli_n_commands; i++)
     if (!(cli_commands[i].flags & CLI_HIDDEN)) roff_command(f, &cli_commands[i]);
   fprintf(f, ".SH OPTIONS OF EVERY CHANGE\n");
@@ -82,5 +98,5 @@ void cli_manual(FILE *f) {
   for (size_t k = 0; k < cli_n_common_options; k++) roff_option(f, &cli_common_options[k]);
   roff_exit_codes(f);
   fprintf(f, ".SH ENVIRONMENT\n.TP\n.B MLCM_REGISTRY\nThe registry when \\fB\\-\\-registry\\fR is not given.\n"
-         ".TP\n.B NO_COLOR\nWhen set and not empty: no colours.\n");
+             ".TP\n.B NO_COLOR\nWhen set and not empty: no colours.\n");
 }

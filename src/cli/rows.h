@@ -24,7 +24,8 @@ typedef struct cli_inputs {
 /* Fills `out` from `text` of `len` bytes (CSV when it does not begin with '{' or '['), which it takes over. `name` stands in
  * messages. At most `limit` rows, 0: all. Answers 0, or an exit code after telling what is wrong and where. Always to be followed by
  * cli_inputs_reset. */
-int cli_inputs_read(cli *c, const mlcm_session *session, const char *name, char *text, size_t len, int64_t limit, cli_inputs *out);
+int cli_inputs_read(cli *c, const mlcm_session *session, const char *name, char *text, size_t len, int64_t limit,
+                    cli_inputs *out);
 void cli_inputs_reset(cli_inputs *inputs);
 
 /* Shared by the two readers. */

@@ -37,10 +37,14 @@ static char *cut_cell(char **p, bool *last, int64_t *line) {
   bool quoted = *read == '"';
   if (quoted) read++;
   for (; *read; read++) {
-    if (quoted && *read == '"' && read[1] == '"') *write++ = *read++;
-    else if (quoted && *read == '"') quoted = false;
-    else if (!quoted && (*read == ',' || *read == '\n' || *read == '\r')) break;
-    else *line += *read == '\n', *write++ = *read;
+    if (quoted && *read == '"' && read[1] == '"')
+      *write++ = *read++;
+    else if (quoted && *read == '"')
+      quoted = false;
+    else if (!quoted && (*read == ',' || *read == '\n' || *read == '\r'))
+      break;
+    else
+      *line += *read == '\n', *write++ = *read;
   }
   if (quoted) return NULL;
   *last = *read != ',';
@@ -70,8 +74,8 @@ static int cut_table(const cli_source *s, table *t) {
     if (t->n_columns == 0) t->n_columns = column;
     if (column > MAX_COLUMNS) return cli_error(s->c, MLCM_LIMIT, "%s: more than %d columns", s->name, MAX_COLUMNS);
     if (column != t->n_columns)
-      return cli_error(s->c, MLCM_PARSE, "%s:%lld: %zu cell%s, the header has %zu", s->name, (long long)record, column, column == 1 ? "" : "s",
-                       t->n_columns);
+      return cli_error(s->c, MLCM_PARSE, "%s:%lld: %zu cell%s, the header has %zu", s->name, (long long)record, column,
+                       column == 1 ? "" : "s", t->n_columns);
     column = 0, t->n_rows++;
   }
   if (column > 0) return cli_error(s->c, MLCM_PARSE, "%s:%lld: the last line ends in a comma", s->name, (long long)record);
@@ -98,7 +102,8 @@ static bool left_out(const cli_source *s, const char *column) {
 static int check_without(const cli_source *s, const table *t) {
   size_t cursor = 0;
   for (const char *w; (w = cli_each(&s->c->args, "without", &cursor)) != NULL;)
-    if (find_column(t, w) == MAX_COLUMNS) return cli_error(s->c, MLCM_NOT_FOUND, "%s has no column '%s' to leave out", s->name, w);
+    if (find_column(t, w) == MAX_COLUMNS)
+      return cli_error(s->c, MLCM_NOT_FOUND, "%s has no column '%s' to leave out", s->name, w);
   return 0;
 }
 
@@ -118,19 +123,21 @@ static int choose_columns(const cli_source *s, const table *t, const mlcm_port *
   size_t own = find_column(t, port->name);
   int64_t want = row_elements(port);
   *n = 0;
-  if (own != MAX_COLUMNS && want <= 1) columns[(*n)++] = own;
+  if (own != MAX_COLUMNS && want <= 1)
+    columns[(*n)++] = own;
   else if (s->out->n > 1 && own == MAX_COLUMNS)
     return cli_error(s->c, MLCM_NOT_FOUND, "%s has no column '%s', an input of the model", s->name, port->name);
   else if (s->out->n > 1)
-    return cli_error(s->c, MLCM_MISMATCH, "input '%s' wants %s, more than one column of a CSV; give the inputs as JSON", port->name,
-                     cli_port_text(port, wants, sizeof wants));
+    return cli_error(s->c, MLCM_MISMATCH, "input '%s' wants %s, more than one column of a CSV; give the inputs as JSON",
+                     port->name, cli_port_text(port, wants, sizeof wants));
   else
     for (size_t i = 0; i < t->n_columns; i++)
       if (!left_out(s, t->cells[i])) columns[(*n)++] = i;
   if (*n > 0 && (want < 0 || (size_t)want == *n)) return 0;
   const char *spare = *n > (size_t)want ? t->cells[columns[*n - 1]] : "";
-  return cli_error(s->c, MLCM_MISMATCH, "%s has %zu column%s, input '%s' wants %lld (%s)%s%s", s->name, *n, *n == 1 ? "" : "s", port->name,
-                   (long long)want, cli_port_text(port, wants, sizeof wants), *spare ? "; leave one out with --without " : "", spare);
+  return cli_error(s->c, MLCM_MISMATCH, "%s has %zu column%s, input '%s' wants %lld (%s)%s%s", s->name, *n, *n == 1 ? "" : "s",
+                   port->name, (long long)want, cli_port_text(port, wants, sizeof wants),
+                   *spare ? "; leave one out with --without " : "", spare);
 }
 
 /* The shape that n columns have for a port. */
@@ -149,8 +156,8 @@ static int fill(const cli_source *s, const table *t, const size_t *columns, size
     for (size_t k = 0; k < n; k++) {
       const char *cell = t->cells[(size_t)(row + 1) * t->n_columns + columns[k]];
       if (!cli_tensor_put(tensor, row * (int64_t)n + (int64_t)k, cell))
-        return cli_error(s->c, MLCM_PARSE, "%s: row %lld, column '%s': '%.40s' is not %s", s->name, (long long)row + 1, t->cells[columns[k]], cell,
-                         mlcm_dtype_name(tensor->input.dtype));
+        return cli_error(s->c, MLCM_PARSE, "%s: row %lld, column '%s': '%.40s' is not %s", s->name, (long long)row + 1,
+                         t->cells[columns[k]], cell, mlcm_dtype_name(tensor->input.dtype));
     }
   return 0;
 }

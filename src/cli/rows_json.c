@@ -23,7 +23,8 @@ static int64_t row_of(const place *p) {
 }
 
 static int wrong(const place *p, const char *what) {
-  return cli_error(p->source->c, MLCM_PARSE, "%s: input '%s', row %lld: %s", p->source->name, p->port->name, (long long)row_of(p), what);
+  return cli_error(p->source->c, MLCM_PARSE, "%s: input '%s', row %lld: %s", p->source->name, p->port->name, (long long)row_of(p),
+                   what);
 }
 
 static int put(place *p, const cJSON *item) {
@@ -31,12 +32,18 @@ static int put(place *p, const cJSON *item) {
   const char *cell = NULL;
   mlcm_dtype dtype = p->tensor->input.dtype;
   bool whole = dtype != MLCM_F32 && dtype != MLCM_F64 && dtype != MLCM_STRING;
-  if (cJSON_IsString(item)) cell = item->valuestring;
-  else if (cJSON_IsNull(item)) cell = "";
-  else if (cJSON_IsBool(item)) cell = cJSON_IsTrue(item) ? "1" : "0";
-  else if (cJSON_IsArray(item)) return wrong(p, "an array that is nested deeper than in the first row");
-  else if (cJSON_IsObject(item)) return wrong(p, "an object; rows are arrays: {\"input\": [[1, 2], [3, 4]]}");
-  else if (dtype == MLCM_STRING) return wrong(p, "a number; this input wants strings");
+  if (cJSON_IsString(item))
+    cell = item->valuestring;
+  else if (cJSON_IsNull(item))
+    cell = "";
+  else if (cJSON_IsBool(item))
+    cell = cJSON_IsTrue(item) ? "1" : "0";
+  else if (cJSON_IsArray(item))
+    return wrong(p, "an array that is nested deeper than in the first row");
+  else if (cJSON_IsObject(item))
+    return wrong(p, "an object; rows are arrays: {\"input\": [[1, 2], [3, 4]]}");
+  else if (dtype == MLCM_STRING)
+    return wrong(p, "a number; this input wants strings");
   else {
     /* A JSON number has been read as a double: beyond 2^53 it may be another one than was written. */
     if (whole && fabs(item->valuedouble) > 9007199254740992.0) return wrong(p, "a number beyond 2^53: write it as a string");
@@ -52,7 +59,8 @@ static int put(place *p, const cJSON *item) {
 static int fill(place *p, const cJSON *item, int32_t depth) {
   const mlcm_input *in = &p->tensor->input;
   if (depth == in->rank || (depth == 1 && in->rank == 2 && in->shape[1] == 1 && !cJSON_IsArray(item))) return put(p, item);
-  if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) != in->shape[depth]) return wrong(p, "not of the same form as the first row");
+  if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) != in->shape[depth])
+    return wrong(p, "not of the same form as the first row");
   int code = 0;
   for (const cJSON *child = item->child; !code && child; child = child->next) code = fill(p, child, depth + 1);
   return code;
@@ -63,7 +71,8 @@ static int measure(const cli_source *s, const mlcm_port *port, const cJSON *rows
   shape[0] = n_rows;
   *rank = 1;
   for (const cJSON *item = rows->child; cJSON_IsArray(item); item = item->child) {
-    if (*rank == MLCM_MAX_RANK) return cli_error(s->c, MLCM_LIMIT, "%s: input '%s' is nested deeper than %d", s->name, port->name, MLCM_MAX_RANK);
+    if (*rank == MLCM_MAX_RANK)
+      return cli_error(s->c, MLCM_LIMIT, "%s: input '%s' is nested deeper than %d", s->name, port->name, MLCM_MAX_RANK);
     shape[(*rank)++] = cJSON_GetArraySize(item);
     if (!item->child) return cli_error(s->c, MLCM_PARSE, "%s: input '%s': the first row is empty", s->name, port->name);
   }
@@ -115,8 +124,8 @@ int cli_read_json(const cli_source *s) {
     if (!rows) return cli_error(s->c, MLCM_NOT_FOUND, "%s has no member '%s', an input of the model", s->name, port.name);
     code = read_input(s, &port, rows, &s->out->tensors[i], &n_rows);
     if (!code && i > 0 && n_rows != s->out->n_rows)
-      return cli_error(s->c, MLCM_MISMATCH, "%s: input '%s' has %lld rows, the first input %lld", s->name, port.name, (long long)n_rows,
-                       (long long)s->out->n_rows);
+      return cli_error(s->c, MLCM_MISMATCH, "%s: input '%s' has %lld rows, the first input %lld", s->name, port.name,
+                       (long long)n_rows, (long long)s->out->n_rows);
     s->out->n_rows = n_rows;
   }
   return code;

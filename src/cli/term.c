@@ -37,19 +37,15 @@ void cli_term_init(cli_term *t, FILE *file, bool no_color) {
 }
 
 const char *cli_on(const cli_term *t, cli_style style) {
-  static const char *const codes[] = {[STYLE_PLAIN] = "",         [STYLE_BOLD] = "\033[1m",  [STYLE_GREY] = "\033[2m",
-                                      [STYLE_GOOD] = "\033[32m",  [STYLE_BAD] = "\033[31m",  [STYLE_WARN] = "\033[33m",
-                                      [STYLE_NAME] = "\033[36m"};
+  static const char *const codes[] = {
+      [STYLE_PLAIN] = "",       [STYLE_BOLD] = "\033[1m",  [STYLE_GREY] = "\033[2m", [STYLE_GOOD] = "\033[32m",
+      [STYLE_BAD] = "\033[31m", [STYLE_WARN] = "\033[33m", [STYLE_NAME] = "\033[36m"};
   return t->color ? codes[style] : "";
 }
 
-const char *cli_off(const cli_term *t) {
-  return t->color ? "\033[0m" : "";
-}
+const char *cli_off(const cli_term *t) { return t->color ? "\033[0m" : ""; }
 
-const char *cli_sign(const cli_term *t, const char *unicode, const char *ascii) {
-  return t->unicode ? unicode : ascii;
-}
+const char *cli_sign(const cli_term *t, const char *unicode, const char *ascii) { return t->unicode ? unicode : ascii; }
 
 /* Bytes and columns of the character at `text`. A byte that is none in this locale takes a column. */
 static size_t character(const char *text, size_t left, mbstate_t *state, int *width) {
@@ -73,8 +69,10 @@ static size_t fitting(const char *text, size_t len, int columns, int *out_width)
   while (at < len) {
     int width = 0;
     size_t n = 1;
-    if (text[at] == '\033') n = strcspn(text + at, "m") + 1;
-    else n = character(text + at, len - at, &state, &width);
+    if (text[at] == '\033')
+      n = strcspn(text + at, "m") + 1;
+    else
+      n = character(text + at, len - at, &state, &width);
     if (*out_width + width > columns) break;
     *out_width += width, at += n;
   }
@@ -179,9 +177,7 @@ cli_table *cli_table_new(size_t n_columns, const char *const *headers) {
   return t;
 }
 
-void cli_table_right(cli_table *t, size_t column) {
-  t->right[column] = true;
-}
+void cli_table_right(cli_table *t, size_t column) { t->right[column] = true; }
 
 void cli_table_row(cli_table *t, const char *const *cells) {
   if (t->n_rows == t->cap) {
@@ -201,8 +197,10 @@ static void print_row(const cli_table *t, FILE *file, size_t row, const int *wid
     const char *cell = t->cells[row * t->n_columns + i];
     int pad = widths[i] - cli_width(cell);
     bool last = i + 1 == t->n_columns;
-    if (t->right[i]) fprintf(file, "%*s%s%s", pad, "", cell, last ? "" : "  ");
-    else fprintf(file, "%s%*s", cell, last ? 0 : pad + 2, "");
+    if (t->right[i])
+      fprintf(file, "%*s%s%s", pad, "", cell, last ? "" : "  ");
+    else
+      fprintf(file, "%s%*s", cell, last ? 0 : pad + 2, "");
   }
   fputc('\n', file);
 }
@@ -229,7 +227,8 @@ static void print_aligned(const cli_table *t, const cli_term *term) {
 }
 
 void cli_table_print(cli_table *t, const cli_term *term) {
-  if (term->tty) print_aligned(t, term);
+  if (term->tty)
+    print_aligned(t, term);
   else
     for (size_t row = 1; row < t->n_rows; row++)
       for (size_t i = 0; i < t->n_columns; i++)

@@ -14,10 +14,10 @@
 
 int cli_tree_exit_code(mlcm_rollout_status status) {
   switch (status) {
-    case MLCM_ROLLOUT_ROLLED_BACK:
-    case MLCM_ROLLOUT_ABORTED: return EXIT_ROLLED_BACK;
-    case MLCM_ROLLOUT_EXPIRED: return EXIT_INCONCLUSIVE;
-    default: return EXIT_OK;
+  case MLCM_ROLLOUT_ROLLED_BACK:
+  case MLCM_ROLLOUT_ABORTED: return EXIT_ROLLED_BACK;
+  case MLCM_ROLLOUT_EXPIRED: return EXIT_INCONCLUSIVE;
+  default: return EXIT_OK;
   }
 }
 
@@ -25,9 +25,12 @@ int cli_tree_exit_code(mlcm_rollout_status status) {
 
 static void duration_text(int64_t ns, char out[32]) {
   int64_t s = (ns + 500000000) / 1000000000;
-  if (s < 60) snprintf(out, 32, "%llds", (long long)s);
-  else if (s < 3600) snprintf(out, 32, "%lldm%02llds", (long long)(s / 60), (long long)(s % 60));
-  else snprintf(out, 32, "%lldh%02lldm", (long long)(s / 3600), (long long)(s / 60 % 60));
+  if (s < 60)
+    snprintf(out, 32, "%llds", (long long)s);
+  else if (s < 3600)
+    snprintf(out, 32, "%lldm%02llds", (long long)(s / 60), (long long)(s % 60));
+  else
+    snprintf(out, 32, "%lldh%02lldm", (long long)(s / 3600), (long long)(s / 60 % 60));
 }
 
 static const char *clock_text(int64_t ns, char out[32]) {
@@ -57,11 +60,11 @@ typedef struct sign {
 
 static sign status_sign(mlcm_rollout_status status) {
   switch (status) {
-    case MLCM_ROLLOUT_PROGRESSING: return (sign){"\u27f3", "~", STYLE_NAME};
-    case MLCM_ROLLOUT_PAUSED: return (sign){"\u2016", "||", STYLE_WARN};
-    case MLCM_ROLLOUT_PROMOTED: return (sign){"\u2714", "ok", STYLE_GOOD};
-    case MLCM_ROLLOUT_EXPIRED: return (sign){"\u25cc", "?", STYLE_WARN};
-    default: return (sign){"\u2716", "x", STYLE_BAD};
+  case MLCM_ROLLOUT_PROGRESSING: return (sign){"\u27f3", "~", STYLE_NAME};
+  case MLCM_ROLLOUT_PAUSED: return (sign){"\u2016", "||", STYLE_WARN};
+  case MLCM_ROLLOUT_PROMOTED: return (sign){"\u2714", "ok", STYLE_GOOD};
+  case MLCM_ROLLOUT_EXPIRED: return (sign){"\u25cc", "?", STYLE_WARN};
+  default: return (sign){"\u2716", "x", STYLE_BAD};
   }
 }
 
@@ -90,16 +93,17 @@ static bool is_active(const mlcm_rollout_summary *s) {
 
 /* ---- Checks -------------------------------------------------------------------------------------------------------- */
 
-static double share(int64_t bad, int64_t n) {
-  return n > 0 ? 100.0 * (double)bad / (double)n : 0;
-}
+static double share(int64_t bad, int64_t n) { return n > 0 ? 100.0 * (double)bad / (double)n : 0; }
 
 /* Evidence as people read it: E beside what it needs. */
 static void evidence_text(double log_e, double log_needed, char out[48]) {
   double e = exp(fmin(log_e, 700)), needed = exp(fmin(log_needed, 700));
-  if (e < 0.01) snprintf(out, 48, "0/%.0f", needed);
-  else if (e >= 1e4) snprintf(out, 48, ">9999/%.0f", needed);
-  else snprintf(out, 48, e >= 10 ? "%.0f/%.0f" : "%.2g/%.0f", e, needed);
+  if (e < 0.01)
+    snprintf(out, 48, "0/%.0f", needed);
+  else if (e >= 1e4)
+    snprintf(out, 48, ">9999/%.0f", needed);
+  else
+    snprintf(out, 48, e >= 10 ? "%.0f/%.0f" : "%.2g/%.0f", e, needed);
 }
 
 /* How many more answers a proof takes when evidence goes on growing as it did: to one digit, as it is a guess. 0: none yet. */
@@ -119,7 +123,8 @@ static void print_open_proof(const cli_term *t, const mlcm_check_state *s, bool 
   int64_t more = worse ? answers_missing(s->log_e_fail, s->log_threshold_fail, s->total.candidate_n)
                        : answers_missing(s->log_e_pass, s->log_threshold_pass, s->step.candidate_n);
   if (more > 0)
-    fprintf(t->file, "  %s~%s more answers%s%s", cli_on(t, worse ? STYLE_WARN : STYLE_PLAIN), grouped(more, number), worse ? " to fail" : "", cli_off(t));
+    fprintf(t->file, "  %s~%s more answers%s%s", cli_on(t, worse ? STYLE_WARN : STYLE_PLAIN), grouped(more, number),
+            worse ? " to fail" : "", cli_off(t));
 }
 
 static void print_comparison(const cli_term *t, const mlcm_check_state *s, bool active) {
@@ -133,14 +138,17 @@ static void print_comparison(const cli_term *t, const mlcm_check_state *s, bool 
     return;
   }
   const mlcm_counts *n = s->verdict == MLCM_PASS ? &s->step : &s->total;
-  snprintf(text, sizeof text, "%.1f %% against %.1f %%", share(n->candidate_bad, n->candidate_n), share(n->stable_bad, n->stable_n));
+  snprintf(text, sizeof text, "%.1f %% against %.1f %%", share(n->candidate_bad, n->candidate_n),
+           share(n->stable_bad, n->stable_n));
   print_padded(t, text, 22);
   if (s->verdict == MLCM_INCONCLUSIVE) {
     print_open_proof(t, s, active);
     return;
   }
-  if (s->verdict == MLCM_PASS) evidence_text(s->log_e_pass, s->log_threshold_pass, evidence);
-  else evidence_text(s->log_e_fail, s->log_threshold_fail, evidence);
+  if (s->verdict == MLCM_PASS)
+    evidence_text(s->log_e_pass, s->log_threshold_pass, evidence);
+  else
+    evidence_text(s->log_e_fail, s->log_threshold_fail, evidence);
   fprintf(t->file, "%s%s %-8s", cli_on(t, STYLE_GREY), s->verdict == MLCM_PASS ? "pass" : "fail", evidence);
   if (s->decided_ns) fprintf(t->file, " at %s", clock_text(s->decided_ns, when));
   fputs(cli_off(t), t->file);
@@ -165,10 +173,14 @@ static void print_check(const cli_term *t, cli *c, const mlcm_rollout_check *che
   fputc(' ', t->file);
   print_sign(t, check_sign(&check->state));
   fputc(' ', t->file);
-  if (check->kind == MLCM_CHECK_COMPARE) print_comparison(t, &check->state, active);
-  else print_limit(t, c, check);
-  if (check->on_fail == MLCM_ON_FAIL_REPORT) print_grey(t, "  only shown");
-  else if (check->state.verdict == MLCM_FAIL && check->on_fail == MLCM_ON_FAIL_HOLD) print_grey(t, "  holds");
+  if (check->kind == MLCM_CHECK_COMPARE)
+    print_comparison(t, &check->state, active);
+  else
+    print_limit(t, c, check);
+  if (check->on_fail == MLCM_ON_FAIL_REPORT)
+    print_grey(t, "  only shown");
+  else if (check->state.verdict == MLCM_FAIL && check->on_fail == MLCM_ON_FAIL_HOLD)
+    print_grey(t, "  holds");
   fputc('\n', t->file);
 }
 
@@ -179,8 +191,10 @@ static void print_checks(const cli_term *t, cli *c, const mlcm_rollout_state *st
   int32_t room = t->rows > 0 ? t->rows - 9 : n, shown = 0;
   int name_width = 0;
   if (room < 2) room = 2;
-  if (n > room) room--; /* for the line that says how many are missing */
-  else room = n;
+  if (n > room)
+    room--; /* for the line that says how many are missing */
+  else
+    room = n;
   for (int32_t i = 0; i < n; i++) {
     int width = cli_width(mlcm_rollout_state_check(state, i)->name);
     if (width > name_width) name_width = width;
@@ -199,17 +213,20 @@ static void print_checks(const cli_term *t, cli *c, const mlcm_rollout_state *st
 static void print_active_head(const cli_term *t, cli *c, const mlcm_rollout_summary *s) {
   char text[32], expires[32];
   print_sign(t, status_sign(s->status));
-  fprintf(t->file, " %s%s%s  %s/%lld%s against /%lld (@%s)  %s, step %d of %d at %.4g %%", cli_on(t, STYLE_BOLD), cli_clean(c, s->endpoint), cli_off(t),
-          cli_on(t, STYLE_NAME), (long long)s->candidate, cli_off(t), (long long)s->stable, s->alias, mlcm_rollout_status_name(s->status), s->step,
-          s->n_steps, (double)s->weight_ppm / 10000);
+  fprintf(t->file, " %s%s%s  %s/%lld%s against /%lld (@%s)  %s, step %d of %d at %.4g %%", cli_on(t, STYLE_BOLD),
+          cli_clean(c, s->endpoint), cli_off(t), cli_on(t, STYLE_NAME), (long long)s->candidate, cli_off(t), (long long)s->stable,
+          s->alias, mlcm_rollout_status_name(s->status), s->step, s->n_steps, (double)s->weight_ppm / 10000);
   duration_text(s->step_remaining_ns, text);
-  if (s->status == MLCM_ROLLOUT_PROGRESSING && s->step_remaining_ns > 0) fprintf(t->file, ", %s left", text);
-  else if (s->status == MLCM_ROLLOUT_PROGRESSING) fputs(", waits", t->file);
+  if (s->status == MLCM_ROLLOUT_PROGRESSING && s->step_remaining_ns > 0)
+    fprintf(t->file, ", %s left", text);
+  else if (s->status == MLCM_ROLLOUT_PROGRESSING)
+    fputs(", waits", t->file);
   duration_text(s->elapsed_ns, text);
   duration_text(s->expire_after_ns, expires);
   fprintf(t->file, "\n%s  runs for %s", cli_on(t, STYLE_GREY), text);
   if (s->expire_after_ns > 0) fprintf(t->file, ", expires after %s", expires);
-  if (s->n_serving > 0) fprintf(t->file, "; %d process%s serve%s it", s->n_serving, s->n_serving == 1 ? "" : "es", s->n_serving == 1 ? "s" : "");
+  if (s->n_serving > 0)
+    fprintf(t->file, "; %d process%s serve%s it", s->n_serving, s->n_serving == 1 ? "" : "es", s->n_serving == 1 ? "s" : "");
   if (*s->holder) fprintf(t->file, ", %s decides", cli_clean(c, s->holder));
   fprintf(t->file, "%s\n", cli_off(t));
 }
@@ -223,8 +240,9 @@ static void print_ended_head(const cli_term *t, cli *c, const mlcm_rollout_summa
   fprintf(t->file, " %s%s%s ", cli_on(t, STYLE_BOLD), endpoint, cli_off(t));
   cli_fold(t->file, t->columns, cli_width(spelling) + cli_width(endpoint) + 2, 2, cli_clean(c, s->reason));
   duration_text(s->elapsed_ns, after);
-  fprintf(t->file, "\n%s  /%lld against /%lld (@%s): ended at %s after %s, in step %d of %d%s\n", cli_on(t, STYLE_GREY), (long long)s->candidate,
-          (long long)s->stable, s->alias, clock_text(s->ended_ns, when), after, s->step, s->n_steps, cli_off(t));
+  fprintf(t->file, "\n%s  /%lld against /%lld (@%s): ended at %s after %s, in step %d of %d%s\n", cli_on(t, STYLE_GREY),
+          (long long)s->candidate, (long long)s->stable, s->alias, clock_text(s->ended_ns, when), after, s->step, s->n_steps,
+          cli_off(t));
 }
 
 static void print_bar(const cli_term *t, int64_t version, double part, int64_t requests, cli_style style) {
@@ -251,14 +269,17 @@ static void print_foot(const cli_term *t, cli *c, const mlcm_rollout_state *stat
   if (s->n_serving == 0)
     fprintf(t->file, "%s  no process serves this endpoint now: nothing is measured%s\n", cli_on(t, STYLE_WARN), cli_off(t));
   if (s->n_pending > 0)
-    fprintf(t->file, "%s  %d command%s not obeyed yet%s\n", cli_on(t, STYLE_WARN), s->n_pending, s->n_pending == 1 ? "" : "s", cli_off(t));
+    fprintf(t->file, "%s  %d command%s not obeyed yet%s\n", cli_on(t, STYLE_WARN), s->n_pending, s->n_pending == 1 ? "" : "s",
+            cli_off(t));
 }
 
 static void draw(const cli_term *t, cli *c, const mlcm_rollout_state *state) {
   const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
   double weight = s->status == MLCM_ROLLOUT_PROMOTED ? 1 : (double)s->weight_ppm / MLCM_WEIGHT_ALL;
-  if (is_active(s)) print_active_head(t, c, s);
-  else print_ended_head(t, c, s);
+  if (is_active(s))
+    print_active_head(t, c, s);
+  else
+    print_ended_head(t, c, s);
   print_checks(t, c, state);
   print_bar(t, s->stable, 1 - weight, s->stable_requests, STYLE_PLAIN);
   print_bar(t, s->candidate, weight, s->candidate_requests, STYLE_NAME);
@@ -286,7 +307,8 @@ void cli_tree_line(cli *c, const mlcm_rollout_state *state) {
     const mlcm_check_state *k = &check->state;
     printf("; %s %s", cli_clean(c, check->name), k->verdict == MLCM_PASS ? "pass" : k->verdict == MLCM_FAIL ? "fail" : "open");
     if (check->kind == MLCM_CHECK_COMPARE)
-      printf(" (%.1f %% against %.1f %%)", share(k->total.candidate_bad, k->total.candidate_n), share(k->total.stable_bad, k->total.stable_n));
+      printf(" (%.1f %% against %.1f %%)", share(k->total.candidate_bad, k->total.candidate_n),
+             share(k->total.stable_bad, k->total.stable_n));
   }
   putchar('\n');
 }
