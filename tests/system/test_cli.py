@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program as people and scripts use it: what it prints, where, and how it ends."""
+import fcntl
 import hashlib
 import json
 import os
 import pathlib
 import pty
 import re
+import signal
+import struct
 import subprocess
+import termios
 import unittest
 
-from harness import BIN, DIGITS, Registry
+from harness import BIN, DIGITS, Registry, until
 
 DATASET = "sha256:" + "ab" * 32
 
@@ -141,6 +145,57 @@ class Cli(unittest.TestCase):
             self.assertIn(digest[:4], done.stderr)
             self.assertIn(hashlib.sha256(data).hexdigest()[:4], done.stderr)
 
+    def table(self, text):
+        path = self.registry.folder / "rows.csv"
+        path.write_bytes(text.encode())
+        return path
+
+    def test_run_reads_csv_as_people_write_it(self):
+        self.register(1)
+        head = ",".join(f"p{i}" for i in range(64))
+        row = ",".join(str(i % 17) for i in range(64))
+        plain = self.json("run", "digits/1", "--input", self.table(f"{head}\n{row}\n"))["outputs"]
+        quoted = ",".join(f'"{i % 17}"' for i in range(64))
+        for text in (f"{head}\r\n{row}\r\n", f"{head}\n{row}", f"\ufeff{head}\n{quoted}\n", f"\n{head}\n\n{row}\n\n", f'"p""0",{head[3:]}\n{row}\n'):
+            self.assertEqual(self.json("run", "digits/1", "--input", self.table(text))["outputs"], plain, text)
+
+    def test_run_names_the_place_of_what_is_wrong_in_a_csv(self):
+        self.register(1)
+        head = ",".join(f"p{i}" for i in range(64))
+        row = ",".join("1" for _ in range(64))
+        for text, said in ((f"{head}\n{row}\n{row},1\n", r"rows\.csv:3: 65 cells, the header has 64"),
+                           (f"{head}\n{row[:-1]}x\n", r"row 1, column 'p63': 'x' is not f32"),
+                           (f'{head}\n"{row}\n', r"rows\.csv:2: a quote is never closed"),
+                           (f"{head}\n", "no rows below the header"),
+                           (f"{head}\n{row},", r"rows\.csv:2: "),
+                           ("a\n1\n", r"1 column, input '[^']+' wants 64"),
+                           (f"{head}\n\0", "NUL byte")):
+            done = self.raw("run", "digits/1", "--input", self.table(text))
+            self.assertEqual(done.returncode, 1, text)
+            self.assertRegex(done.stderr, said)
+        done = self.raw("run", "digits/1", "--input", self.table(f"{head}\n{row}\n"), "--without", "digit")
+        self.assertEqual(done.returncode, 6)
+        self.assertIn("no column 'digit' to leave out", done.stderr)
+
+    def test_run_takes_the_forms_of_json(self):
+        self.register(1)
+        rows = [[i % 17 for i in range(64)], [1.5] * 64]
+        name = csv_name(self)
+        run = lambda value: json.loads(self.raw("run", "digits/1", "--input", "-", "--json", stdin=json.dumps(value)).stdout).get("outputs")
+        plain = run({name: rows})
+        self.assertTrue(plain)
+        for value in ({"inputs": {name: rows}}, rows, {"instances": rows}, {"inputs": rows}):
+            self.assertEqual(run(value), plain, value)
+        for text, said in ("[[1, 2]]", "64"), ("{}", "no member"), ("[[1,", "not JSON"), ("[]", "array of rows"), ("[[1], [1, 2]]", "row 2"), ('[["x"]]', "'x' is not f32"):
+            done = self.raw("run", "digits/1", "--input", "-", stdin=text)
+            self.assertEqual(done.returncode, 6 if "member" in said else 1, text)
+            self.assertIn(said, done.stderr)
+
+    def test_run_on_a_file_that_is_not_there(self):
+        self.register(1)
+        self.assertEqual(self.raw("run", "digits/1", "--input", "/nowhere.csv").returncode, 6)
+        self.assertEqual(self.raw("run", "digits/1").returncode, 2)
+
     # ---- gate
 
     def gate(self, *checks):
@@ -220,6 +275,106 @@ class Cli(unittest.TestCase):
             text = self.mlcm(*name.split(), "--help")
             self.assertIn("--json", text, name)
 
+    def test_options_of_every_command_may_come_first(self):
+        self.assertEqual(json.loads(self.raw("--json", "--registry", self.registry.dir, "list").stdout)["models"], [])
+
+    def test_with_json_every_error_is_an_object_on_stdout(self):
+        for words, code, status in ((["show", "none/1"], 6, "NOT_FOUND"), (["show"], 2, "USAGE"), (["shwo", "x"], 2, "USAGE"), (["alias"], 2, "USAGE"),
+                                    (["list", "--limit", "many"], 2, "USAGE"), (["gate", "lint", "/nowhere.yaml"], 6, "NOT_FOUND"),
+                                    (["list", "--nosuch"], 2, "USAGE"), (["completion", "tcsh"], 2, "USAGE")):
+            done = self.raw(*words, "--json")
+            self.assertEqual((done.returncode, done.stderr), (code, ""), words)
+            self.assertEqual(json.loads(done.stdout)["error"]["status"], status, words)
+
+    def test_json_as_the_value_of_an_option_is_no_option(self):
+        done = self.raw("register", "digits", DIGITS / "digits-1.onnx", "--reason", "--json")
+        self.assertEqual((done.returncode, done.stdout[:10]), (0, "registered"))
+
+    def test_a_group_lists_its_verbs(self):
+        self.assertIn("set, delete, history", self.raw("alias").stderr)
+        self.assertIn("rollout start", self.mlcm("help", "rollout"))
+        done = self.raw("help", "rolout")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("did you mean 'mlcm rollout", done.stderr)
+
+    def test_control_characters_of_a_registry_never_reach_the_screen(self):
+        self.register(1, "--reason", "a\033[2Jb\nc\u009bd", "--tag", "k=x\ty")
+        for command in (["show", "digits/1"], ["log"], ["list", "digits"]):
+            out = self.mlcm(*command)
+            self.assertNotRegex(out.replace("\n", ""), "[\0-\x08\x0b-\x1f\x7f-\x9f]", command)
+        self.assertIn("a?[2Jb c?d", self.mlcm("show", "digits/1"))
+        self.assertIn("k=x y", self.mlcm("list", "digits"))
+        self.assertEqual(self.json("show", "digits/1")["reason"], "a\033[2Jb\nc\u009bd")
+
+    def test_fsck_backup_and_restore(self):
+        self.register(1, "--alias", "champion")
+        self.assertTrue(self.json("fsck")["clean"])
+        backup = self.registry.folder / "backup"
+        made = self.json("backup", "make", backup)
+        self.assertEqual(self.raw("backup", "make", backup).returncode, 7)
+        anchor = f"{made['audit_entries']}:{made['audit_root']}"
+        again = self.registry.folder / "again"
+        self.assertEqual(self.json("backup", "restore", backup, "--registry", again)["audit_root"], made["audit_root"])
+        self.mlcm("audit", "verify", "--registry", again, "--anchor", anchor)
+        self.assertEqual(self.json("show", "digits@champion", "--registry", again)["version"], 1)
+        self.assertEqual(self.raw("audit", "verify", "--anchor", "1:" + "0" * 64).returncode, 1)
+        self.assertEqual(self.raw("audit", "verify", "--anchor", "1:xyz").returncode, 2)
+        self.mlcm("fsck", "--registry", backup)
+
+    def test_rollouts_without_a_process_that_serves(self):
+        self.registry.digits(1, 2)
+        started = self.registry.start(2, ["{name: wrong, compare: outcome.wrong, tolerate: 1.25x}"])
+        self.assertEqual(started, "started rollout 1 of digits: /2 against /1 (@champion), step 1 of 1 at 50 %\n")
+        self.assertEqual(self.raw("rollout", "watch", "digits", "--timeout", 0).returncode, 124)
+        self.assertEqual(self.raw("rollout", "start", self.registry.folder / "plan-2.yaml").returncode, 7)
+        self.assertEqual(self.json("rollout", "pause", "digits", "--actor", "ana", "--reason", "lunch")["status"], "paused")
+        self.assertEqual(self.json("rollout", "explain", "digits")["note"], "lunch")
+        self.mlcm("rollout", "abort", "digits")
+        self.assertIn("aborted", self.mlcm("rollout", "watch", "digits", code=5))
+        self.mlcm("rollout", "status", "digits", "--wait", code=5)
+        self.assertEqual([r["status"] for r in self.json("rollout", "list")["rollouts"]], ["aborted"])
+
+    def test_the_tree_is_cut_to_the_terminal(self):
+        self.registry.digits(1, 2)
+        self.registry.start(2, ["{name: a rather long name of a check, compare: outcome.wrong, tolerate: 1.25x}",
+                                "{name: up, http: {url: 'http://127.0.0.1:9/'}, status: 200}"])
+        for columns in (40, 60, 100):
+            shown = on_terminal(self.registry, "rollout", "watch", "digits", "--timeout", "1", columns=columns)
+            self.assertIn("\033[", shown)
+            lines = re.sub(r"\033\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "").split("\n")
+            self.assertLessEqual(max(map(len, lines)), columns)
+            self.assertIn("no process serves this"[:columns - 4], shown)
+        plain = on_terminal(self.registry, "rollout", "watch", "digits", "--timeout", "0", term="dumb")
+        self.assertNotIn("\033", plain)
+        self.assertIn("decision 1", plain)
+
+    def test_no_colours_where_they_are_not_wanted(self):
+        self.register(1)
+        self.assertIn("\033[", on_terminal(self.registry, "show", "digits/1"))
+        self.assertNotIn("\033[", on_terminal(self.registry, "show", "digits/1", no_color="1"))
+        self.assertNotIn("\033[", on_terminal(self.registry, "show", "digits/1", "--no-color"))
+        self.assertNotIn("\033[", on_terminal(self.registry, "show", "digits/1", term="dumb"))
+
+    def test_ctrl_c_ends_long_work_with_130(self):
+        big = self.registry.folder / "big.bin"
+        with open(big, "wb") as file:
+            file.truncate(1 << 30) # sparse
+        process = subprocess.Popen([BIN / "mlcm", "register", "big", big, "--json"], env=self.registry.env, stdout=subprocess.PIPE, text=True)
+        tmp = pathlib.Path(self.registry.dir) / "tmp"
+        until(lambda: any(tmp.iterdir()) or process.poll() is not None, "the upload begins")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, out)
+        self.assertEqual(json.loads(out)["error"]["status"], "CANCELLED")
+        self.assertEqual(self.json("list")["models"], [])
+
+    def test_the_manual_page_has_every_command(self):
+        page = self.mlcm("man").replace("\\-", "-").replace("\\fR \\fI", " ").replace("\\fB", "").replace("\\fI", "").replace("\\fR", "")
+        for command in json.loads(self.raw("help", "--json").stdout)["commands"]:
+            self.assertIn(f".SS mlcm {command['name']}", page)
+            for option in command["options"]:
+                self.assertIn("--" + option["name"], page)
+
     def test_on_a_terminal_a_table_has_a_header(self):
         self.register(1)
         shown = on_terminal(self.registry, "list")
@@ -229,6 +384,9 @@ class Cli(unittest.TestCase):
     def test_completion_is_a_script_that_bash_accepts(self):
         script = self.mlcm("completion", "bash")
         self.assertEqual(subprocess.run(["bash", "-n"], input=script, text=True).returncode, 0)
+        for words, found in ("mlcm rollo", "rollout"), ("mlcm rollout sta", "start status"), ("mlcm alias set --exp", "--expect"), ("mlcm list --lim", "--limit"):
+            ask = f'{script}\nCOMP_WORDS=({words}); COMP_CWORD={len(words.split()) - 1}; _mlcm; echo "${{COMPREPLY[*]}}"'
+            self.assertEqual(subprocess.run(["bash", "-c", ask], capture_output=True, text=True).stdout.strip(), found)
 
 
 def csv_name(test):
@@ -237,10 +395,11 @@ def csv_name(test):
     return re.search(r"input '([^']+)'", done.stderr).group(1)
 
 
-def on_terminal(registry, *args):
+def on_terminal(registry, *args, columns=100, term="xterm", no_color=""):
     """What the program prints when its output is a terminal."""
     parent, child = pty.openpty()
-    env = {**registry.env, "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    env = {**registry.env, "TERM": term, "NO_COLOR": no_color, "LC_ALL": "C.UTF-8"}
     process = subprocess.Popen([BIN / "mlcm", *args], env=env, stdout=child, stderr=child)
     os.close(child)
     out = b""
