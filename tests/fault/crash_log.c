@@ -36,6 +36,10 @@ static effect *note(crash_log *log, effect_kind kind, int id) {
   return e;
 }
 
+static void note_sync(crash_log *log, int id) {
+  if (!log->is_deaf) note(log, EFFECT_SYNC, id);
+}
+
 /* ---- names ---- */
 
 static crash_entry *find(crash_log *log, int dir, const char *name, size_t len) {
@@ -185,7 +189,7 @@ static int io_sync(void *user, int fd) {
   crash_log *log = user;
   pthread_mutex_lock(&log->lock);
   const int *s = slot(log, fd);
-  if (s && *s >= 0) note(log, EFFECT_SYNC, *s);
+  if (s && *s >= 0) note_sync(log, *s);
   pthread_mutex_unlock(&log->lock);
   return 0;
 }
@@ -296,7 +300,7 @@ static void db_truncated(void *user, int id, int64_t size) {
 static void db_synced(void *user, int id) {
   crash_log *log = user;
   pthread_mutex_lock(&log->lock);
-  note(log, EFFECT_SYNC, id);
+  note_sync(log, id);
   pthread_mutex_unlock(&log->lock);
 }
 
@@ -304,7 +308,7 @@ static void db_dir_synced(void *user, const char *path) {
   crash_log *log = user;
   int dir = 0;
   pthread_mutex_lock(&log->lock);
-  if (split(log, path, &dir)) note(log, EFFECT_SYNC, dir);
+  if (split(log, path, &dir)) note_sync(log, dir);
   pthread_mutex_unlock(&log->lock);
 }
 

@@ -47,6 +47,7 @@ typedef struct crash_log {
   pthread_mutex_t lock; /* guards all below */
   mlcm_io real;
   char *root;
+  bool is_deaf; /* syncs are not noted: what the test of the test needs */
   effect *effects;
   size_t n, cap;
   crash_entry *entries; /* the names as they are now */

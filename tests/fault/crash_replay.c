@@ -16,13 +16,14 @@
 
 #include <mlcm/trust.h>
 
+#include "base/fs.h"
 #include "crash_check.h"
 #include "crash_disk.h"
 #include "crash_log.h"
 #include "sqlite_shim.h"
 #include "store/db_sqlite.h"
 
-enum { MAX_STEPS = 12, MAX_STATES = 64, SAMPLE_POINTS = 14, MAX_SEEN = 1 << 18, SHOWN = 10, SMALL_LOG_PAGES = 12 };
+enum { MAX_STEPS = 12, MAX_STATES = 64, SAMPLE_POINTS = 14, MAX_SEEN = 1 << 18, SHOWN = 10, SMALL_LOG_PAGES = 12, OLDER_SCHEMA = 5 };
 
 typedef struct scene {
   rolling r; /* r.f.dir is the recorded folder; r.f.reg_dir in it */
@@ -43,6 +44,8 @@ typedef struct scenario {
   const char *name;
   void (*prepare)(scene *s); /* NULL: nothing, not even a registry */
   step steps[MAX_STEPS];
+  bool opens_anew; /* the step is the opening: whoever opens next finishes it */
+  bool is_deaf;    /* no sync is taken note of: violations must be found */
 } scenario;
 
 /* What is known of the run when it is over. */
@@ -53,6 +56,7 @@ typedef struct history {
   int64_t audit[MAX_STEPS + 1];
   uint64_t between[MAX_STEPS + 1][MAX_STATES]; /* seen after a kill while step i ran */
   int n_between[MAX_STEPS + 1];
+  long n_expected; /* violations of a deaf scenario */
 } history;
 
 static struct {
@@ -73,6 +77,22 @@ static void put_version(scene *s, const char *model, const char *bytes, const ml
 static void make_registry(scene *s) {
   s->r.f.reg = open_registry(s->r.f.ctx, s->r.f.reg_dir, MLCM_OPEN_CREATE);
   s->r.f.reg->db->checkpoint_at = SMALL_LOG_PAGES;
+}
+
+/* As an earlier library might have left it: the first tables only. */
+static void make_older_database(scene *s) {
+  char *path = test_path(s->r.f.reg_dir, "registry.db"), *lock = test_path(s->r.f.reg_dir, "registry.lock");
+  const mlcm__db_options options = {.create = true,
+                                    .application_id = MLCM__REGISTRY_APPLICATION_ID,
+                                    .migrations = mlcm__registry_migrations,
+                                    .n_migrations = OLDER_SCHEMA,
+                                    .lock_path = lock};
+  mlcm__db *db = NULL;
+  CHECK_OK(mlcm__make_dirs(s->r.f.ctx, s->r.f.reg_dir, 0755, err));
+  CHECK_OK(mlcm__db_open(s->r.f.ctx, path, &options, &db, err));
+  mlcm__db_close(db);
+  free(path);
+  free(lock);
 }
 
 static void make_versions(scene *s) {
@@ -206,6 +226,7 @@ static void record(const scenario *what, scene *s, history *h) {
   s->io = crash_log_io(&s->log);
   s->r.f.ctx = test_context(NULL, &s->io, &clock);
   crash_log_watch_sqlite(&s->log);
+  s->log.is_deaf = what->is_deaf;
   if (what->prepare) what->prepare(s);
   h->begin = s->log.n;
   remember(s, h, 0);
@@ -299,16 +320,19 @@ static bool check_copies(const replay *p, const char *dir, int acked, char *why)
 }
 
 static bool look_at(replay *p, const char *dir, int acked, crash_mode mode, char *why) {
-  const bool is_first = !p->what->prepare;
+  const bool is_first = p->what->opens_anew;
   uint64_t state = 0;
-  char *reg = test_path(dir, "reg");
+  char *reg = test_path(dir, "reg"), *db = test_path(reg, "registry.db");
+  const uint64_t found = is_first ? crash_db_state(db) : 0;
   bool sound = crash_check_registry(p->ctx, reg, is_first ? MLCM_OPEN_CREATE : 0, p->h->audit[acked], p->s->later, &state, why);
   if (sound && is_first && acked == 0) {
-    sound = state == p->h->after[1]; /* what was begun is finished by the next who opens */
-    if (!sound) (void)snprintf(why, CRASH_WHY, "opening again did not make a fresh registry");
+    const bool is_old = !p->what->prepare || found == p->h->after[0];
+    sound = state == p->h->after[1] && (is_old || found == state);
+    if (!sound) (void)snprintf(why, CRASH_WHY, "the database was neither as before nor as after, or opening it did not finish the work");
   } else if (sound) {
     sound = is_allowed(p, acked, mode, state, why);
   }
+  free(db);
   free(reg);
   return sound && check_copies(p, dir, acked, why);
 }
@@ -316,7 +340,8 @@ static bool look_at(replay *p, const char *dir, int acked, crash_mode mode, char
 static void tell(const replay *p, size_t n, int acked, crash_mode mode, uint64_t seed, const char *why) {
   const effect *last = n ? &p->s->log.effects[n - 1] : NULL;
   static const char *const kinds[] = {"enter", "leave", "move", "write", "truncate", "sync", "ack"};
-  if (++run.violations > SHOWN) return;
+  if (p->what->is_deaf) p->h->n_expected++;
+  if (p->what->is_deaf || ++run.violations > SHOWN) return;
   printf("VIOLATION %s, in '%s', after effect %zu of %zu (%s %s, object %d), unsynced effects %s, seed %llu: %s\n", p->what->name,
          acked < p->h->n_steps ? p->what->steps[acked].name : "the end", n, p->h->end, last ? kinds[last->kind] : "nothing",
          last && last->name ? last->name : "", last ? last->id : -1, crash_mode_name(mode), (unsigned long long)seed, why);
@@ -345,7 +370,7 @@ static void crash_everywhere(replay *p) {
   const size_t stride = run.seeds || length < SAMPLE_POINTS ? 1 : length / SAMPLE_POINTS;
   bool has_between = false;
   size_t pending = 0;
-  for (int i = 0; i < p->h->n_steps; i++) has_between |= p->what->prepare && p->what->steps[i].states > 2;
+  for (int i = 0; i < p->h->n_steps; i++) has_between |= p->what->steps[i].states > 2;
   for (size_t n = p->h->begin; n <= p->h->end; n += has_between ? 1 : stride) crash(p, n, CRASH_KEPT, 0, &pending);
   const uint64_t seeds = run.seeds ? (uint64_t)run.seeds : 1;
   for (size_t n = p->h->begin; n <= p->h->end; n += stride) {
@@ -372,18 +397,24 @@ static void play(const scenario *what) {
   p.seen = calloc(MAX_SEEN, sizeof *p.seen);
   ck_assert_ptr_nonnull(p.seen);
   crash_everywhere(&p);
-  printf("%-8s %5zu effects in %d steps, %6ld states, %ld violations\n", what->name, h.end - h.begin, h.n_steps, run.states - states,
-         run.violations - before);
+  printf("%-8s %5zu effects in %d steps, %6ld states, %ld violations%s\n", what->name, h.end - h.begin, h.n_steps, run.states - states,
+         run.violations - before + h.n_expected, what->is_deaf ? ", as there must be without syncs" : "");
   fflush(stdout);
   free(p.seen);
   mlcm_context_free(p.ctx);
   put_away(&s);
   ck_assert_int_eq(run.violations - before, 0);
+  ck_assert((h.n_expected > 0) == what->is_deaf);
 }
 
 /* ---- the scenarios ---- */
 
-START_TEST(first_creation) { play(&(scenario){"create", NULL, {{"make the registry", make_registry, MAX_STATES}}}); }
+START_TEST(first_creation) { play(&(scenario){"create", NULL, {{"make the registry", make_registry, 2}}, .opens_anew = true}); }
+END_TEST
+
+START_TEST(migrating) {
+  play(&(scenario){"migrate", make_older_database, {{"open", make_registry, 2}}, .opens_anew = true});
+}
 END_TEST
 
 START_TEST(registering) {
@@ -444,10 +475,19 @@ START_TEST(copying) {
 }
 END_TEST
 
+/* The test of the test: a library that never syncs is found out. */
+START_TEST(without_syncs) {
+  const long states = run.states, enumerated = run.enumerated;
+  play(&(scenario){"deaf", make_versions, {{"move", alias_to_two, 2}, {"register", register_with_all, 2}}, .is_deaf = true});
+  run.states = states;
+  run.enumerated = enumerated;
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const char *full = getenv("MLCM_CRASH_FULL");
-  const TTest *tests[] = {first_creation, registering,  moving_an_alias, deleting_and_restoring,
-                          collecting_garbage, rolling_back, promoting,       copying};
+  const TTest *tests[] = {first_creation, migrating, registering, moving_an_alias, deleting_and_restoring,
+                          collecting_garbage, rolling_back, promoting, copying, without_syncs};
   if (full) run.seeds = atoi(full);
   if (argc > 1 && strcmp(argv[1], "--full") == 0) run.seeds = argc > 2 ? atoi(argv[2]) : 4;
   if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0 && setenv("TMPDIR", "/dev/shm", 1) != 0) return 2;
