@@ -4,6 +4,10 @@
  */
 #include "fixture.h"
 
+#include <dirent.h>
+#include <sched.h>
+#include <signal.h>
+
 /* Registers a copy of answers_1.onnx with one text in it replaced by another of the same length. */
 static int64_t add_changed(fixture *f, const char *from, const char *to) {
   char source[512];
@@ -179,6 +183,70 @@ START_TEST(background_thread_follows_and_is_joined_by_close) {
 }
 END_TEST
 
+/* The mask of blocked signals of the thread with that name, 0 when there is none. */
+static unsigned long long blocked_signals(const char *thread_name) {
+  unsigned long long mask = 0;
+  DIR *tasks = opendir("/proc/self/task");
+  ck_assert_ptr_nonnull(tasks);
+  for (const struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
+    char path[300];
+    char line[128];
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) continue;
+    while (fgets(line, sizeof line, file) != NULL) {
+      char name[64];
+      if (sscanf(line, "Name: %63s", name) == 1) found = strcmp(name, thread_name) == 0;
+      if (found && sscanf(line, "SigBlk: %llx", &mask) == 1) break;
+    }
+    fclose(file);
+  }
+  closedir(tasks);
+  return mask;
+}
+
+START_TEST(background_thread_has_a_name_and_takes_no_signal_of_the_host) {
+  fixture f;
+  set_up(&f);
+  add_digits(&f, 1);
+  mlcm_endpoint *ep = open_endpoint(&f, "digits", 0);
+  unsigned long long mask = blocked_signals("mlcm:digits");
+  const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD, SIGALRM, SIGUSR1, SIGUSR2, SIGPROF};
+  for (size_t i = 0; i < sizeof signals / sizeof signals[0]; ++i) {
+    ck_assert_msg(mask >> (signals[i] - 1) & 1, "signal %d is not blocked (%llx)", signals[i], mask);
+  }
+  mlcm_endpoint_close(ep);
+  ck_assert_uint_eq(blocked_signals("mlcm:digits"), 0); /* joined */
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(backend_of_the_options_is_used) {
+  fixture f;
+  mlcm_endpoint *ep = NULL;
+  mlcm_endpoint_options options;
+  mlcm_session_options session;
+  char name[16] = "reference";
+  set_up(&f);
+  add_digits(&f, 2);
+  mlcm_session_options_init(&session, sizeof session);
+  mlcm_endpoint_options_init(&options, sizeof options);
+  options.flags = MLCM_ENDPOINT_MANUAL;
+  options.session = &session;
+  session.backend = "nowhere";
+  CHECK_FAILS(MLCM_NOT_FOUND, "nowhere", mlcm_endpoint_open(f.reg, "digits", &options, &ep, err));
+  session.backend = name;
+  CHECK_OK(mlcm_endpoint_open(f.reg, "digits", &options, &ep, err));
+  strcpy(name, "nowhere"); /* the endpoint has a copy */
+  set_champion(&f, "digits", 2);
+  tick(ep);
+  ck_assert_int_eq(answering(ep, "k"), 2);
+  mlcm_endpoint_close(ep);
+  tear_down(&f);
+}
+END_TEST
+
 /* ---- Failing memory ------------------------------------------------------------------------------------------------- */
 
 static mlcm_status load_and_run(mlcm_context *ctx, void *user, mlcm_error *err) {
@@ -256,6 +324,8 @@ int main(void) {
                           operator_that_is_missing_is_named_and_the_old_version_serves,
                           way_back_needs_no_loading,
                           background_thread_follows_and_is_joined_by_close,
+                          background_thread_has_a_name_and_takes_no_signal_of_the_host,
+                          backend_of_the_options_is_used,
                           load_survives_any_failing_allocation,
                           serving_and_swapping_survive_any_failing_allocation};
   return TEST_RUN("endpoint_load", tests);

@@ -561,6 +561,38 @@ START_TEST(descriptor_is_readable_while_decisions_wait) {
 }
 END_TEST
 
+START_TEST(newest_decisions_are_kept_when_nobody_takes_them) {
+  fixture f;
+  int32_t fd = -1;
+  int64_t n = 0;
+  int64_t last = 0;
+  set_up(&f);
+  add_digits(&f, 2);
+  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  CHECK_OK(mlcm_endpoint_event_fd(ep, &fd, err));
+  mlcm_rollout *rollout = start_rollout(&f, half);
+  tick(ep);
+  for (int i = 0; i < 70; ++i) { /* decisions 2 to 71 */
+    CHECK_OK(mlcm_rollout_command(rollout, i % 2 ? MLCM_COMMAND_RESUME : MLCM_COMMAND_PAUSE, NULL, err));
+    test_clock_advance(&f.clock, TEST_SECOND_NS);
+    tick(ep);
+  }
+  for (;; ++n) {
+    mlcm_decision *decision = NULL;
+    CHECK_OK(mlcm_endpoint_next_decision(ep, &decision, err));
+    if (decision == NULL) break;
+    ck_assert_int_eq(mlcm_decision_seq(decision), n == 0 ? 8 : last + 1);
+    last = mlcm_decision_seq(decision);
+    mlcm_decision_free(decision);
+  }
+  ck_assert_int_eq(n, 64);
+  ck_assert_int_eq(last, 71);
+  mlcm_rollout_close(rollout);
+  mlcm_endpoint_close(ep);
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(following_handle_never_steers) {
   fixture f;
   mlcm_decision *decision = NULL;
@@ -663,6 +695,7 @@ int main(void) {
                           decisions_before_the_endpoint_was_opened_are_no_news,
                           tick_survives_any_failing_allocation,
                           descriptor_is_readable_while_decisions_wait,
+                          newest_decisions_are_kept_when_nobody_takes_them,
                           following_handle_never_steers,
                           key_sets_of_a_rollout_are_removed_when_it_is_over};
   return TEST_RUN("endpoint_rollout", tests);
