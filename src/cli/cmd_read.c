@@ -434,8 +434,8 @@ int cmd_gc(cli *c) {
     return cli_json(c, root);
   }
   char kept[32], trashed[32], unlinked[32];
-  printf("%skept %lld objects (%s); to the trash %lld (%s); removed %lld (%s); left-overs removed %lld\n",
-         options.dry_run ? "would have: " : "", (long long)result.kept, cli_size_text((double)result.kept_bytes, kept),
+  printf("%s %lld objects (%s); to the trash %lld (%s); removed %lld (%s); left-overs removed %lld\n",
+         options.dry_run ? "would keep" : "kept", (long long)result.kept, cli_size_text((double)result.kept_bytes, kept),
          (long long)result.trashed, cli_size_text((double)result.trashed_bytes, trashed), (long long)result.unlinked,
          cli_size_text((double)result.unlinked_bytes, unlinked), (long long)result.tmp_files);
   return EXIT_OK;
