@@ -74,7 +74,7 @@ char *test_read_file(const char *path, size_t *len) {
 
 bool test_exists(const char *path) {
   struct stat st;
-  return lstat(path, &st) == 0;
+  return path && lstat(path, &st) == 0;
 }
 
 size_t test_count_entries(const char *dir) {

@@ -21,7 +21,7 @@ char *test_path(const char *dir, const char *name);
 void test_write_file(const char *path, const void *data, size_t len);
 /* NUL-terminated beyond *len; len may be NULL. */
 char *test_read_file(const char *path, size_t *len);
-bool test_exists(const char *path);
+bool test_exists(const char *path); /* NULL: no */
 /* Entries of a folder without "." and "..". */
 size_t test_count_entries(const char *dir);
 
