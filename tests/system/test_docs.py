@@ -146,9 +146,14 @@ class Docs(unittest.TestCase):
 
     def test_local_links_lead_somewhere(self):
         for document in DOCUMENTS:
-            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
-                if "://" not in target:
-                    self.assertTrue((document.parent / target).exists(), f"{document.name}: {target}")
+            for target, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", document.read_text()):
+                if "://" in target:
+                    continue
+                path = document.parent / target if target else document
+                self.assertTrue(path.exists(), f"{document.name}: {target}")
+                if anchor:
+                    slugs = [re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", path.read_text(), re.M)]
+                    self.assertIn(anchor, slugs, f"{document.name}: {target}#{anchor}")
 
     def test_documents_that_headers_name_exist(self):
         for header in sorted((SOURCE / "include" / "mlcm").glob("*.h")):
