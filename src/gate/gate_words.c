@@ -85,17 +85,31 @@ static void compare_reason(const mlcm_gate *gate, size_t i, char *out, size_t si
     say(out, size, "no proof yet, fail %s/%s pass %s/%s", fail, need_fail, pass, need_pass);
 }
 
-/* "at least 40", "at most 0.25", "between 1 and 2", "status 200", "any 2xx". */
+/* A number in the unit that people think in: "32 us" for a latency, "1.5 %" for a share, else as it is. */
+static void quantity(const mlcm_check *check, double value, char out[48]) {
+  const bool is_meter = check->source == MLCM_SOURCE_METER;
+  char number[40];
+  if (is_meter && check->meter == MLCM_METER_LATENCY && value >= 0 && value < 1e9) {
+    mlcm__format_duration((int64_t)(value * 1e9 + 0.5), out);
+  } else if (is_meter && (check->meter == MLCM_METER_ERROR || check->meter == MLCM_METER_OUTCOME)) {
+    mlcm__gate_number(100 * value, 3, number);
+    snprintf(out, 48, "%s %%", number);
+  } else {
+    mlcm__gate_number(value, 6, out);
+  }
+}
+
+/* "at least 40", "at most 250 ms", "between 1 and 2", "status 200", "any 2xx". */
 static void limits(const mlcm_check *check, char out[80]) {
-  char least[32], most[32];
-  mlcm__format_f64(check->at_least, least);
-  mlcm__format_f64(check->at_most, most);
+  char least[48], most[48];
+  quantity(check, check->at_least, least);
+  quantity(check, check->at_most, most);
   if (check->source == MLCM_SOURCE_HTTP && check->http_status == 0)
     snprintf(out, 80, "any 2xx status");
   else if (check->source == MLCM_SOURCE_HTTP)
     snprintf(out, 80, "status %d", (int)check->http_status);
   else if (check->has_at_least && check->has_at_most)
-    snprintf(out, 80, "between %s and %s", least, most);
+    snprintf(out, 80, "between %.32s and %.32s", least, most);
   else
     snprintf(out, 80, "%s %s", check->has_at_least ? "at least" : "at most", check->has_at_least ? least : most);
 }
@@ -103,7 +117,7 @@ static void limits(const mlcm_check *check, char out[80]) {
 /* What was measured: a number, or what a probe saw. */
 static void measured(const mlcm_check *check, const mlcm_measurement *m, char out[64]) {
   if (check->source != MLCM_SOURCE_HTTP)
-    mlcm__gate_number(m->value, 6, out);
+    quantity(check, m->value, out);
   else if (m->http_status != 0)
     snprintf(out, 64, "status %d", (int)m->http_status);
   else
