@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 static _Thread_local size_t n_calls, fail_at;
-static _Thread_local bool armed, fired;
+static _Thread_local bool armed, ever, fired;
 
 #ifdef MLCM_SANITIZED
 
@@ -26,7 +26,7 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *ptr, size_t size);
 
 static bool due(void) {
-  if (!armed || ++n_calls != fail_at) return false;
+  if (!armed || (++n_calls != fail_at && !(ever && fail_at && n_calls > fail_at))) return false;
   fired = true;
   errno = ENOMEM;
   return true;
@@ -40,6 +40,19 @@ void *realloc(void *ptr, size_t size) { return due() ? NULL : __libc_realloc(ptr
 
 #endif
 
+void test_malloc_arm(size_t n, bool ever_after) {
+  n_calls = 0;
+  fail_at = n;
+  ever = ever_after;
+  fired = false;
+  armed = true;
+}
+
+bool test_malloc_disarm(void) {
+  armed = ever = false;
+  return fired;
+}
+
 static bool may_follow(mlcm_status st) {
   return st == MLCM_OK || st == MLCM_NO_MEMORY || st == MLCM_IO || st == MLCM_INTERNAL || st == MLCM_OUTCOME_UNKNOWN;
 }
@@ -48,12 +61,9 @@ static bool may_follow(mlcm_status st) {
 static bool run(test_script script, void (*check)(void *user), void *user, size_t n) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   mlcm_error err;
-  n_calls = 0;
-  fail_at = n;
-  fired = false;
-  armed = true;
+  test_malloc_arm(n, false);
   const mlcm_status st = script(ctx, user, &err);
-  armed = false;
+  (void)test_malloc_disarm();
   mlcm_context_free(ctx);
   ck_assert_msg(may_follow(st), "when malloc call %zu fails: %s: %s", n, mlcm_status_name(st), st ? err.message : "");
   ck_assert_msg(st == MLCM_OK || fired, "without a failure: %s", st ? err.message : "");

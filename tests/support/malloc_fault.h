@@ -23,4 +23,9 @@ bool test_malloc_can_fail(void);
  * after each. Returns the number of calls of the last run. */
 size_t test_fault_malloc(test_script script, void (*check)(void *user), void *user, size_t stride);
 
+/* The same for a part of a script: from here on the calling thread's call number n (1-based; 0: none) fails, and all after it when asked.
+ * test_malloc_disarm ends it and answers whether one failed. */
+void test_malloc_arm(size_t n, bool ever_after);
+bool test_malloc_disarm(void);
+
 #endif
