@@ -135,6 +135,18 @@ cJSON *cli_json_tree(cli *c, char *json) {
   return tree;
 }
 
+void cli_line(cli *c, int indent, const char *format, ...) {
+  char *text = NULL;
+  va_list list;
+  va_start(list, format);
+  int n = vasprintf(&text, format, list);
+  va_end(list);
+  if (n < 0) return;
+  cli_fold(stdout, c->out.columns, 0, indent, text);
+  putchar('\n');
+  free(text);
+}
+
 void cli_say(cli *c, const char *format, ...) {
   if (c->quiet || c->json) return;
   va_list list;

@@ -68,6 +68,9 @@ int cli_json_text(cli *c, char *json);
 /* A copy of library JSON as a tree, to put into a larger object; frees the text. */
 cJSON *cli_json_tree(cli *c, char *json);
 
+/* A line on stdout; on a terminal folded at spaces, so that a long reason keeps its words whole. Later lines begin with `indent` spaces. */
+void cli_line(cli *c, int indent, const char *format, ...) MLCM_PRINTF(3, 4);
+
 /* A message for people on stderr; nothing with --quiet or --json. */
 void cli_say(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
 /* "next: mlcm ..." on stderr in grey, only where somebody sees it. */

@@ -237,8 +237,8 @@ static void print_move(cli *c, const mlcm_alias_move *move) {
   char when[32], from[24], to[24];
   snprintf(from, sizeof from, move->from ? "%lld" : "-", (long long)move->from);
   snprintf(to, sizeof to, move->to ? "%lld" : "-", (long long)move->to);
-  printf("%s  %4s -> %-4s %-9s %s%s%s%s\n", local_time(move->time_ns, when), from, to, mlcm_cause_name(move->cause),
-         cli_clean(c, move->actor), *move->reason ? "  \"" : "", cli_clean(c, move->reason), *move->reason ? "\"" : "");
+  cli_line(c, 21, "%s  %4s -> %-4s %-9s %s%s%s%s", local_time(move->time_ns, when), from, to, mlcm_cause_name(move->cause),
+           cli_clean(c, move->actor), *move->reason ? "  \"" : "", cli_clean(c, move->reason), *move->reason ? "\"" : "");
 }
 
 int cmd_alias_history(cli *c) {
@@ -282,8 +282,9 @@ static void print_change(cli *c, const mlcm_change *change) {
   if (*change->model) snprintf(object, sizeof object, "%s", change->model);
   if (change->version) snprintf(object + strlen(object), sizeof object - strlen(object), "/%lld", (long long)change->version);
   if (*change->alias) snprintf(object + strlen(object), sizeof object - strlen(object), "@%s", change->alias);
-  printf("%6lld  %s  %-22s %-24s %s%s%s%s\n", (long long)change->seq, local_time(change->time_ns, when), change->kind, object,
-         cli_clean(c, change->actor), *change->reason ? "  \"" : "", cli_clean(c, change->reason), *change->reason ? "\"" : "");
+  cli_line(c, 8, "%6lld  %s  %-22s %-24s %s%s%s%s", (long long)change->seq, local_time(change->time_ns, when), change->kind,
+           object, cli_clean(c, change->actor), *change->reason ? "  \"" : "", cli_clean(c, change->reason),
+           *change->reason ? "\"" : "");
 }
 
 static int print_feed(cli *c, const mlcm_feed *feed, int64_t *after) {
@@ -317,6 +318,7 @@ int cmd_log(cli *c) {
     size_t n = mlcm_feed_n(feed);
     code = print_feed(c, feed, &after);
     mlcm_feed_free(feed);
+    if (!follow && n == limit) cli_say(c, "perhaps more: --after %lld", (long long)after);
     if (!follow || cli_interrupted()) break;
     if (n == 0) nanosleep(&(struct timespec){0, 100000000}, NULL);
   }

@@ -302,7 +302,7 @@ static void print_lines(cli *c, char *text) {
     size_t len = strcspn(line, "\n");
     bool more = line[len] == '\n';
     line[len] = '\0';
-    puts(cli_clean(c, line));
+    cli_line(c, (int)strspn(line, " ") + 2, "%s", cli_clean(c, line));
     line += len + more;
   }
 }
