@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * process.c - identity of a process out of /proc. Its files have no size, so they are read in one go into a small buffer.
+ * process.c - identity of a process out of /proc. Its files have no size, so they are read to their end into a small buffer.
  */
 #include "metric/process.h"
 
@@ -18,12 +18,15 @@ static int read_proc(mlcm_context *ctx, const char *path, char out[PROC_TEXT]) {
   const mlcm_io *io = &ctx->io;
   const int fd = io->open(io->user, path, O_RDONLY | O_CLOEXEC, 0);
   if (fd < 0) return fd;
+  size_t len = 0;
   int64_t n;
-  do n = io->read(io->user, fd, out, PROC_TEXT - 1);
-  while (n == -EINTR);
+  do {
+    n = io->read(io->user, fd, out + len, PROC_TEXT - 1 - len);
+    if (n > 0) len += (size_t)n;
+  } while (n == -EINTR || (n > 0 && len < PROC_TEXT - 1));
   io->close(io->user, fd);
   if (n < 0) return (int)n;
-  out[n] = 0;
+  out[len] = 0;
   return 0;
 }
 

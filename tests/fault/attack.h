@@ -55,6 +55,7 @@ enum {
   ATTACK_SEVERAL = 1, /* several transactions: a failure may leave some of them done; fsck after every run */
   ATTACK_ONCE = 2,    /* not called again: its result is in the way */
   ATTACK_JUDGES = 4,  /* what cannot be read is damage to it: it may answer MLCM_CORRUPT, or that its transaction is gone */
+  ATTACK_RANDOM = 16, /* what it writes has chance in it: successes are not compared */
   ATTACK_CALM = 8     /* makes no fallible call at all: no fault may meet it */
 };
 
