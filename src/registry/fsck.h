@@ -30,6 +30,7 @@ typedef enum mlcm__fix {
   MLCM__FIX_NONE = 0,
   MLCM__FIX_FOLDERS,       /* folders of the object store that are gone */
   MLCM__FIX_REINDEX,       /* indexes, from their tables */
+  MLCM__FIX_SCHEMA,        /* an index or trigger, by the SQL in `text` */
   MLCM__FIX_COUNTERS,      /* of model `id`, by counting its versions */
   MLCM__FIX_SUMS,          /* n_files and size_bytes of the versions of manifest `id` */
   MLCM__FIX_METRICS,       /* of version `id`, from its evaluations */
@@ -98,7 +99,7 @@ mlcm_status mlcm__fsck_tell(mlcm__fsck *f, const mlcm__fsck_item *item, mlcm_err
 /* Without a fix, the problem as a format. */
 MLCM_PRINTF(6, 7)
 mlcm_status mlcm__fsck_say(mlcm__fsck *f, mlcm_damage kind, const char *object, const char *restore, mlcm_error *err, const char *problem, ...);
-/* Marks what `before` has and `after` has not as repaired and adds it in front of what is left. */
+/* Adds what `before` has and `after` has not to `after`, as repaired. */
 mlcm_status mlcm__fsck_merge(mlcm_fsck_report *after, const mlcm_fsck_report *before, mlcm_error *err);
 void mlcm__fsck_count(mlcm_fsck_report *report);
 

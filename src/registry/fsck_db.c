@@ -164,7 +164,27 @@ static mlcm_status check_references(mlcm__fsck *f, mlcm_error *err) {
   return st;
 }
 
+/* ---- indexes and triggers ---- */
+
+static mlcm_status on_schema(void *user, const mlcm__db_schema_fault *fault, mlcm_error *err) {
+  mlcm__fsck *f = user;
+  char object[160];
+  (void)snprintf(object, sizeof object, "%s %.128s", fault->type, fault->name);
+  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_DATABASE, .object = object, .expected = fault->expected, .found = fault->found}};
+  item.fix = fault->expected ? MLCM__FIX_SCHEMA : MLCM__FIX_NONE;
+  item.text = fault->expected;
+  item.text_len = fault->expected ? strlen(fault->expected) : 0;
+  item.shown.problem = !fault->found ? "it is gone" : fault->expected ? "it is not the one that this library makes" : "this library makes none of that name";
+  item.shown.restore = fault->expected ? "it is made anew as this library makes it" : "a person must say what it is for; drop it if nobody knows";
+  return mlcm__fsck_tell(f, &item, err);
+}
+
+static mlcm_status check_schema(mlcm__fsck *f, mlcm_error *err) {
+  return mlcm__db_compare_schema(f->conn, mlcm__registry_migrations, mlcm__registry_n_migrations, on_schema, f, err);
+}
+
 mlcm_status mlcm__fsck_database(mlcm__fsck *f, mlcm_error *err) {
   mlcm_status st = mlcm__fsck_try(f, check_integrity, "registry.db", err);
+  if (!st) st = mlcm__fsck_try(f, check_schema, "registry.db", err);
   return st ? st : mlcm__fsck_try(f, check_references, "registry.db", err);
 }

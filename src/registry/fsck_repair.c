@@ -136,11 +136,21 @@ static mlcm_status reindex(mlcm__db_conn *conn, mlcm_error *err) {
   return mlcm__db_exec(conn, "REINDEX", err);
 }
 
+/* `object` is "trigger NAME" or "index NAME". */
+static mlcm_status fix_schema(repair *r, const mlcm__fsck_item *item, mlcm_error *err) {
+  char drop[224];
+  (void)snprintf(drop, sizeof drop, "DROP %.*s IF EXISTS \"%s\"", (int)strcspn(item->shown.object, " "), item->shown.object,
+                 strchr(item->shown.object, ' ') + 1);
+  mlcm_status st = mlcm__db_exec(r->conn, drop, err);
+  return st ? st : mlcm__db_exec(r->conn, item->text, err);
+}
+
 static mlcm_status apply(repair *r, const mlcm__fsck_item *item, mlcm_error *err) {
   switch (item->fix) {
     case MLCM__FIX_NONE:
     case MLCM__FIX_FOLDERS: return MLCM_OK; /* made before the registry was opened */
     case MLCM__FIX_REINDEX: return once(&r->reindexed, reindex, r->conn, err);
+    case MLCM__FIX_SCHEMA: return fix_schema(r, item, err);
     case MLCM__FIX_COUNTERS: return fix_counters(r, item->id, err);
     case MLCM__FIX_SUMS: return fix_sums(r, item->id, err);
     case MLCM__FIX_METRICS: return fix_metrics(r, item->id, err);

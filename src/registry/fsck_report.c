@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "registry/fsck.h"
 
-enum { JSON_MAX = 1 << 30 };
+enum { JSON_MAX = 1 << 30, KEY_MAX = 65536 };
 
 const char *mlcm_damage_name(mlcm_damage kind) {
   static const char *const names[] = {"unknown", "database", "index", "row", "counter", "manifest", "blob", "audit", "backup", "leftover"};
@@ -101,28 +101,42 @@ mlcm_status mlcm__fsck_try(mlcm__fsck *f, mlcm__fsck_check *check, const char *o
 
 /* ---- two reports ---- */
 
-static bool is_same(const mlcm_finding *a, const mlcm_finding *b) {
-  return a->kind == b->kind && strcmp(a->object, b->object) == 0 && strcmp(a->problem, b->problem) == 0;
+/* What makes a finding the same in two looks, as one text. */
+static mlcm_status key_of(mlcm__buffer *key, const mlcm_finding *shown, mlcm_error *err) {
+  mlcm__buffer_clear(key);
+  mlcm__buffer_format(key, "%d %s\n%s", (int)shown->kind, shown->object, shown->problem);
+  return mlcm__buffer_check(key, "a finding", err);
 }
 
-static bool has(const mlcm_fsck_report *report, const mlcm_finding *finding) {
-  for (size_t i = 0; i < report->n; i++)
-    if (is_same(&report->items[i].shown, finding)) return true;
-  return false;
+static mlcm_status list_keys(const mlcm_fsck_report *report, mlcm__buffer *key, mlcm__map *keys, mlcm_error *err) {
+  mlcm_status st = MLCM_OK;
+  for (size_t i = 0; !st && i < report->n; i++) {
+    st = key_of(key, &report->items[i].shown, err);
+    if (!st) st = mlcm__map_set(keys, key->data, key->len, key, err);
+  }
+  return st;
+}
+
+static mlcm_status add_repaired(mlcm_fsck_report *after, const mlcm__fsck_item *was, mlcm_error *err) {
+  mlcm__fsck_item item = *was;
+  item.shown.repaired = 1;
+  item.fix = MLCM__FIX_NONE;
+  item.text = NULL;
+  return add(after, &item, err);
 }
 
 mlcm_status mlcm__fsck_merge(mlcm_fsck_report *after, const mlcm_fsck_report *before, mlcm_error *err) {
-  mlcm_status st = MLCM_OK;
-  size_t n_left = after->n;
+  mlcm__map *keys = NULL;
+  mlcm__buffer key;
+  mlcm__buffer_init(&key, after->ctx, KEY_MAX);
+  mlcm_status st = mlcm__map_new(after->ctx, &keys, err);
+  if (!st) st = list_keys(after, &key, keys, err);
   for (size_t i = 0; !st && i < before->n; i++) {
-    mlcm__fsck_item item = before->items[i];
-    if (has(after, &item.shown)) continue;
-    item.shown.repaired = 1;
-    item.fix = MLCM__FIX_NONE;
-    item.text = NULL;
-    st = add(after, &item, err);
+    st = key_of(&key, &before->items[i].shown, err);
+    if (!st && !mlcm__map_get(keys, key.data, key.len)) st = add_repaired(after, &before->items[i], err);
   }
-  for (size_t i = 0; !st && i < n_left; i++) after->items[i].shown.repaired = 0;
+  mlcm__buffer_reset(&key);
+  mlcm__map_free(keys);
   return st;
 }
 

@@ -78,6 +78,19 @@ mlcm_status mlcm__db_changed(mlcm__db *db, int64_t *out_generation, mlcm_error *
 /* Full check of the file: structure, indexes, foreign keys. MLCM_CORRUPT with the first finding. Runs on any connection. */
 mlcm_status mlcm__db_check(mlcm__db_conn *conn, mlcm_error *err);
 
+/* One index or trigger that is not as the migrations make it. */
+typedef struct mlcm__db_schema_fault {
+  const char *type, *name; /* "index" or "trigger" */
+  const char *expected;    /* SQL that makes it; NULL: the migrations make none of that name */
+  const char *found;       /* SQL in the file; NULL: it is gone */
+} mlcm__db_schema_fault;
+
+/* Compares the indexes and triggers of the file with those that the migrations make in a database in memory. A non-OK answer of `tell` stops
+ * and is returned. Tables are not compared: what reads one that is gone says so. */
+typedef mlcm_status mlcm__db_schema_tell(void *user, const mlcm__db_schema_fault *fault, mlcm_error *err);
+mlcm_status mlcm__db_compare_schema(mlcm__db_conn *conn, const char *const *migrations, size_t n_migrations, mlcm__db_schema_tell *tell,
+                                    void *user, mlcm_error *err);
+
 /* Copies the database as the read transaction of `conn` sees it to the new file `path`, in small steps between which writers go on. The
  * copy is one file without a log (it gets one when it is opened for writing) and is on the disk when this answers MLCM_OK. `tap` (nullable) is
  * told bytes copied and bytes in all after each step; a non-OK answer stops and is returned. What a failure leaves at `path` is the

@@ -2,6 +2,7 @@
  *
  * test_fsck.c - each kind of damage in turn: fsck names exactly it, repairs what is safe, leaves the rest, and says so when asked again.
  */
+#include <errno.h>
 #include <mlcm/trust.h>
 
 #include "registry/damage.h"
@@ -345,6 +346,32 @@ START_TEST(an_index_that_disagrees_is_made_anew) {
 }
 END_TEST
 
+START_TEST(a_lost_or_changed_trigger_is_put_back_and_a_strange_one_is_named) {
+  fixture f;
+  live(&f);
+  sqlite3 *raw = open_raw(&f);
+  ck_assert_int_eq(sqlite3_exec(raw,
+                                "DROP TRIGGER event_no_delete; DROP INDEX alias_by_name; DROP TRIGGER policy_is_immutable;"
+                                "CREATE TRIGGER policy_is_immutable BEFORE UPDATE ON policy BEGIN SELECT 1; END;"
+                                "CREATE TRIGGER strange AFTER INSERT ON alias BEGIN SELECT 1; END",
+                                NULL, NULL, NULL),
+                   SQLITE_OK);
+  mlcm_fsck_report *report = check_with(&f, f.reg_dir, 1, NULL);
+  if (mlcm_fsck_report_n(report) != 4) print_findings(report);
+  ck_assert_uint_eq(mlcm_fsck_report_n(report), 4);
+  ck_assert_str_eq(mlcm_fsck_report_at(report, 0).object, "trigger strange");
+  ck_assert_int_eq(mlcm_fsck_report_at(report, 0).can_repair, 0);
+  ck_assert_int_eq(mlcm_fsck_report_summary(report).repaired, 3);
+  ck_assert_int_eq(mlcm_fsck_report_summary(report).left, 1);
+  mlcm_fsck_report_free(report);
+  ck_assert_int_eq(sqlite3_exec(raw, "DROP TRIGGER strange", NULL, NULL, NULL), SQLITE_OK);
+  expect_clean(&f, f.reg_dir);
+  ck_assert_int_ne(sqlite3_exec(raw, "DELETE FROM event", NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(raw);
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(a_row_that_refers_to_nothing_is_named) {
   fixture f;
   live(&f);
@@ -673,27 +700,108 @@ START_TEST(a_check_survives_every_failing_allocation_and_call) {
 }
 END_TEST
 
+/* Damage that is put right in each run, and some that never is. */
+static mlcm_status repair_script(mlcm_context *ctx, void *user, mlcm_error *err) {
+  const fixture *f = user;
+  mlcm_fsck_report *report = NULL;
+  mlcm_fsck_options options = MLCM_FSCK_OPTIONS_INIT;
+  options.repair = 1;
+  tamper(f, "UPDATE model SET n_versions = 7; UPDATE audit_entry SET leaf = zeroblob(32) WHERE seq = 4; DELETE FROM metric");
+  mlcm_status st = mlcm_fsck(ctx, f->reg_dir, &options, NULL, &report, err);
+  mlcm_fsck_report_free(report);
+  return st;
+}
+
+/* All of it or nothing: the counters are wrong exactly when the leaf is. */
+static void check_repaired_or_not(void *user) {
+  const fixture *f = user;
+  mlcm_fsck_report *report = check(f);
+  int64_t left = mlcm_fsck_report_summary(report).left;
+  if (left != 1 && left != 4) print_findings(report);
+  ck_assert(left == 1 || left == 4);
+  mlcm_fsck_report_free(report);
+}
+
+/* test_fault_memory would run for minutes: there are thousands of allocations, and each run looks three times. Every 61st fails in turn. */
+static void fail_some_allocations(const fixture *f) {
+  enum { STRIDE = 61 };
+  bool fired = true;
+  for (size_t n = 1; fired; n += STRIDE) {
+    test_memory memory;
+    mlcm_error error;
+    test_memory_init(&memory);
+    memory.fail_at = n + 8; /* the context's own are test_context's */
+    mlcm_allocator table = test_memory_table(&memory);
+    mlcm_context *ctx = test_context(&table, NULL, NULL);
+    fixture copy = *f;
+    mlcm_status st = repair_script(ctx, &copy, &error);
+    mlcm_context_free(ctx);
+    ck_assert(st == MLCM_OK || st == MLCM_NO_MEMORY);
+    test_memory_check_empty(&memory, "a repair");
+    check_repaired_or_not(&copy);
+    fired = memory.fired;
+  }
+}
+
+/* The same for the disk: most calls list the 256 folders of objects/, three times. */
+static void fail_some_calls(const fixture *f) {
+  enum { STRIDE = 97 };
+  bool fired = true;
+  for (size_t n = 1; fired; n += STRIDE) {
+    test_io io;
+    mlcm_error error;
+    test_io_init(&io);
+    io.fail_at = n;
+    io.fail_errno = EIO;
+    mlcm_io table = test_io_table(&io);
+    mlcm_context *ctx = test_context(NULL, &table, NULL);
+    fixture copy = *f;
+    (void)repair_script(ctx, &copy, &error);
+    mlcm_context_free(ctx);
+    ck_assert_int_eq(atomic_load(&io.n_open), 0);
+    check_repaired_or_not(&copy);
+    fired = atomic_load(&io.fired);
+  }
+}
+
+START_TEST(a_repair_is_made_whole_or_not_at_all_under_failures) {
+  fixture f;
+  live(&f);
+  char *object = object_of(&f, "digits/2");
+  flip(object, 0);
+  fail_some_allocations(&f);
+  fail_some_calls(&f);
+  free(object);
+  tear_down(&f);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("registry_fsck");
-  TCase *one = tcase_create("one"), *table = tcase_create("table");
+  TCase *faults = tcase_create("faults"), *one = tcase_create("one"), *table = tcase_create("table");
   const TTest *tests[] = {
       a_sound_registry_is_clean, an_empty_registry_is_clean, no_registry_is_not_found_and_nothing_is_made,
       an_alias_on_a_deleted_version_is_named_beside_the_logs_word, all_damage_is_named_not_only_the_first,
       a_flipped_byte_is_named_with_file_and_both_digests, a_cut_object_is_named_with_both_sizes, a_missing_object_comes_back_from_the_trash,
       damaged_bytes_in_the_trash_are_no_help, lost_bytes_and_manifests_come_back_from_a_backup, files_of_dead_writers_are_a_note_and_are_removed,
-      a_missing_folder_is_made_anew, an_index_that_disagrees_is_made_anew, a_row_that_refers_to_nothing_is_named,
+      a_missing_folder_is_made_anew, an_index_that_disagrees_is_made_anew,
+      a_lost_or_changed_trigger_is_put_back_and_a_strange_one_is_named, a_row_that_refers_to_nothing_is_named,
       a_garbage_page_stops_its_table_and_nothing_else, a_garbage_first_page_leaves_the_objects_checked_by_their_names, a_lost_database_is_named,
       a_newer_registry_is_not_judged, a_head_file_of_rubbish_is_written_anew, an_empty_head_file_is_what_a_power_cut_leaves_and_no_damage,
       a_log_cut_short_is_seen_and_never_repaired, a_forged_entry_is_never_made_the_truth, a_tile_with_a_wrong_hash_is_named_with_its_entry_and_rebuilt,
       a_repair_is_recorded_with_who_and_what, a_check_changes_nothing, a_repair_that_cannot_be_recorded_is_not_made, the_report_is_json,
-      a_check_can_be_stopped, a_check_survives_every_failing_allocation_and_call};
+      a_check_can_be_stopped};
   const int n_damages = (int)(sizeof damages / sizeof damages[0]);
   tcase_set_timeout(one, 120);
   tcase_set_timeout(table, 120);
   for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) tcase_add_test(one, tests[i]);
   tcase_add_loop_test(table, each_damaged_row_is_named_and_nothing_else_and_repaired_where_it_is_safe, 0, n_damages);
   tcase_add_loop_test(table, a_database_cut_short_is_named_at_every_length, 0, 8);
+  tcase_set_timeout(faults, 250);
+  tcase_add_test(faults, a_check_survives_every_failing_allocation_and_call);
+  tcase_add_test(faults, a_repair_is_made_whole_or_not_at_all_under_failures);
   suite_add_tcase(s, one);
+  suite_add_tcase(s, faults);
   suite_add_tcase(s, table);
   SRunner *runner = srunner_create(s);
   srunner_run_all(runner, CK_ENV);
