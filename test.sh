@@ -3,6 +3,7 @@
 # Installs what it needs, builds and runs the tests.
 #   ./test.sh            everything: gcc and clang, release, ASan+UBSan, TSan
 #   ./test.sh --quick    one build, all its tests: what to run before a commit
+#   ./test.sh --soak [SECONDS]   crashes, faults, kills, simulations and fuzzing for so long (an hour), and their table
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -10,7 +11,9 @@ mode=full
 case ${1:-} in
   "") ;;
   --quick) mode=quick ;;
-  *) sed -n '3,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  --soak) mode=soak; soak_seconds=${2:-3600}
+          [[ $soak_seconds =~ ^[1-9][0-9]*$ ]] || { echo "--soak wants seconds, not '$soak_seconds'" >&2; exit 2; } ;;
+  *) sed -n '3,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 started=$SECONDS
@@ -39,6 +42,21 @@ check() {
   cmake --build "$dir" -j "$jobs" >"$dir.log" 2>&1 || { tail -n 60 "$dir.log" | cut -c1-400; return 1; }
   ctest --preset "$preset" --test-dir "$dir" -j "$jobs" "${ctest_args[@]}"
 }
+
+# build_only PRESET BUILD_FOLDER TARGETS...: configures one variant and builds some of it.
+build_only() {
+  local preset=$1 dir=build/$2; shift 2
+  note "$preset in $dir"
+  cmake --preset "$preset" -B "$dir" -DMLCM_BENCH=OFF >"$dir.log" 2>&1 || { cat "$dir.log"; return 1; }
+  cmake --build "$dir" -j "$jobs" --target "$@" >"$dir.log" 2>&1 || { tail -n 60 "$dir.log" | cut -c1-400; return 1; }
+}
+
+if [[ $mode == soak ]]; then
+  build_only release soak soak_programs
+  build_only fuzz fuzz fuzzers
+  note "soak for $soak_seconds s"
+  exec python3 tests/fault/soak.py build/soak build/fuzz "$soak_seconds"
+fi
 
 if [[ $mode == full ]]; then
   # Sanitized builds leave out what starts servers or measures: the release build runs that, on a real disk.

@@ -22,6 +22,7 @@
 #include "crash_log.h"
 #include "sqlite_shim.h"
 #include "store/db_sqlite.h"
+#include "support/soak.h"
 
 enum { MAX_STEPS = 12, MAX_STATES = 64, SAMPLE_POINTS = 14, MAX_SEEN = 1 << 18, SHOWN = 10, SMALL_LOG_PAGES = 12, OLDER_SCHEMA = 5 };
 
@@ -61,8 +62,16 @@ typedef struct history {
 
 static struct {
   int seeds; /* 0: a sample */
+  int plays, n_tests;
+  time_t began;
   long enumerated, states, violations;
 } run;
+
+/* Each scenario may use its share of the time that is left when MLCM_TEST_UNTIL says when to end. */
+static bool has_time(void) {
+  const time_t until = (time_t)test_variable("MLCM_TEST_UNTIL", 0);
+  return !until || time(NULL) < run.began + (until - run.began) * run.plays / run.n_tests;
+}
 
 /* ---- what scenarios are made of ---- */
 
@@ -371,13 +380,13 @@ static void crash_everywhere(replay *p) {
   bool has_between = false;
   size_t pending = 0;
   for (int i = 0; i < p->h->n_steps; i++) has_between |= p->what->steps[i].states > 2;
-  for (size_t n = p->h->begin; n <= p->h->end; n += has_between ? 1 : stride) crash(p, n, CRASH_KEPT, 0, &pending);
+  for (size_t n = p->h->begin; n <= p->h->end && has_time(); n += has_between ? 1 : stride) crash(p, n, CRASH_KEPT, 0, &pending);
   const uint64_t seeds = run.seeds ? (uint64_t)run.seeds : 1;
-  for (size_t n = p->h->begin; n <= p->h->end; n += stride) {
+  for (size_t n = p->h->begin; n <= p->h->end && has_time(); n += stride) {
     for (crash_mode mode = CRASH_LOST; mode < CRASH_MODES; mode++) {
       const uint64_t tries = mode >= CRASH_TORN ? seeds : 1;
       for (uint64_t seed = 1; seed <= tries; seed++) {
-        crash(p, n, mode, seed * 1000003 + n, &pending);
+        crash(p, n, mode, (test_seed(0) + seed) * 1000003 + n, &pending);
         if (!pending) break;
       }
       if (!pending) break;
@@ -390,6 +399,7 @@ static void play(const scenario *what) {
   history h;
   replay p = {.what = what, .s = &s, .h = &h};
   const long before = run.violations, states = run.states;
+  run.plays++;
   record(what, &s, &h);
   sqlite_shim_set(NULL);
   const mlcm_clock clock = test_clock_table(&s.r.f.clock);
@@ -491,6 +501,8 @@ int main(int argc, char **argv) {
   if (full) run.seeds = atoi(full);
   if (argc > 1 && strcmp(argv[1], "--full") == 0) run.seeds = argc > 2 ? atoi(argv[2]) : 4;
   if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0 && setenv("TMPDIR", "/dev/shm", 1) != 0) return 2;
+  run.began = time(NULL);
+  run.n_tests = (int)(sizeof tests / sizeof tests[0]);
   const int rc = TEST_RUN("fault_crash_replay", tests);
   printf("{\"what\":\"crash states\",\"n\":%ld,\"enumerated\":%ld,\"violations\":%ld}\n", run.states, run.enumerated, run.violations);
   return rc;

@@ -14,14 +14,9 @@
 
 #include "fixture.h"
 #include "store/blob.h"
+#include "support/soak.h"
 
 enum { WRITERS = 3, REGISTRATIONS = 30, KILLS = 20, CONTENTS = 6 };
-
-static int scale(void) {
-  const char *text = getenv("MLCM_TEST_SCALE");
-  int n = text ? atoi(text) : 1;
-  return n > 0 ? n : 1;
-}
 
 /* What a child does instead of asserting. */
 static void must(mlcm_status st, const mlcm_error *err) {
@@ -47,7 +42,7 @@ static void register_on(const fixture *f, int n) {
   char name[64], bytes[32];
   (void)snprintf(name, sizeof name, "file-%d", (int)getpid());
   char *path = test_path(f->dir, name);
-  for (int i = 0; n < 0 || i < n; i++) {
+  for (int i = 0; n < 0 || (i < n && test_time_left()); i++) {
     (void)snprintf(bytes, sizeof bytes, "content %d", (i + (int)getpid()) % CONTENTS);
     test_write_file(path, bytes, strlen(bytes));
     must(mlcm_register(reg, "m", path, NULL, NULL, NULL, &err), &err);
@@ -114,13 +109,14 @@ static int64_t check_all_versions(const fixture *f) {
 START_TEST(collecting_beside_registrations_loses_nothing) {
   fixture f;
   pid_t writers[WRITERS];
-  unsigned seed = 7;
+  unsigned seed = test_seed(7);
+  int rounds = 0;
   mlcm_gc_result rest = {0};
   mlcm_gc_options options = MLCM_GC_OPTIONS_INIT;
   set_up(&f);
   for (int i = 0; i < WRITERS; i++)
-    if ((writers[i] = spawn()) == 0) register_on(&f, REGISTRATIONS * scale());
-  for (int i = 0; i < KILLS * scale(); i++) {
+    if ((writers[i] = spawn()) == 0) register_on(&f, REGISTRATIONS * test_scale());
+  for (; rounds < KILLS * test_scale() && test_time_left(); rounds++) {
     pid_t victim = spawn();
     if (victim == 0) register_on(&f, -1);
     pid_t collector = spawn();
@@ -136,13 +132,14 @@ START_TEST(collecting_beside_registrations_loses_nothing) {
     ck_assert_int_eq(status, 0);
   }
   int64_t n = check_all_versions(&f);
-  ck_assert_int_ge(n, WRITERS * REGISTRATIONS * scale());
+  if (test_scale() == 1) ck_assert_int_ge(n, WRITERS * REGISTRATIONS);
   CHECK_OK(mlcm_audit_verify(f.reg, NULL, NULL, NULL, err));
   test_clock_set_wall(&f.clock, INT64_C(9000000000) * TEST_SECOND_NS); /* the year 2255 */
   CHECK_OK(mlcm_gc(f.reg, &options, NULL, &rest, err));
   ck_assert_int_eq(rest.kept, CONTENTS);
-  printf("%lld versions whole beside %d collections cut off; the last one found %lld to sweep\n", (long long)n, KILLS * scale(),
+  printf("%lld versions whole beside %d collections cut off; the last one found %lld to sweep\n", (long long)n, rounds,
          (long long)(rest.trashed + rest.unlinked + rest.tmp_files));
+  printf("{\"what\":\"processes killed\",\"n\":%d,\"violations\":0}\n", 2 * rounds);
   tear_down(&f);
 }
 END_TEST

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The large versions of the fault tests within a time budget, and one table at the end: what was injected, replayed, killed, simulated
+and fuzzed, and how many violations were found (0 is the only good number).
+
+Programs say what they did in lines of JSON: {"what": "crash states", "n": 123, "violations": 0}. Each part is repeated with other seeds
+until its share of the time is used; one round of each is made whatever the budget.
+
+soak.py BUILD_DIR FUZZ_BUILD_DIR SECONDS [SOURCE_DIR]
+"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+BUILD, FUZZ, SECONDS = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve(), int(sys.argv[3])
+SOURCE = pathlib.Path(sys.argv[4] if len(sys.argv) > 4 else ".").resolve()
+ROWS = ["faults", "crash states", "processes killed", "simulation seeds", "fuzz executions"]
+# (program below BUILD/tests, its arguments, share of the time, seeds a round uses)
+PARTS = [
+    ("fault/fault_api", ["--full"], 0.20, 1),
+    ("fault/fault_crash_replay", ["--full", "2"], 0.25, 2),
+    ("registry_test_processes", [], 0.08, 1),
+    ("registry_test_gc_processes", [], 0.08, 1),
+    ("store_test_processes", [], 0.04, 1),
+    ("rollout_test_sim", [], 0.15, 200),
+]
+FUZZ_SHARE = 0.20
+
+
+class Table:
+    def __init__(self):
+        self.n = dict.fromkeys(ROWS, 0)
+        self.violations = dict.fromkeys(ROWS, 0)
+        self.failed = []
+
+    def add(self, what, n, violations):
+        self.n[what] = self.n.get(what, 0) + n
+        self.violations[what] = self.violations.get(what, 0) + violations
+
+    def read(self, program, code, output):
+        found = [json.loads(line) for line in output.splitlines() if line.startswith('{"what"')]
+        for line in found:
+            self.add(line["what"], line["n"], line["violations"])
+        if code != 0 or not found:
+            self.failed.append(program)
+            print(f"--- {program} ended with {code}\n{output[-4000:]}", flush=True)
+
+    def show(self, seconds):
+        print(f"\n| what | how many | violations |\n|---|---:|---:|")
+        for what in self.n:
+            print(f"| {what} | {self.n[what]:,} | {self.violations[what]} |")
+        print(f"\n{seconds:.0f} s; failed: {', '.join(self.failed) or 'nothing'}")
+
+
+def repeat(table, program, arguments, share, seeds):
+    """One program, again and again with other seeds."""
+    began = time.time()
+    until = began + SECONDS * share
+    rounds = 0
+    while rounds == 0 or time.time() < until - 1:
+        env = dict(os.environ, CK_FORK="no", MLCM_TEST_SEED=str(rounds * seeds), MLCM_TEST_UNTIL=str(int(until) + 1),
+                   MLCM_TEST_SCALE="10" if program == "rollout_test_sim" else "1")
+        done = subprocess.run([BUILD / "tests" / program, *arguments], env=env, capture_output=True, text=True, errors="replace")
+        table.read(program, done.returncode, done.stdout + done.stderr)
+        rounds += 1
+        if program in table.failed:
+            break
+    print(f"{program}: {rounds} rounds, {time.time() - began:.0f} s", flush=True)
+
+
+def fuzz(table, seconds):
+    """All libFuzzer targets, as many at a time as there are processors. Findings stay in BUILD_DIR/findings."""
+    targets = sorted((FUZZ / "tests/fuzz").glob("libfuzzer_*"))
+    jobs = max(1, os.cpu_count() or 1)
+    each = max(1, int(seconds * jobs / max(1, len(targets))))
+    findings = BUILD / "findings"
+    findings.mkdir(exist_ok=True)
+    while targets:
+        running = []
+        for target in targets[:jobs]:
+            name = target.name.replace("libfuzzer_", "")
+            corpus = findings / f"corpus-{name}"
+            corpus.mkdir(exist_ok=True)
+            command = [target, corpus, SOURCE / "tests/fuzz/corpus" / name, f"-max_total_time={each}", "-print_final_stats=1",
+                       f"-artifact_prefix={findings}/{name}-"]
+            running.append((name, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")))
+        targets = targets[jobs:]
+        for name, process in running:
+            output = process.communicate()[0]
+            executed = re.search(r"stat::number_of_executed_units:\s+(\d+)", output)
+            table.add("fuzz executions", int(executed.group(1)) if executed else 0, process.returncode != 0)
+            print(f"fuzz {name}: {executed.group(1) if executed else 0} executions, {each} s", flush=True)
+            if process.returncode != 0:
+                table.failed.append(f"fuzz {name}")
+                print(output[-4000:], flush=True)
+
+
+def main():
+    began = time.time()
+    table = Table()
+    for part in PARTS:
+        repeat(table, *part)
+    fuzz(table, SECONDS * FUZZ_SHARE)
+    table.show(time.time() - began)
+    return bool(table.failed or any(table.violations.values()))
+
+
+sys.exit(main())
