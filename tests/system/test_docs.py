@@ -155,6 +155,15 @@ class Docs(unittest.TestCase):
                     slugs = [re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", path.read_text(), re.M)]
                     self.assertIn(anchor, slugs, f"{document.name}: {target}#{anchor}")
 
+    def test_every_page_is_reached_from_the_readme(self):
+        seen, ahead = set(), [SOURCE / "README.md"]
+        while ahead:
+            page = ahead.pop().resolve()
+            if page not in seen and page.suffix == ".md":
+                seen.add(page)
+                ahead += [page.parent / t for t in re.findall(r"\]\(([^)#\s]+\.md)", page.read_text()) if "://" not in t]
+        self.assertEqual({d.resolve() for d in DOCUMENTS} - seen, set())
+
     def test_documents_that_headers_name_exist(self):
         for header in sorted((SOURCE / "include" / "mlcm").glob("*.h")):
             for target in re.findall(r"docs/[\w./-]+\.md", header.read_text()):
