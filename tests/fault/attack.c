@@ -16,6 +16,7 @@
 #include "crash_check.h"
 #include "sqlite_shim.h"
 #include "support/malloc_fault.h"
+#include "support/soak.h"
 #include "support/temp_dir.h"
 
 enum { FSCK_EVERY = 16, TOO_MANY = 100000 };
@@ -254,7 +255,7 @@ void attack_function(attack_world *w, const attack *what, size_t all_of_first, l
         run(w, &r);
         continue;
       }
-      for (; run(w, &r); r.n += 1 + r.n / all_of_first) {
+      for (; test_time_left() && run(w, &r); r.n += 1 + r.n / all_of_first) {
         ++*faults;
         ck_assert_uint_lt(r.n, TOO_MANY);
       }

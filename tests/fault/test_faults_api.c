@@ -542,7 +542,7 @@ START_TEST(no_fault_breaks_a_promise) {
   attack_begin(&w, build);
   const size_t n = sizeof attacks / sizeof attacks[0];
   for (size_t k = 0; k < n && test_time_left(); k++) {
-    const size_t i = (k + 29 * test_seed(0)) % n; /* when time is short each round reaches others */
+    const size_t i = (k + 3 + 29 * test_seed(0)) % n; /* when time is short each round reaches others */
     if (run.only && !strstr(attacks[i].function, run.only)) continue;
     const long before = run.faults;
     attack_function(&w, &attacks[i], run.all_of_first, &run.faults, &run.violations);
