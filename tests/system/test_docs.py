@@ -156,12 +156,15 @@ class Docs(unittest.TestCase):
                     self.assertIn(anchor, slugs, f"{document.name}: {target}#{anchor}")
 
     def test_every_page_is_reached_from_the_readme(self):
+        """By links from page to page; a link to a folder shows what lies in it."""
         seen, ahead = set(), [SOURCE / "README.md"]
         while ahead:
             page = ahead.pop().resolve()
-            if page not in seen and page.suffix == ".md":
+            if page.is_dir():
+                ahead += page.glob("*.md")
+            elif page not in seen and page.suffix == ".md":
                 seen.add(page)
-                ahead += [page.parent / t for t in re.findall(r"\]\(([^)#\s]+\.md)", page.read_text()) if "://" not in t]
+                ahead += [page.parent / t for t in re.findall(r"\]\(([^)#\s]+)", page.read_text()) if "://" not in t]
         self.assertEqual({d.resolve() for d in DOCUMENTS} - seen, set())
 
     def test_documents_that_headers_name_exist(self):
