@@ -777,6 +777,7 @@ START_TEST(a_repair_is_made_whole_or_not_at_all_under_failures) {
 END_TEST
 
 int main(void) {
+  in_memory();
   Suite *s = suite_create("registry_fsck");
   TCase *faults = tcase_create("faults"), *one = tcase_create("one"), *table = tcase_create("table");
   const TTest *tests[] = {
