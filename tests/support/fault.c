@@ -131,11 +131,16 @@ static bool run_without_memory(test_script script, void (*check)(void *user), vo
 }
 
 size_t test_fault_memory(test_script script, void (*check)(void *user), void *user) {
+  return test_fault_memory_sampled(script, check, user, 1);
+}
+
+size_t test_fault_memory_sampled(test_script script, void (*check)(void *user), void *user, size_t stride) {
   size_t n_calls = 0;
   for (int ever_after = 0; ever_after <= 1; ever_after++) {
     size_t n = 1;
     while (run_without_memory(script, check, user, n, ever_after, &n_calls)) {
-      ck_assert_msg(n++ < TOO_MANY_RUNS, "the script does not end");
+      ck_assert_msg(n < TOO_MANY_RUNS, "the script does not end");
+      n += stride;
     }
   }
   return n_calls;

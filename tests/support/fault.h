@@ -50,6 +50,8 @@ typedef mlcm_status (*test_script)(mlcm_context *ctx, void *user, mlcm_error *er
 
 /* Returns how many allocations the script makes. check may be NULL; it is called after each failed run. */
 size_t test_fault_memory(test_script script, void (*check)(void *user), void *user);
+/* For long scripts: allocation 1, 1 + stride, 1 + 2 * stride ... fails. */
+size_t test_fault_memory_sampled(test_script script, void (*check)(void *user), void *user, size_t stride);
 
 /* ---- I/O ----------------------------------------------------------------------------------------------------------- */
 
