@@ -3,7 +3,8 @@
  * test_gc_processes.c - garbage collection without any grace time beside processes that register the same few contents again and again,
  * and others that are killed while they do: no committed version loses a byte.
  *
- * The contents are few, so that a registration often meets an object that a collection is about to sweep. MLCM_TEST_SCALE multiplies the work.
+ * Six write, one is killed again and again and one collects throughout: eight. The contents are few, so that a registration often
+ * meets an object that a collection is about to sweep. MLCM_TEST_SCALE multiplies the work.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -16,7 +17,7 @@
 #include "store/blob.h"
 #include "support/soak.h"
 
-enum { WRITERS = 3, REGISTRATIONS = 30, KILLS = 20, CONTENTS = 6 };
+enum { WRITERS = 6, REGISTRATIONS = 30, KILLS = 20, CONTENTS = 6 };
 
 /* What a child does instead of asserting. */
 static void must(mlcm_status st, const mlcm_error *err) {
