@@ -63,6 +63,7 @@ if [[ $mode == full ]]; then
   scratch=
   if [[ $(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1) -gt 2000000 ]]; then
     scratch=$(mktemp -d /dev/shm/mlcm-test-XXXXXX)
+    chmod 755 "$scratch" # some tests become another user
     trap 'rm -rf "$scratch"' EXIT
   fi
   in_scratch() { TMPDIR=${scratch:-${TMPDIR:-/tmp}} "$@"; }

@@ -170,7 +170,8 @@ enum {
 
 /* Asks for a command on behalf of `by` (NULL: the registry handle's actor). It is written down first, then obeyed by the
  * process that holds the lease within one tick; when no process does, by this call. Either way a decision records who and
- * why. When the call returns MLCM_OK the command is written; mlcm_rollout_state_get tells whether it is still pending.
+ * why. MLCM_OK: the command is written and will be obeyed; mlcm_rollout_state_get tells whether it is still pending (when the
+ * obeying itself failed, it is, and the log says why). Any other status but MLCM_OUTCOME_UNKNOWN: nothing was written.
  * MLCM_INVALID_STATE: the rollout has ended; resume of one that is not paused; pause of one that is; resume or promote after
  * the alias was moved by hand. MLCM_INVALID_ARGUMENT: unknown command. MLCM_REFUSED: the registry is open read-only.
  * MLCM_BUSY, MLCM_IO, MLCM_DISK_FULL, MLCM_OUTCOME_UNKNOWN, MLCM_NO_MEMORY. Since 0.1. */

@@ -61,18 +61,21 @@ static mlcm_status count_open(mlcm_rollout *h, int64_t *out, mlcm_error *err) {
   return st;
 }
 
-/* Nobody decides for this rollout: this handle does for a moment, and gives the lease back. */
-static mlcm_status obey_here(mlcm_rollout *h, mlcm_error *err) {
+/* Nobody decides for this rollout: this handle does for a moment, and gives the lease back. The command is written already, so
+ * what fails here only leaves it to the next holder. */
+static void obey_here(mlcm_rollout *h) {
   int64_t open = 1;
+  mlcm_error why;
   mlcm_status st = MLCM_OK;
   for (int i = 0; !st && open && i < OBEY_TICKS; i++) {
     mlcm_decision *decision = NULL;
-    st = mlcm_rollout_tick(h, NULL, &decision, err);
+    st = mlcm_rollout_tick(h, NULL, &decision, &why);
     mlcm_decision_free(decision);
-    if (!st) st = count_open(h, &open, err);
+    if (!st) st = count_open(h, &open, &why);
   }
   mlcm__handle_give_up_lease(h);
-  return st == MLCM_STALE ? MLCM_OK : st; /* somebody else took it in between, and will obey */
+  if (st && st != MLCM_STALE) /* stale: somebody else took it in between, and will obey */
+    mlcm__log(h->ctx, MLCM_LOG_WARN, "rollout %lld: a command is written and not obeyed yet: %s", (long long)h->id, why.message);
 }
 
 mlcm_status mlcm_rollout_command(mlcm_rollout *rollout, mlcm_command command, const mlcm_attribution *by, mlcm_error *err) {
@@ -83,7 +86,8 @@ mlcm_status mlcm_rollout_command(mlcm_rollout *rollout, mlcm_command command, co
   if (!st) st = write_intent(rollout, command, by, err);
   if (st) return st;
   bool is_free = !mlcm__handle_holds(rollout) && mlcm__lease_is_free(rollout->ctx, &rollout->head, mlcm__mono_ns(rollout->ctx));
-  return is_free ? obey_here(rollout, err) : MLCM_OK;
+  if (is_free) obey_here(rollout);
+  return MLCM_OK;
 }
 
 mlcm_status mlcm__rollout_report_broken(mlcm_registry *reg, int64_t rollout_id, const char *reason, mlcm_error *err) {

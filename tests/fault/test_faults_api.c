@@ -505,7 +505,7 @@ static const attack attacks[] = {
     {"mlcm_rollout_open_by_id", NULL, rollout_open_by_id, 0},
     {"mlcm_rollout_list", NULL, rollout_list, 0},
     {"mlcm_rollout_tick", with_rollout, rollout_tick, ATTACK_SEVERAL},
-    {"mlcm_rollout_command", with_rollout, rollout_command, ATTACK_SEVERAL},
+    {"mlcm_rollout_command", with_rollout, rollout_command, ATTACK_RANDOM},
     {"mlcm_rollout_undo", NULL, rollout_undo, ATTACK_SEVERAL},
     {"mlcm_decision_get", with_rollout, decision_get, 0},
     {"mlcm_decision_explain", with_decision, decision_explain, 0},
