@@ -140,7 +140,7 @@ static mlcm_status add_scalar(reader *r, const yaml_event_t *event) {
   if (memchr(text, 0, len)) return fail_at(r, MLCM_PARSE, event->start_mark, "text with a NUL character is not supported");
   mlcm__node *node = NULL;
   const mlcm_status st = new_node(r, MLCM__YAML_SCALAR, event->start_mark, &node);
-  if (st) return st;
+  if (!node) return st;
   node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
   node->len = len;
   node->text = mlcm__arena_strndup(&r->doc->arena, text, len);

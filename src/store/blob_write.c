@@ -309,7 +309,7 @@ mlcm_status mlcm__blob_put_file(mlcm__blobs *blobs, const char *path, mlcm__blob
   int fd = -1;
   mlcm_status status = open_source(ctx, path, &fd, &info, err);
   if (status == MLCM_OK) status = begin(blobs, info.size_bytes, fd, &writer, err);
-  if (status == MLCM_OK) status = pump(writer, fd, path, tap, user, err);
+  if (writer) status = pump(writer, fd, path, tap, user, err);
   if (status == MLCM_OK) {
     status = mlcm__blob_finish(writer, out_sha256, out_size, err);
     writer = NULL;

@@ -106,7 +106,7 @@ static mlcm_status run_classifier(const mlcm__ref_kernel *k, mlcm_call *call, ml
   const linear *p = k->data;
   int64_t n_scores = p->labels.n;
   mlcm__rows x;
-  buffers buf;
+  buffers buf = {0};
   void *labels = NULL, *scores = NULL;
   mlcm_status st = begin(p, call, &x, &buf, err);
   if (st) return st;
@@ -128,7 +128,7 @@ static mlcm_status run_classifier(const mlcm__ref_kernel *k, mlcm_call *call, ml
 static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   const linear *p = k->data;
   mlcm__rows x;
-  buffers buf;
+  buffers buf = {0};
   mlcm_status st = begin(p, call, &x, &buf, err);
   if (st) return st;
   void *out = call->host->output(call, 0, MLCM_F32, 2, (const int64_t[]){x.n, p->n_targets}, err);

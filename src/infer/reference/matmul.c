@@ -185,7 +185,7 @@ static mlcm_status run_matmul(const mlcm__ref_kernel *kernel, mlcm_call *call, m
   const mlcm_tensor *a = call->inputs[0], *b = call->inputs[1];
   int64_t shape[MLCM_MAX_RANK + 2], at = 0;
   matmul_plan p;
-  buffers buf;
+  buffers buf = {0};
   mlcm__walk w;
   mlcm_status st = check_operands(a, b, err);
   if (!st) st = plan_matmul(a, b, &p, err);
@@ -259,7 +259,7 @@ static mlcm_status run_gemm(const mlcm__ref_kernel *kernel, mlcm_call *call, mlc
   const params *p = kernel->data;
   const mlcm_tensor *a = call->inputs[0], *b = call->inputs[1], *c = mlcm__ref_input(call, 2);
   int64_t steps_c[MLCM_MAX_RANK] = {0};
-  buffers buf;
+  buffers buf = {0};
   mlcm_status st = check_operands(a, b, err);
   if (st) return st;
   if (a->rank != 2 || b->rank != 2) return inner_mismatch(a, b, err);

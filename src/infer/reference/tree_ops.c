@@ -157,7 +157,7 @@ static int64_t finish_classes(const ensemble *e, double *scores) {
 static mlcm_status run_classifier(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   const ensemble *e = k->data;
   mlcm__rows x;
-  buffers buf;
+  buffers buf = {0};
   void *labels = NULL, *scores = NULL;
   mlcm_status st = begin(e, call, &x, &buf, err);
   if (st) return st;
@@ -180,7 +180,7 @@ static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlc
   const ensemble *e = k->data;
   int64_t n_targets = e->forest.n_targets;
   mlcm__rows x;
-  buffers buf;
+  buffers buf = {0};
   mlcm_status st = begin(e, call, &x, &buf, err);
   if (st) return st;
   mlcm_dtype dtype = e->out_dtype != 0 || mlcm__lane_kind(x.t->dtype) != MLCM__LANE_F ? MLCM_F32 : x.t->dtype;
