@@ -15,10 +15,21 @@ typedef struct schema_state {
   int64_t n_objects;
 } schema_state;
 
-static mlcm_status read_state(mlcm__db_conn *conn, schema_state *out, mlcm_error *err) {
+static mlcm_status read_values(mlcm__db_conn *conn, schema_state *out, mlcm_error *err) {
   mlcm_status status = mlcm__db_pragma_i64(conn, "PRAGMA application_id", &out->application_id, err);
   if (status == MLCM_OK) status = mlcm__db_pragma_i64(conn, "PRAGMA user_version", &out->user_version, err);
   if (status == MLCM_OK) status = mlcm__db_pragma_i64(conn, "SELECT count(*) FROM sqlite_schema", &out->n_objects, err);
+  return status;
+}
+
+/* All of one moment: another process may be setting the file up right now. */
+static mlcm_status read_state(mlcm__db_conn *conn, schema_state *out, mlcm_error *err) {
+  if (!sqlite3_get_autocommit(conn->raw)) return read_values(conn, out, err);
+  mlcm_status status = mlcm__db_exec(conn, "BEGIN", err);
+  if (status != MLCM_OK) return status;
+  status = read_values(conn, out, err);
+  if (status == MLCM_OK) status = mlcm__db_exec(conn, "COMMIT", err);
+  if (!sqlite3_get_autocommit(conn->raw)) (void)sqlite3_exec(conn->raw, "ROLLBACK", NULL, NULL, NULL); /* else closing does */
   return status;
 }
 
