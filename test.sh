@@ -4,6 +4,7 @@
 #   ./test.sh            everything: gcc and clang, release, ASan+UBSan, TSan
 #   ./test.sh --quick    one build, all its tests: what to run before a commit
 #   ./test.sh --soak [SECONDS]   crashes, faults, kills, simulations and fuzzing for so long (an hour), and their table
+#   ./test.sh --coverage which lines and branches the tests take, against the committed floor (tests/coverage.txt)
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -11,9 +12,10 @@ mode=full
 case ${1:-} in
   "") ;;
   --quick) mode=quick ;;
+  --coverage) mode=coverage ;;
   --soak) mode=soak; soak_seconds=${2:-3600}
           [[ $soak_seconds =~ ^[1-9][0-9]*$ ]] || { echo "--soak wants seconds, not '$soak_seconds'" >&2; exit 2; } ;;
-  *) sed -n '3,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 started=$SECONDS
@@ -56,6 +58,13 @@ if [[ $mode == soak ]]; then
   build_only fuzz fuzz fuzzers
   note "soak for $soak_seconds s"
   exec python3 tests/fault/soak.py build/soak build/fuzz "$soak_seconds"
+fi
+
+if [[ $mode == coverage ]]; then
+  note "coverage in build/coverage"
+  cmake --preset coverage -DMLCM_VENV_PYTHON="$venv/bin/python" >build/coverage.log 2>&1 || { cat build/coverage.log; exit 1; }
+  cmake --build build/coverage -j "$jobs" >build/coverage.log 2>&1 || { tail -n 60 build/coverage.log | cut -c1-400; exit 1; }
+  exec cmake --build build/coverage --target coverage
 fi
 
 if [[ $mode == full ]]; then

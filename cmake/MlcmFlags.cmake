@@ -24,3 +24,7 @@ if(MLCM_FUZZ)
   target_link_options(mlcm_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined)
   target_compile_definitions(mlcm_flags INTERFACE MLCM_SANITIZED=1)
 endif()
+if(MLCM_COVERAGE) # processes and threads add to the same counts
+  target_compile_options(mlcm_flags INTERFACE --coverage -O0 -fprofile-update=atomic)
+  target_link_options(mlcm_flags INTERFACE --coverage)
+endif()
