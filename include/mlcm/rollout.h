@@ -97,11 +97,12 @@ MLCM_API const char *mlcm_plan_json(const mlcm_plan *plan);
 /* That digest: 64 hex digits. Since 0.1. */
 MLCM_API const char *mlcm_plan_digest(const mlcm_plan *plan);
 
-/* Steps: weight of the candidate in parts of a million and minimum duration, i counted from 0. Out of range answers 0.
- * Since 0.1. */
+/* Steps: weight of the candidate in parts of a million, minimum duration, and the line of the plan that it stands in; i counted
+ * from 0. Out of range answers 0. Since 0.1. */
 MLCM_API int32_t mlcm_plan_n_steps(const mlcm_plan *plan);
 MLCM_API int64_t mlcm_plan_step_weight_ppm(const mlcm_plan *plan, int32_t i);
 MLCM_API int64_t mlcm_plan_step_for_ns(const mlcm_plan *plan, int32_t i);
+MLCM_API int32_t mlcm_plan_step_line(const mlcm_plan *plan, int32_t i);
 
 /* ---- Rollouts ------------------------------------------------------------------------------------------------------- */
 

@@ -317,3 +317,7 @@ int64_t mlcm_plan_step_weight_ppm(const mlcm_plan *plan, int32_t i) {
 int64_t mlcm_plan_step_for_ns(const mlcm_plan *plan, int32_t i) {
   return i >= 0 && i < plan->n_steps ? plan->steps[i].for_ns : 0;
 }
+
+int32_t mlcm_plan_step_line(const mlcm_plan *plan, int32_t i) {
+  return i >= 0 && i < plan->n_steps ? (int32_t)plan->steps[i].line : 0;
+}

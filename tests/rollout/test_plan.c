@@ -53,6 +53,8 @@ START_TEST(every_key_is_read) {
   ck_assert_int_eq(mlcm_plan_step_weight_ppm(p, 2), 500000);
   ck_assert_int_eq(mlcm_plan_step_for_ns(p, 2), 0);
   ck_assert_int_eq(mlcm_plan_step_weight_ppm(p, 3), 0);
+  ck_assert_int_eq(mlcm_plan_step_line(p, 1) - mlcm_plan_step_line(p, 0), 1);
+  ck_assert_int_eq(mlcm_plan_step_line(p, 3) + mlcm_plan_step_line(p, -1), 0);
   ck_assert(p->steps[0].required[0] && p->steps[0].required[1] && !p->steps[0].required[2]);
   ck_assert(p->steps[1].required[0] && !p->steps[1].required[1]);
   ck_assert_str_eq(
