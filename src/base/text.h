@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * text.h - small text: numbers, times, UTF-8, nearest spelling.
+ * text.h - small text: numbers and times; with utf8.h and nearest.h all that base knows of text.
  */
 #ifndef MLCM_BASE_TEXT_H
 #define MLCM_BASE_TEXT_H
 
 #include "context.h"
-
-bool mlcm__utf8_valid(const char *text, size_t len);    /* strict: no surrogates, no overlong forms */
-bool mlcm__text_is_plain(const char *text, size_t len); /* valid UTF-8 without control characters */
+#include "nearest.h"
+#include "utf8.h"
 
 /* Whole string, base 10, no white space, no '+', overflow refused. */
 bool mlcm__parse_i64(const char *text, size_t len, int64_t *out);
@@ -28,8 +27,5 @@ void mlcm__format_time(int64_t wall_ns, char out[40]);
 bool mlcm__parse_time(const char *text, size_t len, int64_t *out_ns);
 /* For people: "1m12s", "2.5 ms", "3 d". out has 32 bytes. */
 void mlcm__format_duration(int64_t ns, char out[32]);
-
-/* The candidate nearest to `text` by edit distance with transpositions, or NULL when none is near (distance > 1 + len/4). */
-const char *mlcm__nearest(const char *text, const char *const *candidates, size_t n);
 
 #endif
