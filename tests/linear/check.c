@@ -249,7 +249,8 @@ static void print_piece(search *s, FILE *out) {
   lin_model_print(out, s->m);
   if (s->m->n_changes < s->m->n_feed) {
     const lin_change *next = &s->m->feed[s->m->n_changes];
-    fprintf(out, "next in the feed: change %d of version %lld, alias %d\n", next->kind, (long long)next->version, next->alias);
+    fprintf(out, "next in the feed: change %d of version %lld, alias %d, value %d\n", next->kind, (long long)next->version,
+            next->alias, next->value);
   }
   print_calls(s, out);
 }

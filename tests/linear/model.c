@@ -97,11 +97,11 @@ static void edit_target(lin_model *m, int32_t alias, int64_t to, int32_t undo) {
 }
 
 /* The next line of the feed. False: the feed has another one there. */
-static bool edit_change(lin_model *m, lin_change_kind kind, int64_t version, int32_t alias) {
+static bool edit_change(lin_model *m, lin_change made) {
   if (m->feed) {
     if (m->n_changes >= m->n_feed) return false;
     const lin_change *c = &m->feed[m->n_changes];
-    if (c->kind != kind || c->version != version || c->alias != alias) return false;
+    if (c->kind != made.kind || c->version != made.version || c->alias != made.alias || c->value != made.value) return false;
   }
   m->hash ^= cell(EDIT_CHANGE, 0, (int64_t)m->n_changes) ^ cell(EDIT_CHANGE, 0, (int64_t)m->n_changes + 1);
   m->n_changes++;
@@ -151,7 +151,8 @@ static bool move(lin_model *m, int32_t alias, int64_t to, int32_t undo) {
   int64_t from = m->targets[alias];
   if (from == to) return true;
   edit_target(m, alias, to, undo);
-  return to ? edit_change(m, LIN_MOVED, to, alias) : edit_change(m, LIN_REMOVED, from, alias);
+  lin_change made = {.kind = to ? LIN_MOVED : LIN_REMOVED, .alias = alias, .version = to ? to : from, .value = undo};
+  return edit_change(m, made);
 }
 
 /* The newest target of the alias that is neither deleted, nor where it stands, nor left by an undo since. 0: none. */
@@ -191,14 +192,15 @@ static bool remove_version(lin_model *m, int64_t number) {
   for (int32_t a = 0; fits && a < LIN_ALIASES; a++)
     if (m->targets[a] == number) fits = move(m, a, 0, 0);
   edit_deleted(m, number, 1);
-  return fits && edit_change(m, LIN_DELETED, number, -1);
+  return fits && edit_change(m, (lin_change){.kind = LIN_DELETED, .alias = -1, .version = number});
 }
 
 static bool add(lin_model *m, const lin_op *op, bool answered) {
   add_version(m, op->content);
   int64_t number = (int64_t)m->n_versions;
   if (answered && op->seen != number) return false;
-  return edit_change(m, LIN_REGISTERED, number, -1) && (op->alias < 0 || move(m, op->alias, number, 0));
+  lin_change made = {.kind = LIN_REGISTERED, .alias = -1, .version = number, .value = op->content};
+  return edit_change(m, made) && (op->alias < 0 || move(m, op->alias, number, 0));
 }
 
 static bool undo(lin_model *m, const lin_op *op, bool answered) {
@@ -216,11 +218,13 @@ static bool change(lin_model *m, const lin_op *op, bool answered) {
   case LIN_ALIAS_DELETE: return move(m, op->alias, 0, 0);
   case LIN_UNDO: return undo(m, op, answered);
   case LIN_DELETE: return remove_version(m, op->version);
-  case LIN_RESTORE: edit_deleted(m, op->version, 0); return edit_change(m, LIN_RESTORED, op->version, -1);
+  case LIN_RESTORE:
+    edit_deleted(m, op->version, 0);
+    return edit_change(m, (lin_change){.kind = LIN_RESTORED, .alias = -1, .version = op->version});
   default:
     assert(op->kind == LIN_TAG);
     edit_tag(m, op->version, op->tag);
-    return edit_change(m, LIN_TAGGED, op->version, -1);
+    return edit_change(m, (lin_change){.kind = LIN_TAGGED, .alias = -1, .version = op->version, .value = op->tag});
   }
 }
 

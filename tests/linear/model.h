@@ -24,11 +24,12 @@ enum {
   LIN_REMOVED /* alias from a version */
 };
 
-/* One change, as the feed shows it. */
+/* One change, as the feed shows it: all that the state after it depends on. */
 typedef struct lin_change {
   lin_change_kind kind;
   int32_t alias; /* -1: none */
   int64_t version;
+  int32_t value; /* the content registered, the tag, 1 for a move by an undo; else 0 */
 } lin_change;
 
 typedef struct lin_version {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "linear/check.h"
+#include "linear/content.h"
 #include "support/temp_dir.h"
 
 enum { LOG_CAP = 20000, LOOKED_AT = 400, PAUSE_NS = 20 * 1000 * 1000 };
@@ -121,6 +122,19 @@ static void *grow(void *items, size_t cap, size_t size) {
   return more;
 }
 
+/* What a change says beside its object: in its detail, a JSON object in canonical form. */
+static int32_t value_of(lin_change_kind kind, const mlcm_change *c) {
+  char digest[65] = "";
+  const char *at = strstr(c->detail, kind == LIN_REGISTERED ? "sha256:" : "\"value\":\"");
+  switch (kind) {
+  case LIN_REGISTERED:
+    if (at) (void)snprintf(digest, sizeof digest, "%s", at + strlen("sha256:"));
+    return lin_content_of(digest);
+  case LIN_TAGGED: return at ? atoi(at + strlen("\"value\":\"")) : -1;
+  default: return strstr(c->detail, "\"cause\":\"undo\"") != NULL;
+  }
+}
+
 static void keep_change(lin_run *run, const mlcm_change *c) {
   if (run->n_hashes == run->cap_hashes) {
     run->cap_hashes = run->cap_hashes ? 2 * run->cap_hashes : 1024;
@@ -136,9 +150,11 @@ static void keep_change(lin_run *run, const mlcm_change *c) {
       feed->changes = grow(feed->changes, feed->cap, sizeof *feed->changes);
       feed->seqs = grow(feed->seqs, feed->cap, sizeof *feed->seqs);
     }
-    int32_t alias = c->alias[0] ? c->alias[0] - 'a' : -1;
     feed->seqs[feed->n] = c->seq;
-    feed->changes[feed->n++] = (lin_change){.kind = kinds[i].change, .alias = alias, .version = c->version};
+    feed->changes[feed->n++] = (lin_change){.kind = kinds[i].change,
+                                            .alias = c->alias[0] ? c->alias[0] - 'a' : -1,
+                                            .version = c->version,
+                                            .value = value_of(kinds[i].change, c)};
   }
 }
 

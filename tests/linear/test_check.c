@@ -173,8 +173,8 @@ END_TEST
 /* ---- with the feed ---- */
 
 START_TEST(a_feed_in_another_order_than_the_answers_is_refused) {
-  const lin_change right[] = {{LIN_REGISTERED, -1, 1}, {LIN_TAGGED, -1, 1}, {LIN_MOVED, 0, 1}};
-  const lin_change wrong[] = {{LIN_REGISTERED, -1, 1}, {LIN_MOVED, 0, 1}, {LIN_TAGGED, -1, 1}};
+  const lin_change right[] = {{LIN_REGISTERED, -1, 1, 7}, {LIN_TAGGED, -1, 1, 5}, {LIN_MOVED, 0, 1, 0}};
+  const lin_change wrong[] = {{LIN_REGISTERED, -1, 1, 7}, {LIN_MOVED, 0, 1, 0}, {LIN_TAGGED, -1, 1, 5}};
   lin_op ops[] = {at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, TAG(1, 5)), at(0, 5, 6, SET(1, 0, MLCM_OK))};
   char *text = NULL;
   ck_assert_int_eq(check(ops, 3, right, 3, &text), LIN_EXPLAINED);
@@ -185,7 +185,7 @@ START_TEST(a_feed_in_another_order_than_the_answers_is_refused) {
 END_TEST
 
 START_TEST(a_change_missing_in_the_feed_is_refused) {
-  const lin_change feed[] = {{LIN_REGISTERED, -1, 1}};
+  const lin_change feed[] = {{LIN_REGISTERED, -1, 1, 7}};
   lin_op ops[] = {at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, TAG(1, 5))};
   char *text = NULL;
   ck_assert_int_eq(check(ops, 2, feed, 1, &text), LIN_UNEXPLAINED);
