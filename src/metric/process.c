@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,11 +82,19 @@ mlcm_status mlcm__process_self(mlcm_context *ctx, mlcm__process *out, mlcm_error
   return MLCM_OK;
 }
 
+/* A start that cannot be read: the process is gone only when the kernel says so, and not because of a descriptor that could not be
+ * opened or a /proc that hides the processes of other users (hidepid). */
+static bool is_gone(int bad, int64_t pid) {
+  return (bad == -ENOENT || bad == -ESRCH) && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
 bool mlcm__process_alive(mlcm_context *ctx, const mlcm__process *process) {
   char boot_id[MLCM__BOOT_ID_CHARS + 1];
   uint64_t start;
   char state;
-  if (read_boot_id(ctx, boot_id, NULL) || strcmp(boot_id, process->boot_id) != 0) return false;
-  if (read_start(ctx, process->pid, &start, &state)) return false;
+  if (read_boot_id(ctx, boot_id, NULL)) return true;
+  if (strcmp(boot_id, process->boot_id) != 0) return false;
+  const int bad = read_start(ctx, process->pid, &start, &state);
+  if (bad) return !is_gone(bad, process->pid);
   return start == process->start_ticks && state != 'Z' && state != 'X';
 }

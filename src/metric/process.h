@@ -18,7 +18,8 @@ typedef struct mlcm__process {
 /* The calling process, as of now (differs after fork). MLCM_IO without /proc. */
 mlcm_status mlcm__process_self(mlcm_context *ctx, mlcm__process *out, mlcm_error *err);
 
-/* Whether that very process still runs: same boot, same pid, same start time, not a zombie. */
+/* Whether that very process still runs: same boot, same pid, same start time, not a zombie. True as well when it cannot be known (an
+ * error, another user's process that /proc hides): a lease is waited for then, a file of counters kept. */
 bool mlcm__process_alive(mlcm_context *ctx, const mlcm__process *process);
 
 /* Start time out of the text of /proc/<pid>/stat, whose second field may hold blanks and brackets; false for other text.

@@ -62,6 +62,20 @@ START_TEST(a_killed_process_is_dead_before_and_after_it_is_reaped) {
 }
 END_TEST
 
+static mlcm_status is_alive(mlcm_context *ctx, void *user, mlcm_error *err) {
+  return mlcm__process_alive(ctx, user) ? MLCM_OK : mlcm__fail(err, MLCM_INTERNAL, "taken for dead");
+}
+
+/* Whoever runs out of descriptors must not take the others for dead: it would take their lease, and remove their counters. */
+START_TEST(a_process_that_cannot_be_looked_at_is_not_dead) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm__process self;
+  ck_assert_int_eq(mlcm__process_self(ctx, &self, NULL), MLCM_OK);
+  ck_assert_uint_ge(test_fault_io(is_alive, NULL, &self), 6);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 START_TEST(stat_is_read_behind_the_last_bracket) {
   uint64_t start = 0;
   char state = 0;
@@ -85,6 +99,6 @@ END_TEST
 int main(void) {
   const TTest *tests[] = {this_process_knows_itself_and_lives, another_boot_or_start_time_is_another_process,
                           a_killed_process_is_dead_before_and_after_it_is_reaped, stat_is_read_behind_the_last_bracket,
-                          without_proc_it_is_an_error};
+                          a_process_that_cannot_be_looked_at_is_not_dead, without_proc_it_is_an_error};
   return TEST_RUN("metric_process", tests);
 }
