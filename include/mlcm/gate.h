@@ -16,12 +16,14 @@
  *   mlcm_gate_free(gate);
  *   mlcm_policy_free(policy);
  *
- * What it proves. A comparing check keeps two e-processes on the counts of candidate and stable, both exact under any change of
- * traffic, weight or common error rate (method `hypergeometric-e/1`, docs/decisions/gate-evidence.md). One bets against "the
- * candidate's odds of a bad answer are at most fail_above times stable's": at E >= k/alpha the check FAILS, k being the number of
- * comparing checks. The other bets against "at least pass_below times stable's": at E >= 1/pass_alpha the check PASSES. Both may
- * be looked at after every tick without harm. Neither reached: INCONCLUSIVE. A threshold check compares a measured value with
- * limits. No data, partial, stale and error measurements never pass and never fail.
+ * What it proves. A comparing check keeps two e-processes on the counts of candidate and stable, both exact under any change
+ * of traffic, weight or common error rate (method `hypergeometric-e/1`, docs/decisions/gate-evidence.md). One bets against
+ * "the candidate's odds of a bad answer are at most fail_above times stable's": at E >= k/alpha the check FAILS, k being the
+ * number of comparing checks. The other bets against "at least pass_below times stable's": at E >= 1/pass_alpha the check
+ * PASSES. Both may be looked at after every tick without harm. Neither reached: INCONCLUSIVE. Where neither side has a bad
+ * answer the two say nothing: with `at_most: 0.1%` a check passes also a candidate whose own rate is proven below that,
+ * whatever stable does (method `binomial-e/1`; E is then the mean of both, so pass_alpha holds for either way). A threshold
+ * check compares a measured value with limits. No data, partial, stale and error measurements never pass and never fail.
  *
  * Threads    A policy is immutable and may be shared by threads. A gate: one thread at a time.
  * Ownership  A gate keeps its policy alive; a policy keeps its context alive. Pointers inside an mlcm_check belong to the policy.
@@ -39,6 +41,9 @@ extern "C" {
 
 /* The name of the sequential test, part of every policy digest. */
 #define MLCM_GATE_METHOD "hypergeometric-e/1"
+
+/* The name of the test of a comparing check's at_most, part of the digest of policies that have one. */
+#define MLCM_GATE_BOUND_METHOD "binomial-e/1"
 
 /* Most trials of one side in one stratum. */
 #define MLCM_GATE_MAX_COUNT (INT64_C(1) << 50)
@@ -122,9 +127,9 @@ typedef struct mlcm_check {
   int32_t failures;     /* threshold: bad values in a row until it fails, 1 to 1000 */
   int32_t http_status;  /* http: the status that is good */
   int32_t has_at_least; /* threshold: 1 when the limit is set */
-  int32_t has_at_most;
+  int32_t has_at_most;  /* threshold, and compare of errors or an outcome */
   double at_least;
-  double at_most;
+  double at_most; /* compare: a candidate proven below this share passes; 1e-6 to 0.5 */
   const char *url;     /* prometheus, http */
   const char *query;   /* prometheus */
   const char *metric;  /* evaluation: name of the metric */
@@ -148,9 +153,9 @@ typedef struct mlcm_policy_settings {
   mlcm_expire_action expire_action;
 } mlcm_policy_settings;
 
-/* Reads a policy of the form `mlcm: gate/v1` (docs/formats-gate.md). `name` is for messages ("gate.yaml:12:5: ..."), at most
- * 1 MiB of text. *out is to be freed with mlcm_policy_free. MLCM_PARSE with line and column: not YAML, an unknown key, a value out
- * of range. MLCM_INVALID_ARGUMENT: a pointer is NULL. MLCM_NO_MEMORY. O(text). Since 0.1. */
+/* Reads a policy of the form `mlcm: gate/v1` (docs/formats-gate.md). `name` is for messages ("gate.yaml:12:5: ..."), at most 1
+ * MiB of text. *out is to be freed with mlcm_policy_free. MLCM_PARSE with line and column: not YAML, an unknown key, a value
+ * out of range. MLCM_INVALID_ARGUMENT: a pointer is NULL. MLCM_NO_MEMORY. O(text). Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_policy_parse(mlcm_context *ctx, const char *name, mlcm_str yaml, mlcm_policy **out,
                                                      mlcm_error *err);
 
@@ -223,10 +228,10 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_gate_observe_traffic(mlcm_gate *gate, in
 
 /* Takes in one tick's evidence. now_ns: any clock that never goes back, used for warm-up and decided_ns only. The order of
  * observations of different checks does not matter; strata of one check are added in the order given. A check without an
- * observation keeps its state. Strata in which a side has no trials, or nobody had a bad event, change no evidence. During warm-up
- * comparing evidence is dropped. MLCM_INVALID_ARGUMENT: NULL, an index out of range, strata for a threshold check or a measurement
- * for a comparing one, counts out of range; then the gate is unchanged. O(checks * strata): a few microseconds each at 2,000
- * requests and 1 % errors, bounded (about a millisecond) for any counts. Allocates nothing. Since 0.1. */
+ * observation keeps its state. Strata in which a side has no trials, or nobody had a bad event, change no evidence. During
+ * warm-up comparing evidence is dropped. MLCM_INVALID_ARGUMENT: NULL, an index out of range, strata for a threshold check or a
+ * measurement for a comparing one, counts out of range; then the gate is unchanged. O(checks * strata): a few microseconds
+ * each at 2,000 requests and 1 % errors, bounded (about a millisecond) for any counts. Allocates nothing. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_gate_observe(mlcm_gate *gate, int64_t now_ns, const mlcm_observation *observations,
                                                      size_t n, mlcm_error *err);
 
@@ -238,7 +243,7 @@ typedef struct mlcm_check_state {
   mlcm_verdict_kind verdict;
   int32_t failures_in_a_row; /* threshold */
   double log_e_fail;         /* compare: natural logarithm, over the whole rollout */
-  double log_e_pass;         /* compare: over this step */
+  double log_e_pass;         /* compare: over this step; with at_most that of the mean of both tests */
   double log_threshold_fail; /* ln(k / alpha) */
   double log_threshold_pass; /* ln(1 / pass_alpha) */
   mlcm_counts total;         /* compare, fail side: all strata after warm-up, over the whole rollout */

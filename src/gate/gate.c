@@ -33,6 +33,7 @@ mlcm_status mlcm_gate_new(const mlcm_policy *policy, mlcm_gate **out, mlcm_error
     bool is_latency = c->meter == MLCM_METER_LATENCY; /* its margins are in the thresholds: the nulls are odds ratio 1 */
     mlcm__evalue_init(&gate->checks[i].fail, MLCM__SIDE_FAIL, is_latency ? 1.0 : c->fail_above);
     mlcm__evalue_init(&gate->checks[i].pass, MLCM__SIDE_PASS, is_latency ? 1.0 : c->pass_below);
+    if (c->has_at_most) mlcm__evalue_init_bound(&gate->checks[i].bound, c->at_most);
   }
   *out = gate;
   return MLCM_OK;
@@ -58,7 +59,10 @@ void mlcm_gate_free(mlcm_gate *gate) {
 void mlcm_gate_begin_step(mlcm_gate *gate) {
   for (size_t i = 0; i < gate->n_checks; i++) {
     mlcm__check_progress *p = &gate->checks[i];
-    if (gate->policy->checks[i].kind == MLCM_CHECK_COMPARE) mlcm__evalue_restart(&p->pass);
+    if (gate->policy->checks[i].kind == MLCM_CHECK_COMPARE) {
+      mlcm__evalue_restart(&p->pass);
+      mlcm__evalue_restart(&p->bound);
+    }
     memset(&p->step, 0, sizeof(p->step));
     p->n_values = 0;
     p->has_passed = false;
@@ -137,16 +141,24 @@ static void decide(mlcm__check_progress *p, bool *latch, int64_t now_ns) {
   p->decided_ns = now_ns;
 }
 
+/* A candidate is fine when it is no worse than stable or good in itself. Who passes it wrongly has both against him, and for both
+ * together the mean of the two is an e-process: one threshold, and no alpha is spent twice. */
+double mlcm__progress_log_e_pass(const mlcm_check *check, const mlcm__check_progress *p) {
+  return check->has_at_most ? mlcm__evalue_log_mean(&p->pass, &p->bound) : p->pass.log_e;
+}
+
 static void take_strata(const mlcm_gate *gate, mlcm__check_progress *p, const mlcm_observation *o, int64_t now_ns) {
+  const mlcm_check *check = &gate->policy->checks[o->check];
   int64_t least = gate->policy->settings.min_samples;
   for (int32_t i = 0; i < o->n_strata; i++) {
     mlcm__evalue_add(&p->fail, &o->fail[i]);
     mlcm__evalue_add(&p->pass, &o->pass[i]);
+    if (check->has_at_most) mlcm__evalue_add_bound(&p->bound, o->pass[i].candidate_n, o->pass[i].candidate_bad);
     add_counts(&p->total, &o->fail[i]);
     add_counts(&p->step, &o->pass[i]);
   }
-  if (p->pass.log_e >= gate->log_threshold_pass && p->step.candidate_n >= least && !p->has_failed)
-    decide(p, &p->has_passed, now_ns);
+  bool is_fine = mlcm__progress_log_e_pass(check, p) >= gate->log_threshold_pass;
+  if (is_fine && p->step.candidate_n >= least && !p->has_failed) decide(p, &p->has_passed, now_ns);
   if (p->fail.log_e >= gate->log_threshold_fail && p->total.candidate_n >= least) decide(p, &p->has_failed, now_ns);
 }
 
@@ -262,7 +274,7 @@ mlcm_check_state mlcm_gate_check(const mlcm_gate *gate, size_t i) {
   state.decided_ns = state.verdict == MLCM_INCONCLUSIVE ? 0 : p->decided_ns;
   if (gate->policy->checks[i].kind == MLCM_CHECK_COMPARE) {
     state.log_e_fail = p->fail.log_e;
-    state.log_e_pass = p->pass.log_e;
+    state.log_e_pass = mlcm__progress_log_e_pass(&gate->policy->checks[i], p);
     state.log_threshold_fail = gate->log_threshold_fail;
     state.log_threshold_pass = gate->log_threshold_pass;
   }
@@ -323,8 +335,8 @@ mlcm_verdict mlcm_gate_explain(const mlcm_gate *gate) {
   } else if (v.kind == MLCM_FAIL) {
     char harm[40];
     mlcm__gate_number(gate->harm, 4, harm);
-    snprintf(v.reason, sizeof(v.reason), "harm budget spent: %s failed requests more than stable's rate, the budget is %lld", harm,
-             (long long)gate->policy->settings.harm_budget);
+    snprintf(v.reason, sizeof(v.reason), "harm budget spent: %s failed requests more than stable's rate, the budget is %lld",
+             harm, (long long)gate->policy->settings.harm_budget);
   } else if (v.kind == MLCM_INCONCLUSIVE) {
     snprintf(v.reason, sizeof(v.reason),
              "the candidate's share of reports is not its share of traffic: a comparison would mean nothing");

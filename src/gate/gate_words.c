@@ -39,7 +39,8 @@ void mlcm__gate_number(double value, int digits, char out[40]) {
   size_t len = 0;
   for (const char *p = text; *p; p++) {
     bool is_number = (*p >= '0' && *p <= '9') || *p == '-' || *p == '+' || *p == 'e';
-    if (is_number || len == 0 || out[len - 1] != '.') out[len++] = is_number ? *p : '.'; /* a locale's point may have several bytes */
+    if (is_number || len == 0 || out[len - 1] != '.')
+      out[len++] = is_number ? *p : '.'; /* a locale's point may have several bytes */
   }
   out[len] = '\0';
 }
@@ -62,19 +63,23 @@ static void compare_reason(const mlcm_gate *gate, size_t i, char *out, size_t si
   const mlcm__check_progress *p = &gate->checks[i];
   const mlcm_check *check = &gate->policy->checks[i];
   const mlcm_counts *c = p->has_failed ? &p->total : &p->step;
-  char fail[40], pass[40], need_fail[40], need_pass[40], candidate[40], stable[40];
+  char fail[40], pass[40], need_fail[40], need_pass[40], candidate[40], stable[40], at_most[40];
   int64_t missing = gate->policy->settings.min_samples - p->step.candidate_n;
   evidence(p->fail.log_e, fail);
-  evidence(p->pass.log_e, pass);
+  evidence(mlcm__progress_log_e_pass(check, p), pass);
   evidence(gate->log_threshold_fail, need_fail);
   evidence(gate->log_threshold_pass, need_pass);
   percent(c->candidate_bad, c->candidate_n, candidate);
   percent(c->stable_bad, c->stable_n, stable);
+  mlcm__gate_number(100 * check->at_most, 3, at_most);
   if (p->has_failed)
-    say(out, size, "%s %% against %s %%%s, proven after %lld answers (evidence %s, needed %s)", candidate, stable, bad_word(check),
-        (long long)c->candidate_n, fail, need_fail);
+    say(out, size, "%s %% against %s %%%s, proven after %lld answers (evidence %s, needed %s)", candidate, stable,
+        bad_word(check), (long long)c->candidate_n, fail, need_fail);
+  else if (p->has_passed && check->has_at_most && p->bound.log_e > p->pass.log_e)
+    say(out, size, "%s %%, proven below %s %% (evidence %s, needed %s)", candidate, at_most, pass, need_pass);
   else if (p->has_passed)
-    say(out, size, "%s %% against %s %%%s, proven fine (evidence %s, needed %s)", candidate, stable, bad_word(check), pass, need_pass);
+    say(out, size, "%s %% against %s %%%s, proven fine (evidence %s, needed %s)", candidate, stable, bad_word(check), pass,
+        need_pass);
   else if (gate->is_warming_up)
     say(out, size, "warming up");
   else if (p->step.candidate_n == 0)

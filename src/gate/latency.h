@@ -30,8 +30,9 @@ double mlcm__latency_rounded(int32_t shift);
  * they are all 0. */
 int32_t mlcm__latency_threshold(const mlcm__latency_view *past, double q);
 
-/* Counts of one tick (not cumulative) against the threshold bucket: bad = in a bucket above threshold + shift (candidate), above
- * threshold (stable). All zero, which changes no evidence, for MLCM__LATENCY_NONE and where a threshold leaves no bucket above it. */
+/* Counts of one tick (not cumulative) against the threshold bucket: bad = in a bucket above threshold + shift (candidate),
+ * above threshold (stable). All zero, which changes no evidence, for MLCM__LATENCY_NONE and where a threshold leaves no bucket
+ * above it. */
 mlcm_counts mlcm__latency_counts(const mlcm__latency_view *candidate, const mlcm__latency_view *stable, int32_t threshold,
                                  int32_t shift);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lint.c - advice on a valid policy. The power estimates are rough on purpose: evidence grows by the Kullback-Leibler divergence for
- * each bad event, and has to pay for the threshold and the 24 alternatives: events = (ln threshold + ln 24) / KL.
+ * lint.c - advice on a valid policy. The power estimates are rough on purpose: evidence grows by the Kullback-Leibler
+ * divergence for each bad event, and has to pay for the threshold and the 24 alternatives: events = (ln threshold + ln 24) /
+ * KL.
  */
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +20,7 @@ enum { MAX_OUTPUT_BYTES = 4 << 20 };
 
 static const double ASSUMED_BAD_RATE = 0.01;
 static const double ASSUMED_WEIGHT = 0.05;
+static const double LEAST_BOUND = 0.001; /* of a proposed at_most */
 
 typedef struct lint {
   const mlcm_policy *policy;
@@ -110,6 +113,18 @@ static double requests_needed(const lint *l, const mlcm_check *check, double w, 
   return events / (rate < 1 ? rate : 1);
 }
 
+/* Requests (both sides) until the candidate's own rate is proven below the check's at_most; more than any number when it is
+ * not. Both tests share one E, hence 2 / pass_alpha. */
+static double requests_to_bound(const lint *l, const mlcm_check *check, double w) {
+  double bound = check->at_most / (1 - check->at_most);
+  double rate = l->o->bad_rate > 0 ? l->o->bad_rate : check->at_most / 10;
+  if (rate >= 0.95 * check->at_most) return INFINITY;
+  double odds = rate / (1 - rate) < 0.02 * bound ? 0.02 * bound : rate / (1 - rate);
+  double each = rate * mlcm__math_log(odds / bound) - mlcm__math_log((1 + odds) / (1 + bound));
+  double needed = mlcm__math_log(2.0 / l->policy->settings.pass_alpha) + mlcm__math_log(MLCM__EVALUE_GRID);
+  return needed / each / w;
+}
+
 /* Margins as the test sees them: for latency both nulls are odds ratio 1 on exceedances. */
 static double null_of(const mlcm_check *check, double margin) { return check->meter == MLCM_METER_LATENCY ? 1.0 : margin; }
 
@@ -155,28 +170,44 @@ static void lint_failing(lint *l, const mlcm_check *check) {
   }
 }
 
-/* Time until the whole plan is proven fine, against expiry; a candidate like stable is assumed. */
+/* A bound that today's rate keeps with room to prove it: "0.1%", or twice the rate to two digits. */
+static void propose_bound(const lint *l, char out[32]) {
+  double twice = 2 * l->o->bad_rate;
+  snprintf(out, 32, "%.2g%%", 100 * (twice > LEAST_BOUND ? twice < 0.5 ? twice : 0.5 : LEAST_BOUND));
+}
+
+/* Requests (both sides) until a candidate like stable is proven fine at weight w, by the comparison or by its bound. */
+static double requests_to_pass(const lint *l, const mlcm_check *check, double w) {
+  double null = null_of(check, check->pass_below);
+  double truth = check->meter == MLCM_METER_LATENCY ? 0.5 : 1.0; /* a margin of slowness halves the exceedances, say */
+  double log_threshold = mlcm__math_log(1.0 / l->policy->settings.pass_alpha);
+  double compared = null > truth ? requests_needed(l, check, w, truth, null, log_threshold) : INFINITY;
+  double bounded = check->has_at_most ? requests_to_bound(l, check, w) : INFINITY;
+  return compared < bounded ? compared : bounded;
+}
+
+/* Time until the whole plan is proven fine, against expiry. */
 static void lint_passing(lint *l, const mlcm_check *check) {
   const mlcm_lint_step *steps;
   size_t n;
   mlcm_lint_step assumed;
-  double null = null_of(check, check->pass_below);
-  double truth = check->meter == MLCM_METER_LATENCY ? 0.5 : 1.0; /* a margin of slowness halves the exceedances, say */
-  double log_threshold = mlcm__math_log(1.0 / l->policy->settings.pass_alpha);
   double total = 0;
-  if (null <= truth) return; /* said by lint_margins */
   steps_of(l, &steps, &n, &assumed);
-  for (size_t i = 0; i < n; i++) total += requests_needed(l, check, steps[i].weight, truth, null, log_threshold);
+  for (size_t i = 0; i < n; i++) total += requests_to_pass(l, check, steps[i].weight);
+  if (total > 1e300) return; /* never: said by lint_margins */
   double seconds = l->o->requests_per_second > 0 ? total / l->o->requests_per_second : 0;
   if (seconds <= (double)l->policy->settings.expire_after_ns / 1e9) return;
-  char count[32], time[96], expire[32];
+  char count[32], time[96], expire[32], bound[32];
+  bool may_bound = check->meter != MLCM_METER_LATENCY && !check->has_at_most;
   about(total, count);
   time_needed(l, total, time);
   mlcm__format_duration(l->policy->settings.expire_after_ns, expire);
+  propose_bound(l, bound);
   tell(l, check, "warning",
        "'%s' needs about %s requests%s%s to prove a candidate as good as stable in %s; the rollout expires after %s. Raise a "
-       "weight, pass_below, or 'expire'.",
-       check->name, count, unit_words(check), time, n == 1 ? "its step" : "all steps", expire);
+       "weight, pass_below, or 'expire'%s%s%s.",
+       check->name, count, unit_words(check), time, n == 1 ? "its step" : "all steps", expire,
+       may_bound ? ", or add 'at_most: " : "", may_bound ? bound : "", may_bound ? "'" : "");
 }
 
 static void lint_samples(lint *l, const mlcm_check *check) {
@@ -197,7 +228,7 @@ static void lint_samples(lint *l, const mlcm_check *check) {
 /* ---- Margins and units --------------------------------------------------------------------------------------------- */
 
 static void lint_margins(lint *l, const mlcm_check *check) {
-  if (check->meter != MLCM_METER_LATENCY && check->pass_below <= 1)
+  if (check->meter != MLCM_METER_LATENCY && check->pass_below <= 1 && !check->has_at_most)
     tell(l, check, "warning",
          "'%s' passes only a candidate that is proven better than stable (pass_below %.4gx): one that is as good "
          "waits until the rollout expires",
@@ -219,6 +250,24 @@ static void lint_margins(lint *l, const mlcm_check *check) {
   double pass = mlcm__latency_rounded(mlcm__latency_shift(check->pass_below));
   tell(l, check, "note", "'%s' is tested at whole buckets of 2.2 %%: fail_above %.4gx, pass_below %.4gx", check->name, fail,
        pass);
+}
+
+/* A comparison lives on bad events: without any it proves nothing, and a healthy candidate never passes. */
+static void lint_bound(lint *l, const mlcm_check *check) {
+  char bound[32];
+  if (check->meter == MLCM_METER_LATENCY) return;
+  propose_bound(l, bound);
+  if (!check->has_at_most && l->o->bad_rate == 0)
+    tell(l, check, "note",
+         "'%s' cannot pass while neither side has a bad answer. Add 'at_most: %s' to pass also a candidate whose own share is "
+         "proven below that, whatever stable does",
+         check->name, bound);
+  if (check->has_at_most && l->o->bad_rate >= check->at_most)
+    tell(l, check, "warning",
+         "'%s': at_most %.3g %% is not above today's %.3g %% of bad answers, so it passes nobody that is like stable; 'at_most: "
+         "%s' "
+         "leaves room",
+         check->name, 100 * check->at_most, 100 * l->o->bad_rate, bound);
 }
 
 static void lint_unit(lint *l, const mlcm_check *check) {
@@ -276,6 +325,7 @@ static void lint_policy(lint *l) {
     const mlcm_check *check = &l->policy->checks[i];
     if (check->kind == MLCM_CHECK_COMPARE) {
       lint_margins(l, check);
+      lint_bound(l, check);
       lint_failing(l, check);
       lint_passing(l, check);
       lint_samples(l, check);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * policy_checks.c - the grammar of a list of checks. Every value is checked where it stands, so that a complaint can say the line;
- * defaults are filled in here and nowhere else. Texts go to the arena.
+ * policy_checks.c - the grammar of a list of checks. Every value is checked where it stands, so that a complaint can say the
+ * line; defaults are filled in here and nowhere else. Texts go to the arena.
  */
 #include <math.h>
 #include <stdio.h>
@@ -266,6 +266,24 @@ static mlcm_status read_limit(const reader *r, const mlcm__node *node, const cha
   return mlcm__yaml_f64(r->doc, node, what, out, r->err);
 }
 
+/* The absolute bound beside a comparison: a share that is neither all nor nothing. */
+static mlcm_status read_bound(const reader *r, const mlcm__node *map, mlcm_check *c) {
+  const mlcm__node *most = mlcm__yaml_get(map, "at_most");
+  double rate = 0;
+  if (!most) return MLCM_OK;
+  if (c->meter == MLCM_METER_LATENCY)
+    return mlcm__yaml_fail(
+        r->doc, most, r->err,
+        "'at_most' goes with 'compare: error' and 'compare: outcome.NAME': it bounds the share of bad answers");
+  mlcm_status st = read_limit(r, most, "at_most", c, &rate);
+  if (st) return st;
+  if (!(rate >= 1e-6 && rate <= 0.5))
+    return mlcm__yaml_fail(r->doc, most, r->err, "'at_most' is '%.40s', it must lie between 0.0001%% and 50%%", most->text);
+  c->at_most = rate;
+  c->has_at_most = 1;
+  return MLCM_OK;
+}
+
 static mlcm_status read_limits(const reader *r, const mlcm__node *map, mlcm_check *c) {
   const mlcm__node *least = mlcm__yaml_get(map, "at_least");
   const mlcm__node *most = mlcm__yaml_get(map, "at_most");
@@ -325,7 +343,7 @@ static mlcm_status find_source(const reader *r, const mlcm__node *map, const mlc
 
 /* The keys that go with each source, beside the source's own. */
 static bool goes_with(const mlcm_check *c, const char *key) {
-  static const char *const compare[] = {"compare", "tolerate", "fail_above", "pass_below", "unit"};
+  static const char *const compare[] = {"compare", "tolerate", "fail_above", "pass_below", "at_most", "unit"};
   static const char *const threshold[] = {"meter", "prometheus", "evaluation", "at_least", "at_most", "failures"};
   static const char *const http[] = {"http", "status", "failures"};
   bool is_http = c->source == MLCM_SOURCE_HTTP;
@@ -348,8 +366,8 @@ static mlcm_status check_keys(const reader *r, const mlcm__node *map, const mlcm
   return MLCM_OK;
 }
 
-/* What a check does when nobody says: a comparison, a probe and the version's own evaluation blame the candidate; a resource or an
- * absolute limit may be bad for reasons that are not the candidate's. */
+/* What a check does when nobody says: a comparison, a probe and the version's own evaluation blame the candidate; a resource
+ * or an absolute limit may be bad for reasons that are not the candidate's. */
 static void set_defaults(mlcm_check *c) {
   bool blames = c->kind == MLCM_CHECK_COMPARE || c->source == MLCM_SOURCE_HTTP || c->source == MLCM_SOURCE_EVALUATION;
   c->on_fail = blames ? MLCM_ON_FAIL_ROLLBACK : MLCM_ON_FAIL_HOLD;
@@ -379,7 +397,9 @@ static mlcm_status read_rest(const reader *r, const mlcm__node *map, mlcm_check 
   if (!st && status) st = read_status(r, status, c);
   if (!st && dataset) st = read_dataset(r, dataset, c);
   if (st || c->source == MLCM_SOURCE_HTTP) return st;
-  return c->kind == MLCM_CHECK_COMPARE ? read_margins(r, map, c) : read_limits(r, map, c);
+  if (c->kind == MLCM_CHECK_THRESHOLD) return read_limits(r, map, c);
+  st = read_margins(r, map, c);
+  return st ? st : read_bound(r, map, c);
 }
 
 static mlcm_status read_check(const reader *r, const mlcm__node *map, mlcm_check *c) {

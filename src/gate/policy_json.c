@@ -29,6 +29,10 @@ static void write_compare(mlcm__json *j, const mlcm_check *c) {
   char meter[96];
   mlcm__check_meter_name(c, meter);
   mlcm__json_object(j, NULL);
+  if (c->has_at_most) {
+    mlcm__json_hexf64(j, "at_most", c->at_most);
+    mlcm__json_string(j, "at_most_method", MLCM_GATE_BOUND_METHOD);
+  }
   mlcm__json_string(j, "compare", meter);
   mlcm__json_hexf64(j, "fail_above", c->fail_above);
   mlcm__json_string(j, "name", c->name);

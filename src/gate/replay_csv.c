@@ -2,7 +2,8 @@
  *
  * replay_csv.c - what-if: recorded counts through a policy. Bytes in, JSON and a table out.
  *
- * Each value of the column `run` has a gate of its own, started afresh; rows of different runs may be mixed. The file is one step.
+ * Each value of the column `run` has a gate of its own, started afresh; rows of different runs may be mixed. The file is one
+ * step.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -185,9 +186,10 @@ static mlcm_status read_row(const replay *r, int64_t *out_tick, mlcm_counts *out
 
 static void write_tick(replay *r, const run *one, int64_t tick) {
   const mlcm__check_progress *p = &one->gate->checks[r->check];
+  double log_e_pass = mlcm__progress_log_e_pass(&r->policy->checks[r->check], p);
   char fail[40], pass[40];
   mlcm__gate_number(p->fail.log_e, 17, fail);
-  mlcm__gate_number(p->pass.log_e, 17, pass);
+  mlcm__gate_number(log_e_pass, 17, pass);
   mlcm__json_object(&r->json, NULL);
   mlcm__json_string(&r->json, "run", one->name);
   mlcm__json_i64(&r->json, "tick", tick);
@@ -196,7 +198,7 @@ static void write_tick(replay *r, const run *one, int64_t tick) {
   mlcm__json_string(&r->json, "verdict", mlcm__verdict_name(one->verdict));
   mlcm__json_end(&r->json);
   mlcm__buffer_format(&r->text, "%-16s %10lld %14.4f %14.4f  %s\n", one->name ? one->name : "-", (long long)tick, p->fail.log_e,
-                      p->pass.log_e, mlcm__verdict_name(one->verdict));
+                      log_e_pass, mlcm__verdict_name(one->verdict));
 }
 
 static mlcm_status take_row(replay *r, mlcm_error *err) {

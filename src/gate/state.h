@@ -9,8 +9,9 @@
 #include "gate/policy.h"
 
 typedef struct mlcm__check_progress {
-  mlcm__evalue fail; /* compare: over the whole rollout */
-  mlcm__evalue pass; /* compare: over this step */
+  mlcm__evalue fail;  /* compare: over the whole rollout */
+  mlcm__evalue pass;  /* compare: over this step */
+  mlcm__evalue bound; /* compare with at_most: over this step */
   mlcm_counts total;
   mlcm_counts step;
   mlcm_measurement last; /* threshold */
@@ -41,6 +42,9 @@ struct mlcm_gate {
   size_t n_checks;
   mlcm__check_progress checks[]; /* [n_checks] */
 };
+
+/* ln of the evidence on which a comparing check passes: the comparison's, or its mean with the bound's where there is one. */
+double mlcm__progress_log_e_pass(const mlcm_check *check, const mlcm__check_progress *p);
 
 /* Whether a value is good for a threshold check. */
 bool mlcm__check_is_good(const mlcm_check *check, const mlcm_measurement *m);

@@ -49,6 +49,15 @@ static void print_ratio(void) {
   }
 }
 
+static void print_bound(void) {
+  mlcm__evalue e;
+  mlcm__evalue_init_bound(&e, 0.001);
+  for (int64_t n = 1; n < INT64_C(1) << 40; n *= 4) {
+    mlcm__evalue_add_bound(&e, n, below(n / 500 + 2));
+    printf("bound %lld %a\n", (long long)n, e.log_e);
+  }
+}
+
 int main(void) {
   print_functions();
   for (int digits = 1; digits <= 9; digits++) {
@@ -58,5 +67,6 @@ int main(void) {
     print_sequence(MLCM__SIDE_PASS, 1.5, digits);
   }
   print_ratio();
+  print_bound();
   return 0;
 }

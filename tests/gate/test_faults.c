@@ -9,7 +9,7 @@ static const char yaml[] = "mlcm: gate/v1\n"
                            "checks:\n"
                            "  - {name: e, compare: error, tolerate: 1.25x, unit: request}\n"
                            "  - {name: s, compare: latency.p99, fail_above: 1.1x, pass_below: 1.3x}\n"
-                           "  - {name: o, compare: outcome.wrong, tolerate: 1x, on_fail: report}\n"
+                           "  - {name: o, compare: outcome.wrong, tolerate: 1x, at_most: 1%, on_fail: report}\n"
                            "  - {name: up, http: {url: \"http://h/x\"}}\n"
                            "  - {name: g, prometheus: {url: \"http://p\", query: q, headers: {A: b, C: d}}, at_least: 1}\n"
                            "  - {name: a, evaluation: accuracy, at_least: 0.9}\n";

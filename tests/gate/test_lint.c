@@ -12,7 +12,7 @@
 static const mlcm_lint_step canary[] = {{.weight = 0.05, .for_ns = MINUTE}, {.weight = 0.5, .for_ns = MINUTE}};
 static const mlcm_lint_step long_steps[] = {{.weight = 0.5, .for_ns = 600 * MINUTE}};
 
-static char *lint(const char *yaml, const mlcm_lint_step *steps, size_t n, double rate) {
+static char *lint_at(const char *yaml, const mlcm_lint_step *steps, size_t n, double rate, double bad_rate) {
   mlcm_context *ctx = new_context();
   mlcm_policy *policy = parse(ctx, yaml);
   mlcm_lint_options o;
@@ -21,6 +21,7 @@ static char *lint(const char *yaml, const mlcm_lint_step *steps, size_t n, doubl
   o.steps = steps;
   o.n_steps = n;
   o.requests_per_second = rate;
+  o.bad_rate = bad_rate;
   char *text = NULL, *json = NULL;
   ck_assert_int_eq(mlcm_policy_lint(ctx, policy, &o, &json, &text, NULL), MLCM_OK);
   cJSON *root = cJSON_Parse(json);
@@ -36,6 +37,10 @@ static char *lint(const char *yaml, const mlcm_lint_step *steps, size_t n, doubl
   return copy;
 }
 
+static char *lint(const char *yaml, const mlcm_lint_step *steps, size_t n, double rate) {
+  return lint_at(yaml, steps, n, rate, 0);
+}
+
 static void check_text(char *got, const char *want) {
   ck_assert_str_eq(got, want);
   free(got);
@@ -47,7 +52,7 @@ static void check_contains(char *got, const char *want) {
 }
 
 START_TEST(a_sound_policy_gets_no_finding) {
-  check_text(lint(CHECKS("  - {name: e, compare: error, tolerate: 1.25x}\n"), long_steps, 1, 1000), "");
+  check_text(lint(CHECKS("  - {name: e, compare: error, tolerate: 1.25x, at_most: 0.1%}\n"), long_steps, 1, 1000), "");
 }
 END_TEST
 
@@ -61,7 +66,7 @@ START_TEST(a_step_too_short_for_a_doubling_is_named) {
 END_TEST
 
 START_TEST(without_a_rate_the_number_of_requests_is_told) {
-  check_text(lint(CHECKS("  - {name: e, compare: error, tolerate: 1.25x}\n"), NULL, 0, 0),
+  check_text(lint(CHECKS("  - {name: e, compare: error, tolerate: 1.25x, at_most: 0.1%}\n"), NULL, 0, 0),
              "plan.yaml:3:5: note: 'e' sees a doubling at 5 % weight after about 71,000 requests of different keys, if 1 % are "
              "bad today\n");
 }
@@ -78,6 +83,49 @@ START_TEST(a_proof_that_comes_after_expiry_is_named) {
   check_contains(
       lint("mlcm: gate/v1\nexpire: {after: 1h}\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x}\n", canary, 2, 7.5),
       "to prove a candidate as good as stable in all steps; the rollout expires after 1 h");
+}
+END_TEST
+
+static const char hour[] = "mlcm: gate/v1\nexpire: {after: 1h}\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x}\n";
+
+START_TEST(without_bad_answers_a_bound_is_proposed) {
+  check_contains(lint(CHECKS("  - {name: e, compare: error, tolerate: 1.25x}\n"), NULL, 0, 0),
+                 "plan.yaml:3:5: note: 'e' cannot pass while neither side has a bad answer. Add 'at_most: 0.1%' to pass also a "
+                 "candidate whose own share is proven below that, whatever stable does\n");
+}
+END_TEST
+
+START_TEST(a_late_proof_proposes_a_bound_with_room_above_todays_rate) {
+  check_contains(lint_at(hour, canary, 2, 100, 0.0002), "Raise a weight, pass_below, or 'expire', or add 'at_most: 0.1%'.\n");
+  check_contains(lint_at(hour, canary, 2, 10, 0.008), "or add 'at_most: 1.6%'.\n");
+  check_contains(lint_at(hour, canary, 2, 0.1, 0.4), "or add 'at_most: 50%'.\n");
+}
+END_TEST
+
+START_TEST(a_bound_that_is_proven_in_time_gets_no_finding) {
+  const char *yaml =
+      "mlcm: gate/v1\nexpire: {after: 1h}\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x, at_most: 0.1%}\n";
+  check_text(lint_at(yaml, long_steps, 1, 100, 0.0001), "");
+}
+END_TEST
+
+START_TEST(a_bound_makes_up_for_a_margin_that_passes_nobody) {
+  check_text(lint_at(CHECKS("  - {name: e, compare: error, tolerate: 1x, at_most: 1%}\n"), long_steps, 1, 100, 0.0001), "");
+}
+END_TEST
+
+START_TEST(a_bound_that_is_proven_too_late_is_named_without_proposing_it_again) {
+  const char *yaml =
+      "mlcm: gate/v1\nexpire: {after: 1h}\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x, at_most: 0.1%}\n";
+  check_contains(lint_at(yaml, canary, 2, 10, 0.0001), "Raise a weight, pass_below, or 'expire'.\n");
+}
+END_TEST
+
+START_TEST(a_bound_that_today_breaks_is_named) {
+  check_contains(
+      lint_at(CHECKS("  - {name: e, compare: error, tolerate: 1.25x, at_most: 0.5%}\n"), long_steps, 1, 1000, 0.01),
+      "plan.yaml:3:5: 'e': at_most 0.5 % is not above today's 1 % of bad answers, so it passes nobody that is like stable; "
+      "'at_most: 2%' leaves room\n");
 }
 END_TEST
 
@@ -158,6 +206,12 @@ int main(void) {
   tcase_add_test(c, a_sound_policy_gets_no_finding);
   tcase_add_test(c, a_step_too_short_for_a_doubling_is_named);
   tcase_add_test(c, without_a_rate_the_number_of_requests_is_told);
+  tcase_add_test(c, without_bad_answers_a_bound_is_proposed);
+  tcase_add_test(c, a_late_proof_proposes_a_bound_with_room_above_todays_rate);
+  tcase_add_test(c, a_bound_that_is_proven_in_time_gets_no_finding);
+  tcase_add_test(c, a_bound_makes_up_for_a_margin_that_passes_nobody);
+  tcase_add_test(c, a_bound_that_is_proven_too_late_is_named_without_proposing_it_again);
+  tcase_add_test(c, a_bound_that_today_breaks_is_named);
   tcase_add_test(c, the_design_pages_figures_come_out);
   tcase_add_test(c, a_proof_that_comes_after_expiry_is_named);
   tcase_add_test(c, margins_that_prove_nothing_or_both_are_named);

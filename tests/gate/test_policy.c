@@ -184,7 +184,14 @@ static const struct {
     {CHECK("name: a, compare: error, tolerate: 2x, unit: user"), "gate.yaml:3:51: 'unit' must be key or request, found 'user'"},
     {CHECK("name: a, compare: error, tolerate: 2x, on_fail: stop"),
      "gate.yaml:3:54: 'on_fail' must be rollback, hold or report, found 'stop'"},
-    {CHECK("name: a, compare: error, tolerate: 2x, at_most: 1"), "gate.yaml:3:45: 'at_most' does not go with 'compare'"},
+    {CHECK("name: a, compare: error, tolerate: 2x, at_most: 1"),
+     "gate.yaml:3:54: 'at_most' is '1', it must lie between 0.0001% and 50%"},
+    {CHECK("name: a, compare: error, tolerate: 2x, at_most: 0"),
+     "gate.yaml:3:54: 'at_most' is '0', it must lie between 0.0001% and 50%"},
+    {CHECK("name: a, compare: error, tolerate: 2x, at_most: few"), "gate.yaml:3:54: 'at_most' must be a number, found 'few'"},
+    {CHECK("name: a, compare: latency.p99, tolerate: 2x, at_most: 1%"),
+     "gate.yaml:3:60: 'at_most' goes with 'compare: error' and 'compare: outcome.NAME': it bounds the share of bad answers"},
+    {CHECK("name: a, compare: error, tolerate: 2x, at_least: 1"), "gate.yaml:3:45: 'at_least' does not go with 'compare'"},
     {CHECK("name: a, compare: errors, tolerate: 2x"), "gate.yaml:3:24: 'compare' must be error, latency.p50, latency.p90, "
                                                       "latency.p95, latency.p99, latency.p99.9 or outcome.NAME, found "
                                                       "'errors'"},

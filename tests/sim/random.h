@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * random.h - seeded random numbers of the simulation: xoshiro256** and the laws it draws from. Uses the gate's own exp and log, so
- * that a seed gives the same table on every machine.
+ * random.h - seeded random numbers of the simulation: xoshiro256** and the laws it draws from. Uses the gate's own exp and
+ * log, so that a seed gives the same table on every machine.
  */
 #ifndef MLCM_TESTS_SIM_RANDOM_H
 #define MLCM_TESTS_SIM_RANDOM_H
