@@ -106,8 +106,9 @@ MLCM_API void mlcm_endpoint_close(mlcm_endpoint *ep);
 
 /* ---- Tickets ------------------------------------------------------------------------------------------------------- */
 
-/* Which version answers a request, and when it was routed. A plain value: copy it, keep it for days, send it elsewhere as text.
- * 64 bytes for ever. Copies are not told apart: reporting two copies of a ticket counts twice (once, for a request with a key). */
+/* Which version answers a request, and when it was routed. A plain value: copy it, keep it for days, send it elsewhere as
+ * text. 64 bytes for ever. Copies are not told apart: reporting two copies of a ticket counts twice (once, for a request with
+ * a key). */
 typedef struct mlcm_ticket {
   uint64_t endpoint_id; /* registry and endpoint; a ticket of another one is refused */
   int64_t version;      /* the version to run, or that ran */
@@ -179,11 +180,12 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_endpoint_complete(mlcm_endpoint *ep, con
 
 #define MLCM_OUTCOME_WRONG "wrong"
 
-/* Says what became of an answer: the outcome `outcome` (1 to 47 letters, digits, '_', '-' and '.') of the ticket's request has `value`,
- * 1 or 0 for a label (the answer was wrong or not), any finite number for a score. Counts for the version that answered and the
- * epoch it was routed in, whenever it comes, from any process that has the endpoint open. Of a request with a key only the key's
- * first value of an outcome enters a rollout's comparison. MLCM_INVALID_ARGUMENT: not a ticket of this endpoint, a bad name, a
- * value that is not finite. MLCM_LIMIT: a ninth outcome name in this process. MLCM_INVALID_STATE: forked. Since 0.1. */
+/* Says what became of an answer: the outcome `outcome` (1 to 47 letters, digits, '_', '-' and '.') of the ticket's request has
+ * `value`, 1 or 0 for a label (the answer was wrong or not), any finite number for a score. Counts for the version that
+ * answered and the epoch it was routed in, whenever it comes, from any process that has the endpoint open. Of a request with a
+ * key only the key's first value of an outcome enters a rollout's comparison. MLCM_INVALID_ARGUMENT: not a ticket of this
+ * endpoint, a bad name, a value that is not finite. MLCM_LIMIT: a ninth outcome name in this process. MLCM_INVALID_STATE:
+ * forked. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_endpoint_report(mlcm_endpoint *ep, const mlcm_ticket *ticket, const char *outcome,
                                                         double value, mlcm_error *err);
 

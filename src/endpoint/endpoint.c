@@ -28,8 +28,8 @@ void mlcm_endpoint_options_init(mlcm_endpoint_options *options, size_t size_byte
 
 static mlcm_status check_range(const char *what, int64_t value, int64_t min, int64_t max, mlcm_error *err) {
   if (value == 0 || (value >= min && value <= max)) return MLCM_OK;
-  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_endpoint_open: %s is %lld; it must be 0 (the default) or from %lld to %lld", what,
-                    (long long)value, (long long)min, (long long)max);
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_endpoint_open: %s is %lld; it must be 0 (the default) or from %lld to %lld",
+                    what, (long long)value, (long long)min, (long long)max);
 }
 
 static mlcm_status check_options(const mlcm_endpoint_options *options, mlcm_error *err) {
@@ -47,8 +47,8 @@ static mlcm_status take_options(mlcm_endpoint *ep, const mlcm_endpoint_options *
   ep->poll_ns = options->poll_ns ? options->poll_ns : DEFAULT_POLL_NS;
   mlcm_session_options_init(&ep->session_options, sizeof ep->session_options);
   if (options->session == NULL) return MLCM_OK;
-  mlcm_status st = mlcm__options_read(options->session, sizeof ep->session_options, &ep->session_options, sizeof ep->session_options,
-                                      "session options", err);
+  mlcm_status st = mlcm__options_read(options->session, sizeof ep->session_options, &ep->session_options,
+                                      sizeof ep->session_options, "session options", err);
   if (st) return st;
   ep->session_options.struct_size = sizeof ep->session_options;
   if (ep->session_options.backend == NULL) return MLCM_OK;
@@ -87,7 +87,8 @@ static mlcm_status resolve(mlcm_endpoint *ep, const char *name, const char *alia
     return st;
   }
   if (alias == NULL || strcmp(alias, ep->row.alias) == 0) return MLCM_OK;
-  return mlcm__fail(err, MLCM_CONFLICT, "endpoint '%s' serves alias '%s', not '%s'; leave the alias out, or open another endpoint", name,
+  return mlcm__fail(err, MLCM_CONFLICT,
+                    "endpoint '%s' serves alias '%s', not '%s'; leave the alias out, or open another endpoint", name,
                     ep->row.alias, alias);
 }
 
@@ -121,7 +122,8 @@ static mlcm_status first_table(mlcm_endpoint *ep, mlcm_error *err) {
 static mlcm_status fill(mlcm_endpoint *ep, const char *name, const mlcm_endpoint_options *options, mlcm_error *err) {
   if (ep->reg->read_only) {
     return mlcm__fail(err, MLCM_REFUSED,
-                      "endpoint '%s': the registry is open read-only, so nothing could be counted; open it for writing, or use mlcm_version_load",
+                      "endpoint '%s': the registry is open read-only, so nothing could be counted; open it for writing, or use "
+                      "mlcm_version_load",
                       name);
   }
   int64_t deadline_ns = options->deadline_ns ? options->deadline_ns : DEFAULT_DEADLINE_NS;
@@ -188,8 +190,10 @@ mlcm_status mlcm_endpoint_open(mlcm_registry *reg, const char *name, const mlcm_
   }
   st = fill(ep, name, &known, err);
   if (!st && !(ep->flags & MLCM_ENDPOINT_MANUAL)) st = mlcm__endpoint_start(ep, err);
-  if (st) mlcm_endpoint_close(ep);
-  else *out = ep;
+  if (st)
+    mlcm_endpoint_close(ep);
+  else
+    *out = ep;
   return st;
 }
 

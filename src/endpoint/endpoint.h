@@ -11,8 +11,8 @@
  *   state.c    what a person wants to see
  *   endpoint.c open and close
  *
- * One thread at a time ticks (`ticking`); what is marked "ticking thread" is its own and needs no lock. `lock` guards what it says
- * below, is held for moments only, never while a callback or the store is called, except that the first report of an
+ * One thread at a time ticks (`ticking`); what is marked "ticking thread" is its own and needs no lock. `lock` guards what it
+ * says below, is held for moments only, never while a callback or the store is called, except that the first report of an
  * outcome opens its key set and a first report from another process looks up its epoch under it.
  */
 #ifndef MLCM_ENDPOINT_ENDPOINT_H
@@ -67,22 +67,22 @@ struct mlcm_endpoint {
 
   /* Ticking thread. What `lock` guards besides is changed by the ticking thread alone, under it, and read by others under it. */
   atomic_bool ticking;
-  mlcm__served *served;                        /* lock */
-  mlcm__failed failed[MLCM__FAILED_VERSIONS];  /* lock */
+  mlcm__served *served;                       /* lock */
+  mlcm__failed failed[MLCM__FAILED_VERSIONS]; /* lock */
   mlcm__outstanding *outstanding;
   mlcm__keysets *keysets;
-  int64_t warm;           /* the stable version before this one, kept ready for the way back; 0: none */
-  int64_t generation;     /* of the store, as last looked at */
-  bool settled;           /* the table is what the newest routing asks for */
-  int64_t rollout_id;     /* the active one, 0 for none, as of the newest routing */
-  mlcm_rollout *rollout;  /* handle on the newest rollout seen; may have ended */
-  int64_t seen_decision;  /* of `rollout`: told to the host */
-  int64_t next_tick_ns;   /* of `rollout`; monotonic */
-  int64_t next_sweep_ns;  /* of old meter files; monotonic */
+  int64_t warm;          /* the stable version before this one, kept ready for the way back; 0: none */
+  int64_t generation;    /* of the store, as last looked at */
+  bool settled;          /* the table is what the newest routing asks for */
+  int64_t rollout_id;    /* the active one, 0 for none, as of the newest routing */
+  mlcm_rollout *rollout; /* handle on the newest rollout seen; may have ended */
+  int64_t seen_decision; /* of `rollout`: told to the host */
+  int64_t next_tick_ns;  /* of `rollout`; monotonic */
+  int64_t next_sweep_ns; /* of old meter files; monotonic */
 
   pthread_mutex_t lock;
-  mlcm_error last_tick_error; /* lock; code 0: none */
-  int event_fd;               /* lock; -1 until asked for */
+  mlcm_error last_tick_error;                      /* lock; code 0: none */
+  int event_fd;                                    /* lock; -1 until asked for */
   mlcm_decision *waiting[MLCM__WAITING_DECISIONS]; /* lock; a ring, kept once event_fd is open */
   unsigned waiting_first, n_waiting;               /* lock */
 
@@ -100,10 +100,10 @@ void mlcm__endpoint_sweep(mlcm_endpoint *ep);
 /* Gives up everything that serves. No reader may be inside. */
 void mlcm__endpoint_drop_all(mlcm_endpoint *ep);
 
-/* load.c: the version, ready to answer: the one at hand, else loaded. A failure is remembered in `failed` and not tried again before
- * its time. */
+/* load.c: the version, ready to answer: the one at hand, else loaded. A failure is remembered in `failed` and not tried again
+ * before its time. */
 mlcm_status mlcm__endpoint_need(mlcm_endpoint *ep, int64_t version, int64_t now_mono_ns, mlcm__served **out, mlcm_error *err);
-mlcm__failed *mlcm__endpoint_failed(mlcm_endpoint *ep, int64_t version); /* NULL: it did not fail */
+mlcm__failed *mlcm__endpoint_failed(mlcm_endpoint *ep, int64_t version);                 /* NULL: it did not fail */
 void mlcm__endpoint_forget_failed(mlcm_endpoint *ep, int64_t stable, int64_t candidate); /* all but these */
 void mlcm__served_free(mlcm__served *served);
 void mlcm__served_free_retired(mlcm__retired *self);
@@ -125,7 +125,8 @@ void mlcm__endpoint_drop_waiting(mlcm_endpoint *ep);
 
 /* rows.c */
 mlcm_status mlcm__endpoint_identity(mlcm_registry *reg, const mlcm__endpoint_row *row, uint64_t *out, mlcm_error *err);
-mlcm_status mlcm__rollout_first_epoch(mlcm_registry *reg, int64_t endpoint_id, int64_t rollout_id, uint64_t *out, mlcm_error *err);
+mlcm_status mlcm__rollout_first_epoch(mlcm_registry *reg, int64_t endpoint_id, int64_t rollout_id, uint64_t *out,
+                                      mlcm_error *err);
 mlcm_status mlcm__endpoint_has_routed(mlcm_registry *reg, int64_t endpoint_id, uint64_t epoch, int64_t version, bool *out,
                                       mlcm_error *err);
 mlcm_status mlcm__endpoint_is_entitled(mlcm_registry *reg, const mlcm__endpoint_row *row, int64_t version, bool *out,

@@ -72,8 +72,8 @@ static mlcm_status list_former(mlcm_endpoint *ep, mlcm__table *table, mlcm_error
   return MLCM_OK;
 }
 
-static mlcm_status build(mlcm_endpoint *ep, const mlcm__routing *routing, const mlcm__served *stable, const mlcm__served *candidate,
-                         mlcm__table **out, mlcm_error *err) {
+static mlcm_status build(mlcm_endpoint *ep, const mlcm__routing *routing, const mlcm__served *stable,
+                         const mlcm__served *candidate, mlcm__table **out, mlcm_error *err) {
   mlcm__table *table = NULL;
   uint64_t epoch = (uint64_t)routing->epoch;
   mlcm_status st = mlcm__table_new(ep->ctx, routing, &table, err);
@@ -123,7 +123,8 @@ static void remove_files(mlcm_endpoint *ep, int64_t rollout_id) {
   mlcm_error why;
   snprintf(rollout, sizeof rollout, "%lld", (long long)rollout_id);
   if (mlcm__keyset_remove(ep->ctx, ep->reg->run_dir, rollout, &why)) {
-    mlcm__log(ep->ctx, MLCM_LOG_WARN, "endpoint '%s': key sets of rollout %s stay behind: %s", ep->row.name, rollout, why.message);
+    mlcm__log(ep->ctx, MLCM_LOG_WARN, "endpoint '%s': key sets of rollout %s stay behind: %s", ep->row.name, rollout,
+              why.message);
   }
 }
 
@@ -210,8 +211,8 @@ static void tell_broken(mlcm_endpoint *ep, const mlcm__routing *routing) {
   mlcm_error err;
   mlcm__error_prefix(&why, "the candidate could not be loaded: ");
   if (mlcm__rollout_report_broken(ep->reg, routing->rollout_id, why.message, &err)) {
-    mlcm__log(ep->ctx, MLCM_LOG_WARN, "endpoint '%s': could not tell the rollout that its candidate does not load: %s", ep->row.name,
-              err.message);
+    mlcm__log(ep->ctx, MLCM_LOG_WARN, "endpoint '%s': could not tell the rollout that its candidate does not load: %s",
+              ep->row.name, err.message);
     return;
   }
   pthread_mutex_lock(&ep->lock);

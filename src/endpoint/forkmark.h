@@ -2,8 +2,8 @@
  *
  * forkmark.h - tells a forked child from the process that opened a handle, at the price of one load.
  *
- * The mark is a page that the kernel hands to a child as zeros (MADV_WIPEONFORK). Where the kernel cannot do that, process ids are
- * compared, which costs a system call.
+ * The mark is a page that the kernel hands to a child as zeros (MADV_WIPEONFORK). Where the kernel cannot do that, process ids
+ * are compared, which costs a system call.
  */
 #ifndef MLCM_ENDPOINT_FORKMARK_H
 #define MLCM_ENDPOINT_FORKMARK_H

@@ -75,8 +75,8 @@ static bool guess_input(const mlcm_port *port, mlcm_input *out, size_t *max_byte
   return bytes <= WARM_UP_BYTES;
 }
 
-/* Runs once on zeros, so that memory is touched and backends have chosen their code before the first request. Zeros may be no valid
- * input (an unknown category, say), so what the run answers says nothing about the version. */
+/* Runs once on zeros, so that memory is touched and backends have chosen their code before the first request. Zeros may be no
+ * valid input (an unknown category, say), so what the run answers says nothing about the version. */
 static void warm_up(mlcm_context *ctx, mlcm_session *session) {
   mlcm_input inputs[WARM_UP_PORTS];
   mlcm_output outputs[WARM_UP_PORTS];
@@ -106,9 +106,10 @@ static mlcm_status check_entitled(mlcm_endpoint *ep, int64_t version, mlcm_error
   mlcm_status st = mlcm__endpoint_is_entitled(ep->reg, &ep->row, version, &entitled, err);
   if (st) return st;
   if (entitled) return MLCM_OK;
-  return mlcm__fail(err, MLCM_REFUSED,
-                    "%s/%lld may not serve on endpoint '%s': neither alias '%s' nor an active rollout names it; promote it or start a rollout",
-                    ep->row.model, (long long)version, ep->row.name, ep->row.alias);
+  return mlcm__fail(
+      err, MLCM_REFUSED,
+      "%s/%lld may not serve on endpoint '%s': neither alias '%s' nor an active rollout names it; promote it or start a rollout",
+      ep->row.model, (long long)version, ep->row.name, ep->row.alias);
 }
 
 static mlcm_status load_session(mlcm_endpoint *ep, int64_t number, mlcm_session **out, mlcm_error *err) {
@@ -138,7 +139,8 @@ static mlcm_status make_ready(mlcm_endpoint *ep, int64_t version, mlcm__served *
   served->ctx = ep->ctx;
   served->version = version;
   mlcm_status st = check_entitled(ep, version, err);
-  if (!st) st = ep->flags & MLCM_ENDPOINT_NO_ENGINE ? ask_host(ep, version, err) : load_session(ep, version, &served->session, err);
+  if (!st)
+    st = ep->flags & MLCM_ENDPOINT_NO_ENGINE ? ask_host(ep, version, err) : load_session(ep, version, &served->session, err);
   if (st) {
     mlcm__served_free(served);
     return st;

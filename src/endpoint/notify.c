@@ -76,7 +76,8 @@ mlcm_status mlcm_endpoint_event_fd(mlcm_endpoint *ep, int32_t *out, mlcm_error *
   int fd = ep->event_fd;
   int errnum = errno;
   pthread_mutex_unlock(&ep->lock);
-  if (fd < 0) return mlcm__fail_errno(err, errnum, "mlcm_endpoint_event_fd: cannot make a descriptor for endpoint '%s'", ep->row.name);
+  if (fd < 0)
+    return mlcm__fail_errno(err, errnum, "mlcm_endpoint_event_fd: cannot make a descriptor for endpoint '%s'", ep->row.name);
   *out = fd;
   return MLCM_OK;
 }

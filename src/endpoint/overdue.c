@@ -74,7 +74,8 @@ void mlcm__outstanding_close(const mlcm__overdue *overdue, mlcm__outstanding *o,
     uint64_t routed = 0;
     uint64_t completed = 0;
     for (unsigned shard = 0; shard < o->n_shards; ++shard) {
-      uint64_t word = atomic_fetch_or_explicit(mlcm__outstanding_word(o, shard, oldest, scope), MLCM__WORD_CLOSED, memory_order_acq_rel);
+      uint64_t word =
+          atomic_fetch_or_explicit(mlcm__outstanding_word(o, shard, oldest, scope), MLCM__WORD_CLOSED, memory_order_acq_rel);
       routed += word & (MLCM__WORD_COMPLETED - 1);
       completed += word >> MLCM__WORD_COMPLETED_SHIFT & (MLCM__WORD_COMPLETED - 1);
     }

@@ -2,14 +2,16 @@
  *
  * overdue.h - finds requests that never completed, so that a version that hangs is seen as one that errs.
  *
- * Time is cut into periods of a sixteenth of the deadline. A request is counted in the period it was routed in, and its completion
- * in the same one (the ticket says which). When a period has been over for a whole deadline it is closed: what is routed and not
- * completed is overdue, once and for ever; a completion that comes later finds the period closed and is not counted.
+ * Time is cut into periods of a sixteenth of the deadline. A request is counted in the period it was routed in, and its
+ * completion in the same one (the ticket says which). When a period has been over for a whole deadline it is closed: what is
+ * routed and not completed is overdue, once and for ever; a completion that comes later finds the period closed and is not
+ * counted.
  *
- * A period's counts are words, one a CPU and scope: how many were routed and completed, whether the word is closed, and which lap of
- * the ring it belongs to. Adding and looking at the rest is one atomic operation, so that each request is either completed or
- * overdue, never both and never neither. A completion may be counted on another CPU than its request: only the sum over the
- * words means something. A word counts to 2^28: seven million requests a second, CPU and version with the longest deadline.
+ * A period's counts are words, one a CPU and scope: how many were routed and completed, whether the word is closed, and which
+ * lap of the ring it belongs to. Adding and looking at the rest is one atomic operation, so that each request is either
+ * completed or overdue, never both and never neither. A completion may be counted on another CPU than its request: only the
+ * sum over the words means something. A word counts to 2^28: seven million requests a second, CPU and version with the longest
+ * deadline.
  *
  * Periods are told by an mlcm__overdue, one an endpoint, which only the ticking thread moves on. Requests and completions come
  * from any thread. Nothing here survives the process: what was outstanding when it died is not known to have failed.
@@ -80,7 +82,8 @@ static inline _Atomic uint64_t *mlcm__outstanding_word(mlcm__outstanding *o, uns
 static inline bool mlcm__outstanding_add(_Atomic uint64_t *word, uint32_t period, uint64_t amount) {
   uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
   do {
-    if ((seen >> MLCM__WORD_LAP_SHIFT << MLCM__WORD_LAP_SHIFT) != mlcm__lap_of(period)) return false; /* closed, or of a later lap */
+    if ((seen >> MLCM__WORD_LAP_SHIFT << MLCM__WORD_LAP_SHIFT) != mlcm__lap_of(period))
+      return false; /* closed, or of a later lap */
   } while (!atomic_compare_exchange_weak_explicit(word, &seen, seen + amount, memory_order_acq_rel, memory_order_relaxed));
   return true;
 }
@@ -94,7 +97,8 @@ static inline uint32_t mlcm__outstanding_begin(mlcm__overdue *overdue, mlcm__out
 }
 
 /* Counts its completion. False: its period is closed, the request was found overdue before (or the period never was). */
-static inline bool mlcm__outstanding_end(mlcm__overdue *overdue, mlcm__outstanding *o, unsigned shard, int scope, uint32_t period) {
+static inline bool mlcm__outstanding_end(mlcm__overdue *overdue, mlcm__outstanding *o, unsigned shard, int scope,
+                                         uint32_t period) {
   uint32_t oldest = atomic_load_explicit(&overdue->oldest, memory_order_acquire);
   uint32_t newest = atomic_load_explicit(&overdue->period, memory_order_acquire);
   if (newest - period > newest - oldest) return false; /* numbers wrap around: this reads oldest <= period <= newest */
@@ -105,8 +109,8 @@ static inline bool mlcm__outstanding_end(mlcm__overdue *overdue, mlcm__outstandi
 
 /* The ticking thread: begins a new period in each `o` of the list when the present one is old enough. */
 void mlcm__overdue_turn(mlcm__overdue *overdue, mlcm__outstanding *list, int64_t now_mono_ns);
-/* Whether the oldest open period is due to be closed; then for each `o` of the list its number of overdue requests by scope is to be
- * taken with mlcm__outstanding_close, and after the last mlcm__overdue_closed called. */
+/* Whether the oldest open period is due to be closed; then for each `o` of the list its number of overdue requests by scope is
+ * to be taken with mlcm__outstanding_close, and after the last mlcm__overdue_closed called. */
 bool mlcm__overdue_is_due(const mlcm__overdue *overdue, int64_t now_mono_ns);
 void mlcm__outstanding_close(const mlcm__overdue *overdue, mlcm__outstanding *o, uint64_t out_overdue[MLCM__PERIOD_SCOPES]);
 void mlcm__overdue_closed(mlcm__overdue *overdue);

@@ -132,18 +132,21 @@ static mlcm_status check_ticket(const mlcm_endpoint *ep, const mlcm_ticket *tick
                       function, ep->row.name);
   }
   if (ticket->version <= 0 || ticket->reserved != 0 || (ticket->flags & ~(uint32_t)MLCM__TICKET_FLAGS) != 0) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s: the ticket holds values that no routing writes; nothing was counted", function);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s: the ticket holds values that no routing writes; nothing was counted",
+                      function);
   }
   return MLCM_OK;
 }
 
 static mlcm_status too_late(const mlcm_endpoint *ep, mlcm_error *err) {
   return mlcm__fail(err, MLCM_TIMEOUT,
-                    "mlcm_endpoint_complete: the request passed endpoint '%s's deadline of %.3f s and was counted as an error then; not counted again",
+                    "mlcm_endpoint_complete: the request passed endpoint '%s's deadline of %.3f s and was counted as an error "
+                    "then; not counted again",
                     ep->row.name, (double)ep->overdue.deadline_ns / 1e9);
 }
 
-mlcm_status mlcm_endpoint_complete(mlcm_endpoint *ep, const mlcm_ticket *ticket, int64_t latency_ns, int32_t ok, mlcm_error *err) {
+mlcm_status mlcm_endpoint_complete(mlcm_endpoint *ep, const mlcm_ticket *ticket, int64_t latency_ns, int32_t ok,
+                                   mlcm_error *err) {
   static const char function[] = "mlcm_endpoint_complete";
   mlcm_status st = mlcm__endpoint_check(ep, function, err);
   if (!st) st = check_ticket(ep, ticket, function, err);
@@ -153,7 +156,8 @@ mlcm_status mlcm_endpoint_complete(mlcm_endpoint *ep, const mlcm_ticket *ticket,
   }
   if (ticket->source != ep->source) {
     return mlcm__fail(err, MLCM_INVALID_STATE,
-                      "%s: another handle on endpoint '%s' routed this ticket and counts it; complete it there (outcomes may be reported anywhere)",
+                      "%s: another handle on endpoint '%s' routed this ticket and counts it; complete it there (outcomes may be "
+                      "reported anywhere)",
                       function, ep->row.name);
   }
   mlcm__guard_token token = mlcm__guard_enter(&ep->guard);
@@ -170,9 +174,10 @@ mlcm_status mlcm_endpoint_infer_with(mlcm_endpoint *ep, mlcm_str key, const mlcm
   mlcm_status st = mlcm__endpoint_check(ep, "mlcm_endpoint_infer", err);
   if (st) return st;
   if (ep->flags & MLCM_ENDPOINT_NO_ENGINE) {
-    return mlcm__fail(err, MLCM_INVALID_STATE,
-                      "mlcm_endpoint_infer: endpoint '%s' was opened without an engine; use mlcm_endpoint_route and run the version yourself",
-                      ep->row.name);
+    return mlcm__fail(
+        err, MLCM_INVALID_STATE,
+        "mlcm_endpoint_infer: endpoint '%s' was opened without an engine; use mlcm_endpoint_route and run the version yourself",
+        ep->row.name);
   }
   mlcm_ticket ticket;
   mlcm__guard_token token = mlcm__guard_enter(&ep->guard);
@@ -240,14 +245,16 @@ static mlcm_status claim_cell(mlcm_endpoint *ep, const mlcm_ticket *ticket, uint
   mlcm_status st = mlcm__endpoint_has_routed(ep->reg, ep->row.id, ticket->epoch, ticket->version, &routed, err);
   if (st) return st;
   if (!routed) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
-                      "the ticket speaks of version %lld in routing epoch %llu, and endpoint '%s' never routed so; nothing was counted",
-                      (long long)ticket->version, (unsigned long long)ticket->epoch, ep->row.name);
+    return mlcm__fail(
+        err, MLCM_INVALID_ARGUMENT,
+        "the ticket speaks of version %lld in routing epoch %llu, and endpoint '%s' never routed so; nothing was counted",
+        (long long)ticket->version, (unsigned long long)ticket->epoch, ep->row.name);
   }
   return mlcm__meter_cell(ep->meter, ticket->version, ticket->epoch, out, err);
 }
 
-static mlcm_status cell_of(mlcm_endpoint *ep, const mlcm__table *table, const mlcm_ticket *ticket, uint32_t *out, mlcm_error *err) {
+static mlcm_status cell_of(mlcm_endpoint *ep, const mlcm__table *table, const mlcm_ticket *ticket, uint32_t *out,
+                           mlcm_error *err) {
   const mlcm__outstanding *outstanding = mlcm__table_outstanding(table, ticket);
   if (outstanding != NULL) {
     *out = outstanding->cell;
@@ -264,8 +271,10 @@ static mlcm_status outcome_scope(mlcm_endpoint *ep, const mlcm__table *table, co
                                  mlcm__scope *out, mlcm_error *err) {
   mlcm__keysets *sets = table->keysets;
   *out = MLCM__SCOPE_REQUEST;
-  if (ticket->flags & MLCM_TICKET_OVERRIDE) *out = MLCM__SCOPE_OVERRIDE;
-  else if (!(ticket->flags & MLCM_TICKET_KEYED)) *out = MLCM__SCOPE_KEY;
+  if (ticket->flags & MLCM_TICKET_OVERRIDE)
+    *out = MLCM__SCOPE_OVERRIDE;
+  else if (!(ticket->flags & MLCM_TICKET_KEYED))
+    *out = MLCM__SCOPE_KEY;
   if (*out != MLCM__SCOPE_REQUEST || sets == NULL || ticket->epoch < sets->first_epoch) return MLCM_OK;
   mlcm__keyset *set = atomic_load_explicit(&sets->outcome[outcome], memory_order_acquire);
   if (set == NULL) {
@@ -278,8 +287,8 @@ static mlcm_status outcome_scope(mlcm_endpoint *ep, const mlcm__table *table, co
   return MLCM_OK;
 }
 
-static mlcm_status report_in(mlcm_endpoint *ep, const mlcm__table *table, unsigned cpu, const mlcm_ticket *ticket, uint32_t outcome,
-                             double value, mlcm_error *err) {
+static mlcm_status report_in(mlcm_endpoint *ep, const mlcm__table *table, unsigned cpu, const mlcm_ticket *ticket,
+                             uint32_t outcome, double value, mlcm_error *err) {
   uint32_t cell = 0;
   mlcm__scope scope = MLCM__SCOPE_REQUEST;
   mlcm_status st = cell_of(ep, table, ticket, &cell, err);
@@ -288,14 +297,16 @@ static mlcm_status report_in(mlcm_endpoint *ep, const mlcm__table *table, unsign
   return st;
 }
 
-mlcm_status mlcm_endpoint_report_id(mlcm_endpoint *ep, const mlcm_ticket *ticket, int32_t outcome, double value, mlcm_error *err) {
+mlcm_status mlcm_endpoint_report_id(mlcm_endpoint *ep, const mlcm_ticket *ticket, int32_t outcome, double value,
+                                    mlcm_error *err) {
   static const char function[] = "mlcm_endpoint_report";
   mlcm_status st = mlcm__endpoint_check(ep, function, err);
   if (!st) st = check_ticket(ep, ticket, function, err);
   if (st) return st;
   if (!is_known(ep, outcome)) {
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s: %d is no outcome of endpoint '%s'; ask mlcm_endpoint_outcome for its number",
-                      function, (int)outcome, ep->row.name);
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                      "%s: %d is no outcome of endpoint '%s'; ask mlcm_endpoint_outcome for its number", function, (int)outcome,
+                      ep->row.name);
   }
   if (!isfinite(value)) {
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s: the value of outcome '%s' is not finite; nothing was counted", function,
@@ -307,7 +318,8 @@ mlcm_status mlcm_endpoint_report_id(mlcm_endpoint *ep, const mlcm_ticket *ticket
   return st;
 }
 
-mlcm_status mlcm_endpoint_report(mlcm_endpoint *ep, const mlcm_ticket *ticket, const char *outcome, double value, mlcm_error *err) {
+mlcm_status mlcm_endpoint_report(mlcm_endpoint *ep, const mlcm_ticket *ticket, const char *outcome, double value,
+                                 mlcm_error *err) {
   int32_t id = 0;
   mlcm_status st = mlcm_endpoint_outcome(ep, outcome, &id, err);
   return st ? st : mlcm_endpoint_report_id(ep, ticket, id, value, err);

@@ -12,7 +12,9 @@
 #include "endpoint/guard.h"
 #include "gate/math.h"
 
-uint64_t mlcm__route_key_hash(const uint8_t salt[MLCM__SALT_BYTES], mlcm_str key) { return mlcm__siphash(salt, key.ptr, key.len); }
+uint64_t mlcm__route_key_hash(const uint8_t salt[MLCM__SALT_BYTES], mlcm_str key) {
+  return mlcm__siphash(salt, key.ptr, key.len);
+}
 
 /* Version numbers are small and close together, so they are spread before they meet the key. */
 uint64_t mlcm__route_arm_hash(int64_t version) { return mlcm__mix64((uint64_t)version + UINT64_C(0x9e3779b97f4a7c15)); }
@@ -24,8 +26,8 @@ static double draw(uint64_t key_hash, uint64_t arm_hash) {
 
 #define ESTIMATE_ERROR 1e-4
 
-/* -ln(u) to within ESTIMATE_ERROR: u = m / 2^e with m in [1, 2), and ln(m) by the polynomial of degree 4 through the Chebyshev points,
- * whose error is below 8e-5. */
+/* -ln(u) to within ESTIMATE_ERROR: u = m / 2^e with m in [1, 2), and ln(m) by the polynomial of degree 4 through the Chebyshev
+ * points, whose error is below 8e-5. */
 static double estimate(double u) {
   uint64_t bits;
   memcpy(&bits, &u, sizeof bits);
@@ -63,8 +65,8 @@ static bool meets(const mlcm__override_rule *rule, const mlcm_attribute *attribu
   return false;
 }
 
-const mlcm__override_rule *mlcm__route_override(const mlcm__override_rule *rules, size_t n_rules, const mlcm_attribute *attributes,
-                                                size_t n_attributes) {
+const mlcm__override_rule *mlcm__route_override(const mlcm__override_rule *rules, size_t n_rules,
+                                                const mlcm_attribute *attributes, size_t n_attributes) {
   for (size_t i = 0; i < n_rules; ++i) {
     if (meets(&rules[i], attributes, n_attributes)) return &rules[i];
   }

@@ -4,10 +4,11 @@
  *
  * A key is hashed with SipHash-2-4 under the endpoint's salt. Each arm (a version) draws u = (1 + top 53 bits of
  * mix64(key_hash ^ mix64(version))) / 2^53, a number in (0, 1] that depends on nothing but salt, key and version, and scores
- * -ln(u) / weight. The lower score wins, and stable wins a tie. So each arm gets exactly its share of the keys, and a key moves
- * only when weights change: raising the candidate's weight lowers its scores and raises stable's, so keys move from stable to
- * the candidate and never back. Scores are compared as -ln(u_c) * weight_s < -ln(u_s) * weight_c, with the library's own logarithm:
- * the same keys move on every machine, whatever its libm. Rounding keeps the order, so stickiness holds to the last bit.
+ * -ln(u) / weight. The lower score wins, and stable wins a tie. So each arm gets exactly its share of the keys, and a key
+ * moves only when weights change: raising the candidate's weight lowers its scores and raises stable's, so keys move from
+ * stable to the candidate and never back. Scores are compared as -ln(u_c) * weight_s < -ln(u_s) * weight_c, with the library's
+ * own logarithm: the same keys move on every machine, whatever its libm. Rounding keeps the order, so stickiness holds to the
+ * last bit.
  */
 #ifndef MLCM_ENDPOINT_ROUTE_H
 #define MLCM_ENDPOINT_ROUTE_H
@@ -34,7 +35,7 @@ uint64_t mlcm__route_arm_hash(int64_t version);
 bool mlcm__route_is_candidate(uint64_t key_hash, uint64_t stable_arm, uint64_t candidate_arm, int64_t candidate_ppm);
 
 /* The first of the rules that one of the attributes meets, or NULL. */
-const mlcm__override_rule *mlcm__route_override(const mlcm__override_rule *rules, size_t n_rules, const mlcm_attribute *attributes,
-                                                size_t n_attributes);
+const mlcm__override_rule *mlcm__route_override(const mlcm__override_rule *rules, size_t n_rules,
+                                                const mlcm_attribute *attributes, size_t n_attributes);
 
 #endif

@@ -8,7 +8,8 @@
 
 #include "base/hash.h"
 
-/* Runs one statement with up to three numbers; *row tells whether there was a row, of which `take` (nullable) reads the columns. */
+/* Runs one statement with up to three numbers; *row tells whether there was a row, of which `take` (nullable) reads the
+ * columns. */
 static mlcm_status ask(mlcm_registry *reg, const char *sql, const int64_t *numbers, int n, void (*take)(mlcm__db_stmt *, void *),
                        void *user, bool *row, mlcm_error *err) {
   mlcm__db_conn *conn = NULL;
@@ -38,8 +39,8 @@ static void take_birth(mlcm__db_stmt *stmt, void *user) {
 
 /* Endpoints of two registries differ in the salt that their first routing drew, and in the time they were made. */
 mlcm_status mlcm__endpoint_identity(mlcm_registry *reg, const mlcm__endpoint_row *row, uint64_t *out, mlcm_error *err) {
-  static const char sql[] =
-      "SELECT e.created_ns, r.salt FROM endpoint e JOIN routing r ON r.endpoint_id = e.id WHERE e.id = ?1 ORDER BY r.epoch LIMIT 1";
+  static const char sql[] = "SELECT e.created_ns, r.salt FROM endpoint e JOIN routing r ON r.endpoint_id = e.id WHERE e.id = ?1 "
+                            "ORDER BY r.epoch LIMIT 1";
   birth b = {0};
   bool found = false;
   mlcm_status st = ask(reg, sql, &row->id, 1, take_birth, &b, &found, err);
@@ -55,7 +56,8 @@ mlcm_status mlcm__endpoint_identity(mlcm_registry *reg, const mlcm__endpoint_row
 
 static void take_epoch(mlcm__db_stmt *stmt, void *user) { *(uint64_t *)user = (uint64_t)mlcm__db_i64(stmt, 0); }
 
-mlcm_status mlcm__rollout_first_epoch(mlcm_registry *reg, int64_t endpoint_id, int64_t rollout_id, uint64_t *out, mlcm_error *err) {
+mlcm_status mlcm__rollout_first_epoch(mlcm_registry *reg, int64_t endpoint_id, int64_t rollout_id, uint64_t *out,
+                                      mlcm_error *err) {
   static const char sql[] = "SELECT min(epoch) FROM routing WHERE endpoint_id = ?1 AND rollout_id = ?2";
   int64_t numbers[2] = {endpoint_id, rollout_id};
   bool found = false;

@@ -76,8 +76,10 @@ static void write_info(const mlcm_endpoint *ep, mlcm__json *j, const mlcm_endpoi
   mlcm__json_string(j, "model", ep->row.model);
   mlcm__json_string(j, "alias", ep->row.alias);
   mlcm__json_i64(j, "stable", info->stable);
-  if (info->candidate != 0) mlcm__json_i64(j, "candidate", info->candidate);
-  else mlcm__json_null(j, "candidate");
+  if (info->candidate != 0)
+    mlcm__json_i64(j, "candidate", info->candidate);
+  else
+    mlcm__json_null(j, "candidate");
   mlcm__json_i64(j, "weight_ppm", info->weight_ppm);
   mlcm__json_i64(j, "epoch", (int64_t)info->epoch);
   mlcm__json_i64(j, "requests", (int64_t)info->requests);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 enum { MAX_RULES_BYTES = 1 << 20 };
 
 /* ---- Override rules ------------------------------------------------------------------------------------------------- */
@@ -99,14 +98,15 @@ void mlcm__table_free_retired(mlcm__retired *self) {
 
 /* ---- Key sets ------------------------------------------------------------------------------------------------------- */
 
-static mlcm_status open_set(const mlcm__keysets *sets, const char *run_dir, const char *signal, mlcm__keyset **out, mlcm_error *err) {
+static mlcm_status open_set(const mlcm__keysets *sets, const char *run_dir, const char *signal, mlcm__keyset **out,
+                            mlcm_error *err) {
   char rollout[24];
   snprintf(rollout, sizeof rollout, "%lld", (long long)sets->rollout_id);
   return mlcm__keyset_open(sets->ctx, run_dir, rollout, signal, out, err);
 }
 
-mlcm_status mlcm__keysets_new(mlcm_context *ctx, const char *run_dir, int64_t rollout_id, uint64_t first_epoch, mlcm__keysets **out,
-                              mlcm_error *err) {
+mlcm_status mlcm__keysets_new(mlcm_context *ctx, const char *run_dir, int64_t rollout_id, uint64_t first_epoch,
+                              mlcm__keysets **out, mlcm_error *err) {
   mlcm__keysets *sets = mlcm__alloc_zero(ctx, 1, sizeof *sets);
   if (sets == NULL) return mlcm__fail_memory(err, sizeof *sets);
   sets->ctx = ctx;
@@ -128,8 +128,8 @@ void mlcm__keysets_free(mlcm__keysets *sets) {
   mlcm__free(sets->ctx, sets);
 }
 
-mlcm_status mlcm__keysets_outcome(mlcm__keysets *sets, const char *run_dir, uint32_t outcome, const char *name, mlcm__keyset **out,
-                                  mlcm_error *err) {
+mlcm_status mlcm__keysets_outcome(mlcm__keysets *sets, const char *run_dir, uint32_t outcome, const char *name,
+                                  mlcm__keyset **out, mlcm_error *err) {
   assert(outcome < MLCM__METER_OUTCOMES);
   mlcm__keyset *set = atomic_load_explicit(&sets->outcome[outcome], memory_order_acquire);
   if (set == NULL) {

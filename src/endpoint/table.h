@@ -2,10 +2,10 @@
  *
  * table.h - the routing table: everything a request needs to know, immutable once it is published.
  *
- * A table is made by the ticking thread from the registry's newest routing row, published by one pointer exchange, and freed when no
- * reader can see it any more (guard.h). It points at things that live longer than itself: loaded versions, counts of requests
- * under way, key sets. Their owner is the endpoint; tables only count how many of them still point there (n_tables, touched by
- * the ticking thread alone).
+ * A table is made by the ticking thread from the registry's newest routing row, published by one pointer exchange, and freed
+ * when no reader can see it any more (guard.h). It points at things that live longer than itself: loaded versions, counts of
+ * requests under way, key sets. Their owner is the endpoint; tables only count how many of them still point there (n_tables,
+ * touched by the ticking thread alone).
  */
 #ifndef MLCM_ENDPOINT_TABLE_H
 #define MLCM_ENDPOINT_TABLE_H
@@ -32,7 +32,7 @@ typedef struct mlcm__keysets {
   struct mlcm__keysets *next;
   mlcm_context *ctx;
   int64_t rollout_id;
-  uint64_t first_epoch;  /* of the rollout: tickets of older ones do not count for it */
+  uint64_t first_epoch; /* of the rollout: tickets of older ones do not count for it */
   unsigned n_tables;
   mlcm__keyset *routed;
   _Atomic(mlcm__keyset *) outcome[MLCM__METER_OUTCOMES];
@@ -57,7 +57,7 @@ typedef struct mlcm__table {
   cJSON *rules_json; /* holds the rules' texts */
   mlcm__override_rule *rules;
   size_t n_rules;
-  mlcm__keysets *keysets; /* NULL: no rollout is active */
+  mlcm__keysets *keysets;     /* NULL: no rollout is active */
   mlcm__outstanding **former; /* of cells that are no arm any more and may have requests under way */
   size_t n_former;
   const mlcm__overdue *overdue; /* to note in what period this table was freed */
@@ -88,11 +88,11 @@ static inline mlcm__outstanding *mlcm__table_outstanding(const mlcm__table *tabl
 }
 
 /* Key sets of a rollout. `run_dir` is the registry's. */
-mlcm_status mlcm__keysets_new(mlcm_context *ctx, const char *run_dir, int64_t rollout_id, uint64_t first_epoch, mlcm__keysets **out,
-                              mlcm_error *err);
+mlcm_status mlcm__keysets_new(mlcm_context *ctx, const char *run_dir, int64_t rollout_id, uint64_t first_epoch,
+                              mlcm__keysets **out, mlcm_error *err);
 void mlcm__keysets_free(mlcm__keysets *sets);
 /* The set of an outcome, opened when it is not yet. The caller holds the lock that keeps two threads from opening it at once. */
-mlcm_status mlcm__keysets_outcome(mlcm__keysets *sets, const char *run_dir, uint32_t outcome, const char *name, mlcm__keyset **out,
-                                  mlcm_error *err);
+mlcm_status mlcm__keysets_outcome(mlcm__keysets *sets, const char *run_dir, uint32_t outcome, const char *name,
+                                  mlcm__keyset **out, mlcm_error *err);
 
 #endif

@@ -96,8 +96,8 @@ static mlcm_status sweep_meters(mlcm_endpoint *ep, const mlcm_time *now, mlcm_er
   ep->next_sweep_ns = now->mono_ns + SWEEP_EVERY_NS;
   const mlcm__table *table = atomic_load(&ep->table);
   uint64_t keep_from = table->keysets != NULL ? table->keysets->first_epoch : table->epoch;
-  return mlcm__meter_sweep(ep->ctx, ep->reg->run_dir, ep->row.id >= 0 ? (uint64_t)ep->row.id : 0, now->wall_ns, METER_RETENTION_NS,
-                           keep_from, NULL, err);
+  return mlcm__meter_sweep(ep->ctx, ep->reg->run_dir, ep->row.id >= 0 ? (uint64_t)ep->row.id : 0, now->wall_ns,
+                           METER_RETENTION_NS, keep_from, NULL, err);
 }
 
 /* ---- The round ------------------------------------------------------------------------------------------------------ */
@@ -114,8 +114,10 @@ static void remember_round(mlcm_endpoint *ep, mlcm_status st, const mlcm_error *
   if (st) atomic_fetch_add(&ep->n_tick_failures, 1);
   pthread_mutex_lock(&ep->lock);
   news = st && strcmp(ep->last_tick_error.message, why->message) != 0;
-  if (st) ep->last_tick_error = *why;
-  else memset(&ep->last_tick_error, 0, sizeof ep->last_tick_error);
+  if (st)
+    ep->last_tick_error = *why;
+  else
+    memset(&ep->last_tick_error, 0, sizeof ep->last_tick_error);
   pthread_mutex_unlock(&ep->lock);
   if (news) mlcm__log(ep->ctx, MLCM_LOG_WARN, "endpoint '%s': %s", ep->row.name, why->message);
 }
@@ -153,8 +155,10 @@ mlcm_status mlcm__endpoint_round(mlcm_endpoint *ep, const mlcm_time *now, bool d
   note(sweep_meters(ep, now, &why), &why, &first, &first_why);
   mlcm__endpoint_sweep(ep);
   remember_round(ep, first, &first_why);
-  if (out != NULL) *out = decision;
-  else mlcm_decision_free(decision);
+  if (out != NULL)
+    *out = decision;
+  else
+    mlcm_decision_free(decision);
   if (first && err != NULL) *err = first_why;
   return first;
 }
@@ -175,7 +179,9 @@ mlcm_status mlcm_endpoint_tick(mlcm_endpoint *ep, const mlcm_time *now, mlcm_dec
   st = mlcm__endpoint_round(ep, &present, false, &decision, err);
   mlcm__endpoint_end_ticking(ep);
   if (decision != NULL) st = MLCM_OK; /* it is a fact; what else failed is in the state, and the next tick meets it again */
-  if (!st && out != NULL) *out = decision;
-  else mlcm_decision_free(decision);
+  if (!st && out != NULL)
+    *out = decision;
+  else
+    mlcm_decision_free(decision);
   return st;
 }

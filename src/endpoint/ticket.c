@@ -102,11 +102,13 @@ mlcm_status mlcm_ticket_from_text(mlcm_str text, mlcm_ticket *out, mlcm_error *e
   uint8_t packed[PACKED_BYTES];
   uint8_t check[MLCM__TICKET_CHECK_BYTES];
   if (!decode(text.ptr + PREFIX_LEN, text.len - PREFIX_LEN, packed)) {
-    return mlcm__fail(err, MLCM_PARSE, "not a ticket: a character behind '%s' is not one of base64url; it was changed on the way", prefix);
+    return mlcm__fail(err, MLCM_PARSE, "not a ticket: a character behind '%s' is not one of base64url; it was changed on the way",
+                      prefix);
   }
   put_check(packed, check);
   if (memcmp(check, packed + MLCM__TICKET_BYTES, sizeof check) != 0) {
-    return mlcm__fail(err, MLCM_PARSE, "not a ticket: its checksum does not match; it was changed on the way, nothing was counted");
+    return mlcm__fail(err, MLCM_PARSE,
+                      "not a ticket: its checksum does not match; it was changed on the way, nothing was counted");
   }
   *out = unpack(packed);
   return MLCM_OK;

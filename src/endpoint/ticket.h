@@ -2,9 +2,9 @@
  *
  * ticket.h - the ticket's layout and text form.
  *
- * Text: "mlcm1." and base64url without padding over 70 bytes: the ticket's eight 64-bit words, little-endian (flags and slot share
- * one, and period and reserved, the first in the low half), and six bytes of SipHash-2-4 over them under a fixed, public key. The checksum finds
- * tickets that were cut or changed on the way. It proves nothing about who made them.
+ * Text: "mlcm1." and base64url without padding over 70 bytes: the ticket's eight 64-bit words, little-endian (flags and slot
+ * share one, and period and reserved, the first in the low half), and six bytes of SipHash-2-4 over them under a fixed, public
+ * key. The checksum finds tickets that were cut or changed on the way. It proves nothing about who made them.
  */
 #ifndef MLCM_ENDPOINT_TICKET_H
 #define MLCM_ENDPOINT_TICKET_H

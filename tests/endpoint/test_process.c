@@ -8,14 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char plan[] =
-    "mlcm: rollout/v1\n"
-    "endpoint: digits\n"
-    "candidate: digits/2\n"
-    "steps:\n"
-    "  - {weight: 50%, for: 1h}\n"
-    "checks:\n"
-    "  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n";
+static const char plan[] = "mlcm: rollout/v1\n"
+                           "endpoint: digits\n"
+                           "candidate: digits/2\n"
+                           "steps:\n"
+                           "  - {weight: 50%, for: 1h}\n"
+                           "checks:\n"
+                           "  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n";
 
 /* ---- What the other process does ------------------------------------------------------------------------------------ */
 

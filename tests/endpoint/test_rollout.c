@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_rollout.c - the whole loop in one process, on a clock in the test's hands: routing by weight, what counts and what does not,
- * promotion, rollback, news for the host, replay.
+ * test_rollout.c - the whole loop in one process, on a clock in the test's hands: routing by weight, what counts and what does
+ * not, promotion, rollback, news for the host, replay.
  */
 #include "fixture.h"
 
 #include <poll.h>
 
-static const char half[] =
-    "mlcm: rollout/v1\n"
-    "endpoint: digits\n"
-    "candidate: digits/2\n"
-    "steps:\n"
-    "  - {weight: 50%, for: 1h}\n"
-    "override:\n"
-    "  - {attribute: x-canary, value: always, to: candidate}\n"
-    "  - {attribute: x-old, to: stable}\n"
-    "checks:\n"
-    "  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n";
+static const char half[] = "mlcm: rollout/v1\n"
+                           "endpoint: digits\n"
+                           "candidate: digits/2\n"
+                           "steps:\n"
+                           "  - {weight: 50%, for: 1h}\n"
+                           "override:\n"
+                           "  - {attribute: x-canary, value: always, to: candidate}\n"
+                           "  - {attribute: x-old, to: stable}\n"
+                           "checks:\n"
+                           "  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n";
 
 /* Starts `plan` and an endpoint that follows it. */
 static mlcm_endpoint *begin(fixture *f, const char *plan, uint32_t flags) {
@@ -239,18 +238,17 @@ static void one_second(fixture *f, mlcm_endpoint *ep, traffic *t) {
   test_clock_advance(&f->clock, TEST_SECOND_NS);
 }
 
-static const char loop_plan[] =
-    "mlcm: rollout/v1\n"
-    "endpoint: digits\n"
-    "candidate: digits/%d\n"
-    "steps:\n"
-    "  - {weight: 10%%, for: 3s}\n"
-    "  - {weight: 50%%, for: 3s}\n"
-    "then: promote\n"
-    "expire: {after: 1h, action: rollback}\n"
-    "checks:\n"
-    "  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n"
-    "  - {name: errors, compare: error, tolerate: 2x, on_fail: report}\n";
+static const char loop_plan[] = "mlcm: rollout/v1\n"
+                                "endpoint: digits\n"
+                                "candidate: digits/%d\n"
+                                "steps:\n"
+                                "  - {weight: 10%%, for: 3s}\n"
+                                "  - {weight: 50%%, for: 3s}\n"
+                                "then: promote\n"
+                                "expire: {after: 1h, action: rollback}\n"
+                                "checks:\n"
+                                "  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n"
+                                "  - {name: errors, compare: error, tolerate: 2x, on_fail: report}\n";
 
 /* Runs a rollout to its end and answers how it ended. */
 static mlcm_action run_to_the_end(fixture *f, mlcm_endpoint *ep, traffic *t, int candidate, int64_t *out_id) {

@@ -117,9 +117,8 @@ END_TEST
 
 /* ---- Override rules ------------------------------------------------------------------------------------------------- */
 
-static const mlcm__override_rule rules[] = {{{"x-canary", 8}, {"always", 6}, true},
-                                            {{"x-canary", 8}, {"never", 5}, false},
-                                            {{"x-old", 5}, {NULL, 0}, false}};
+static const mlcm__override_rule rules[] = {
+    {{"x-canary", 8}, {"always", 6}, true}, {{"x-canary", 8}, {"never", 5}, false}, {{"x-old", 5}, {NULL, 0}, false}};
 
 static const mlcm__override_rule *match(const char *key, const char *value) {
   mlcm_attribute attributes[2] = {{mlcm_str_of("unrelated"), mlcm_str_of("always")}, {mlcm_str_of(key), mlcm_str_of(value)}};

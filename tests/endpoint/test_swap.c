@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_swap.c - threads keep asking while versions come, go and fail to load: every request gets one good answer, from the version
- * that its ticket names, and memory does not grow.
+ * test_swap.c - threads keep asking while versions come, go and fail to load: every request gets one good answer, from the
+ * version that its ticket names, and memory does not grow.
  */
 #include "fixture.h"
 
@@ -27,8 +27,10 @@ static void *ask_on_and_on(void *user) {
     float answer = 0;
     mlcm_ticket ticket;
     snprintf(key, sizeof key, "%d-%d", thread, i);
-    if (ask(ep, key, (float)i, 1, &answer, &ticket, NULL)) atomic_fetch_add(&n_dropped, 1);
-    else if (answer != (float)i + 1 + (float)ticket.version) atomic_fetch_add(&n_mixed, 1);
+    if (ask(ep, key, (float)i, 1, &answer, &ticket, NULL))
+      atomic_fetch_add(&n_dropped, 1);
+    else if (answer != (float)i + 1 + (float)ticket.version)
+      atomic_fetch_add(&n_mixed, 1);
     atomic_fetch_add(&n_asked, 1);
     i %= 1000; /* stays exact in a float */
   }

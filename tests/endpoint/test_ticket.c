@@ -92,7 +92,8 @@ START_TEST(cut_and_lengthened_texts_are_refused) {
   char text[MLCM_TICKET_TEXT_SIZE + 1];
   mlcm_str s = text_of(&sample, text);
   mlcm_ticket back;
-  for (size_t len = 0; len < s.len; ++len) ck_assert_int_eq(mlcm_ticket_from_text((mlcm_str){text, len}, &back, NULL), MLCM_PARSE);
+  for (size_t len = 0; len < s.len; ++len)
+    ck_assert_int_eq(mlcm_ticket_from_text((mlcm_str){text, len}, &back, NULL), MLCM_PARSE);
   strcat(text, "A");
   ck_assert_int_eq(mlcm_ticket_from_text((mlcm_str){text, s.len + 1}, &back, NULL), MLCM_PARSE);
   ck_assert_int_eq(mlcm_ticket_from_text((mlcm_str){NULL, 0}, &back, NULL), MLCM_PARSE);
