@@ -121,7 +121,8 @@ static const char history_sql[] =
     " FROM alias_move h JOIN event e ON e.seq = h.seq"
     " WHERE h.model_id = ?1 AND h.alias = ?2 AND h.seq < ?3 ORDER BY h.seq DESC LIMIT ?4";
 
-static mlcm_status keep_move(mlcm_history *history, mlcm__db_stmt *stmt, mlcm_error *err) {
+static mlcm_status keep_move(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  mlcm_history *history = user;
   mlcm_alias_move move = {.seq = mlcm__db_i64(stmt, 0),
                           .time_ns = mlcm__db_i64(stmt, 1),
                           .from = mlcm__db_i64(stmt, 2),
@@ -137,18 +138,10 @@ static mlcm_status keep_move(mlcm_history *history, mlcm__db_stmt *stmt, mlcm_er
 
 static mlcm_status read_moves(mlcm__db_conn *conn, int64_t model_id, int64_t before_seq, size_t limit, mlcm_history *history,
                               mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
   int64_t bound = before_seq ? before_seq : INT64_MAX;
-  mlcm_status st = mlcm__sql_first(
+  return mlcm__sql_each(
       conn, history_sql, MLCM__BIND(mlcm__i64(model_id), mlcm__text(history->alias), mlcm__i64(bound), mlcm__i64((int64_t)limit)),
-      &stmt, &row, err);
-  while (!st && row) {
-    st = keep_move(history, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+      keep_move, history, err);
 }
 
 /* An alias that has no move at all never existed; one page of it may still be empty. */

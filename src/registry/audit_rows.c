@@ -3,8 +3,8 @@
  * audit_rows.c - the registry's rows compared with the audit log.
  *
  * The feed is read side by side with the log: each entry has its event and each event its entry. What an entry says of a row that never
- * changes (a version's manifest, a decision's record) is looked up at once; what later entries may change (targets of aliases, deleted
- * or not) is followed in maps and compared at the end.
+ * changes (a version's manifest and lineage, a decision's record) is looked up at once; what later entries may change (targets of aliases,
+ * deleted or not) is followed in maps and compared at the end. Descriptions and tags are fsck's (fsck_history.c, fsck_given.c).
  */
 #include "registry/audit_rows.h"
 
@@ -14,10 +14,12 @@
 
 #include "base/map.h"
 #include "base/text.h"
+#include "registry/detail.h"
+#include "registry/digest.h"
 #include "registry/registry.h"
 #include "registry/sql.h"
 
-enum { KEY_BYTES = MLCM_MODEL_NAME_MAX + MLCM_ALIAS_NAME_MAX + 32, DIGEST_BYTES = MLCM__SHA256_HEX + 8 };
+enum { KEY_BYTES = MLCM_MODEL_NAME_MAX + MLCM_ALIAS_NAME_MAX + 32 };
 
 struct mlcm__audit_rows {
   mlcm_context *ctx;
@@ -106,64 +108,89 @@ static MLCM_PRINTF(5, 6) mlcm_status tell(mlcm__audit_rows *rows, int64_t seq, c
   return mlcm__fail(err, MLCM_CORRUPT, "%s", text);
 }
 
-static mlcm_status digest_text(const void *data, size_t len, char out[DIGEST_BYTES], mlcm_error *err) {
-  uint8_t digest[MLCM__SHA256_BYTES];
-  mlcm_status st = mlcm__sha256_of(data, len, digest, err);
-  if (st) return st;
-  memcpy(out, "sha256:", 7);
-  mlcm__hex(digest, sizeof digest, out + 7);
-  return MLCM_OK;
-}
-
 /* ---- rows that never change ---- */
 
-static mlcm_status check_manifest(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *logged, mlcm_error *err) {
+/* What is wrong with a detail that cannot be read is told, whatever else it hides; other failures stay. */
+static mlcm_status unless_garbled(mlcm__audit_rows *rows, int64_t seq, const event_row *event, mlcm_status st, const mlcm_error *why,
+                                  mlcm_error *err) {
+  if (st == MLCM_PARSE || st == MLCM_LIMIT) return bad(rows, seq, event, "the event's detail", event->detail, "a JSON object", err);
+  if (st && err) *err = *why;
+  return st;
+}
+
+/* Where a version came from: columns under their keys in the detail of its registration. Details of older libraries have the
+ * parent only; what is not there is not compared. */
+static mlcm_status check_lineage(mlcm__audit_rows *rows, int64_t seq, const event_row *event, mlcm__db_stmt *stmt, mlcm_error *err) {
+  static const char *const keys[] = {"dataset_digest", "parent", "run_link", "source_revision"};
+  cJSON *detail = NULL;
+  mlcm_error why = {0};
+  mlcm_status st = mlcm__detail_parse(rows->ctx, event->detail, &detail, &why);
+  st = unless_garbled(rows, seq, event, st, &why, err);
+  for (size_t i = 0; !st && i < sizeof keys / sizeof keys[0]; i++) {
+    char what[48];
+    const char *stored = mlcm__db_text(stmt, (int)i + 1), *given = text_of(detail, keys[i]);
+    if (!cJSON_HasObjectItem(detail, keys[i]) || strcmp(stored, given) == 0) continue;
+    (void)snprintf(what, sizeof what, "the version's %s", keys[i]);
+    st = bad(rows, seq, event, what, stored[0] ? stored : "none", given[0] ? given : "none", err);
+  }
+  cJSON_Delete(detail);
+  return st;
+}
+
+static mlcm_status check_version(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *logged, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
-  char stored[DIGEST_BYTES] = "gone";
+  char manifest[MLCM__DIGEST_TEXT + 1] = "gone";
   mlcm_status st = mlcm__sql_first(rows->conn,
-                                   "SELECT f.text FROM model m JOIN version v ON v.model_id = m.id AND v.number = ?2"
-                                   " JOIN manifest f ON f.id = v.manifest_id WHERE m.name = ?1",
+                                   "SELECT f.text, v.dataset_digest, v.parent, v.run_link, v.source_revision FROM model m"
+                                   " JOIN version v ON v.model_id = m.id AND v.number = ?2 JOIN manifest f ON f.id = v.manifest_id"
+                                   " WHERE m.name = ?1",
                                    MLCM__BIND(mlcm__text(event->model), mlcm__i64(event->version)), &stmt, &row, err);
   if (!st && row) {
     size_t len = 0;
     const void *text = mlcm__db_blob(stmt, 0, &len);
-    st = digest_text(text, len, stored, err);
+    st = mlcm__digest_of(text, len, manifest, err);
   }
-  mlcm__db_reset(stmt);
   rows->n_versions++;
-  return !st && strcmp(stored, logged) != 0 ? bad(rows, seq, event, "the version's manifest", stored, logged, err) : st;
+  if (!st && strcmp(manifest, logged) != 0) st = bad(rows, seq, event, "the version's manifest", manifest, logged, err);
+  if (!st && row) st = check_lineage(rows, seq, event, stmt, err);
+  mlcm__db_reset(stmt);
+  return st;
 }
 
 static mlcm_status check_decision(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *logged, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
-  char stored[DIGEST_BYTES] = "sha256:gone";
+  char stored[MLCM__SHA256_HEX + 1] = "gone";
   cJSON *detail = NULL;
   int64_t rollout = 0, number = 0;
-  const mlcm__json_limits limits = {.max_bytes = 65536, .max_depth = 8};
-  mlcm_status st = mlcm__json_parse(rows->ctx, "event", event->detail, strlen(event->detail), limits, &detail, err);
-  if (!st) st = mlcm__json_get_i64(detail, "rollout", "event", &rollout, err);
-  if (!st) st = mlcm__json_get_i64(detail, "seq", "event", &number, err);
+  mlcm_error why = {0};
+  mlcm_status st = mlcm__detail_parse(rows->ctx, event->detail, &detail, &why);
+  if (!st) st = mlcm__json_get_i64(detail, "rollout", "event", &rollout, &why);
+  if (!st) st = mlcm__json_get_i64(detail, "seq", "event", &number, &why);
   cJSON_Delete(detail);
-  if (!st) {
-    st = mlcm__sql_first(rows->conn, "SELECT record FROM decision WHERE rollout_id = ?1 AND seq = ?2",
-                         MLCM__BIND(mlcm__i64(rollout), mlcm__i64(number)), &stmt, &row, err);
-  }
+  rows->n_decisions++;
+  if (st) return unless_garbled(rows, seq, event, st, &why, err);
+  st = mlcm__sql_first(rows->conn, "SELECT record FROM decision WHERE rollout_id = ?1 AND seq = ?2",
+                       MLCM__BIND(mlcm__i64(rollout), mlcm__i64(number)), &stmt, &row, err);
   if (!st && row) {
     const char *record = mlcm__db_text(stmt, 0);
-    st = digest_text(record, strlen(record), stored, err);
+    st = mlcm__hex_of(record, strlen(record), stored, err);
   }
   mlcm__db_reset(stmt);
-  rows->n_decisions++;
-  return !st && strcmp(stored + 7, logged) != 0 ? bad(rows, seq, event, "the decision's record", stored + 7, logged, err) : st;
+  return !st && strcmp(stored, logged) != 0 ? bad(rows, seq, event, "the decision's record", stored, logged, err) : st;
 }
 
-/* An entry without a state of its own after the change holds the digest of the event's detail. */
-static mlcm_status check_detail(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *logged, mlcm_error *err) {
-  char stored[DIGEST_BYTES];
-  if (strncmp(logged, "sha256:", 7) != 0 || strcmp(event->kind, "policy.kept") == 0) return MLCM_OK;
-  mlcm_status st = digest_text(event->detail, strlen(event->detail), stored, err);
+/* The detail of an event by its digest: in the entry's `after` when the change has no state of its own, else in its `evidence`, which entries
+ * of older libraries do not have. A decision's evidence is its record. */
+static mlcm_status check_detail(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
+  const char *after = text_of(entry, "after"), *logged = text_of(entry, "evidence");
+  char stored[MLCM__SHA256_HEX + 1];
+  bool is_state = strcmp(event->kind, "version.registered") == 0 || strcmp(event->kind, "policy.kept") == 0;
+  if (strcmp(event->kind, "rollout.decided") == 0) return MLCM_OK;
+  if (strncmp(after, "sha256:", MLCM__DIGEST_PREFIX) == 0 && !is_state) logged = after + MLCM__DIGEST_PREFIX;
+  if (!logged[0]) return MLCM_OK;
+  mlcm_status st = mlcm__hex_of(event->detail, strlen(event->detail), stored, err);
   return !st && strcmp(stored, logged) != 0 ? bad(rows, seq, event, "the event's detail", stored, logged, err) : st;
 }
 
@@ -209,13 +236,13 @@ static mlcm_status check_event(mlcm__audit_rows *rows, int64_t seq, const event_
 static mlcm_status check_subject(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
   static const char *const tombstones[] = {"model.deleted", "model.restored", "version.deleted", "version.restored"};
   const char *after = text_of(entry, "after");
-  if (strcmp(event->kind, "version.registered") == 0) return check_manifest(rows, seq, event, after, err);
+  if (strcmp(event->kind, "version.registered") == 0) return check_version(rows, seq, event, after, err);
   if (strcmp(event->kind, "rollout.decided") == 0) return check_decision(rows, seq, event, text_of(entry, "evidence"), err);
   if (strncmp(event->kind, "alias.", 6) == 0) return follow_alias(rows, seq, event, after, err);
   for (size_t i = 0; i < sizeof tombstones / sizeof tombstones[0]; i++) {
     if (strcmp(event->kind, tombstones[i]) == 0) return follow_deleted(rows, event, err);
   }
-  return check_detail(rows, seq, event, after, err);
+  return MLCM_OK;
 }
 
 static event_row current_event(mlcm__audit_rows *rows) {
@@ -276,6 +303,7 @@ mlcm_status mlcm__audit_rows_visit(void *user, int64_t seq, const cJSON *entry, 
   }
   event_row event = current_event(rows);
   st = check_event(rows, seq, &event, entry, err);
+  if (!st) st = check_detail(rows, seq, &event, entry, err);
   if (!st) st = check_subject(rows, seq, &event, entry, err);
   if (!st) st = next_event(rows, err);
   return st;
@@ -297,7 +325,10 @@ static mlcm_status check_left(mlcm__audit_rows *rows, const mlcm__map *map, cons
   return st;
 }
 
-static mlcm_status check_alias(mlcm__audit_rows *rows, const char *key, int64_t stored, mlcm_error *err) {
+static mlcm_status check_alias(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  mlcm__audit_rows *rows = user;
+  const char *key = mlcm__db_text(stmt, 0);
+  int64_t stored = mlcm__db_i64(stmt, 1);
   int64_t logged = (int64_t)(uintptr_t)mlcm__map_remove(rows->aliases, key, strlen(key));
   char at[24], should[24];
   if (stored == logged) return MLCM_OK;
@@ -308,35 +339,25 @@ static mlcm_status check_alias(mlcm__audit_rows *rows, const char *key, int64_t 
 }
 
 static mlcm_status check_aliases(mlcm__audit_rows *rows, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(rows->conn,
-                                   "SELECT m.name || '@' || a.name, a.version FROM alias a JOIN model m ON m.id = a.model_id"
-                                   " ORDER BY a.model_id, a.name",
-                                   MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    st = check_alias(rows, mlcm__db_text(stmt, 0), mlcm__db_i64(stmt, 1), err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
+  mlcm_status st = mlcm__sql_each(rows->conn,
+                                  "SELECT m.name || '@' || a.name, a.version FROM alias a JOIN model m ON m.id = a.model_id"
+                                  " ORDER BY a.model_id, a.name",
+                                  MLCM__NO_BIND, check_alias, rows, err);
   return st ? st : check_left(rows, rows->aliases, "alias ", " is gone from the registry, but the audit log did not remove it", err);
 }
 
+static mlcm_status check_deletion(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  mlcm__audit_rows *rows = user;
+  const char *key = mlcm__db_text(stmt, 0);
+  if (mlcm__map_remove(rows->deleted, key, strlen(key))) return MLCM_OK;
+  return tell(rows, 0, key, err, "%s is deleted in the registry, but the audit log knows of no deletion", key);
+}
+
 static mlcm_status check_deleted(mlcm__audit_rows *rows, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(rows->conn,
-                                   "SELECT m.name || '/' || v.number FROM version v JOIN model m ON m.id = v.model_id WHERE v.state = 2"
-                                   " UNION ALL SELECT name FROM model WHERE state = 2",
-                                   MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    const char *key = mlcm__db_text(stmt, 0);
-    if (!mlcm__map_remove(rows->deleted, key, strlen(key))) {
-      st = tell(rows, 0, key, err, "%s is deleted in the registry, but the audit log knows of no deletion", key);
-    }
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
+  mlcm_status st = mlcm__sql_each(rows->conn,
+                                  "SELECT m.name || '/' || v.number FROM version v JOIN model m ON m.id = v.model_id WHERE v.state = 2"
+                                  " UNION ALL SELECT name FROM model WHERE state = 2",
+                                  MLCM__NO_BIND, check_deletion, rows, err);
   return st ? st : check_left(rows, rows->deleted, "the audit log deleted ", ", in the registry it is not deleted", err);
 }
 
@@ -349,20 +370,16 @@ static mlcm_status check_count(mlcm__audit_rows *rows, const char *sql, const ch
   return tell(rows, 0, what, err, "the registry has %lld %s, the audit log %lld", (long long)stored, what, (long long)logged);
 }
 
+static mlcm_status tell_stranger(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  const char *key = mlcm__db_text(stmt, 0);
+  return tell(user, 0, key, err, "%s is a version that no change of the feed registered: its row was added behind the log's back", key);
+}
+
 static mlcm_status check_strangers(mlcm__audit_rows *rows, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(rows->conn,
-                                   "SELECT name || '/' || number FROM (SELECT m.name, v.number FROM version v JOIN model m ON m.id = v.model_id"
-                                   " EXCEPT SELECT model, version FROM event WHERE kind = 'version.registered')",
-                                   MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    const char *key = mlcm__db_text(stmt, 0);
-    st = tell(rows, 0, key, err, "%s is a version that no change of the feed registered: its row was added behind the log's back", key);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  return mlcm__sql_each(rows->conn,
+                        "SELECT name || '/' || number FROM (SELECT m.name, v.number FROM version v JOIN model m ON m.id = v.model_id"
+                        " EXCEPT SELECT model, version FROM event WHERE kind = 'version.registered')",
+                        MLCM__NO_BIND, tell_stranger, rows, err);
 }
 
 static mlcm_status check_last_events(mlcm__audit_rows *rows, mlcm_error *err) {

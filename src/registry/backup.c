@@ -70,7 +70,8 @@ static mlcm_status add_file(copying *c, int64_t manifest_id, const mlcm__manifes
   return mlcm__map_set(c->known, file->sha256, MLCM__SHA256_BYTES, c, err);
 }
 
-static mlcm_status add_manifest(copying *c, mlcm__db_stmt *stmt, mlcm_error *err) {
+static mlcm_status add_manifest(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  copying *c = user;
   mlcm__manifest manifest;
   size_t len = 0;
   const char *text = mlcm__db_blob(stmt, 2, &len);
@@ -82,16 +83,9 @@ static mlcm_status add_manifest(copying *c, mlcm__db_stmt *stmt, mlcm_error *err
 }
 
 static mlcm_status list_objects(copying *c, mlcm__db_conn *conn, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
   bool row = false;
   mlcm_status st = mlcm__sql_i64(conn, "SELECT count(*) FROM version", MLCM__NO_BIND, &row, &c->file.versions, err);
-  if (!st) st = mlcm__sql_first(conn, "SELECT id, sha256, text FROM manifest ORDER BY id", MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    st = add_manifest(c, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  return st ? st : mlcm__sql_each(conn, "SELECT id, sha256, text FROM manifest ORDER BY id", MLCM__NO_BIND, add_manifest, c, err);
 }
 
 /* ---- the snapshot ---- */

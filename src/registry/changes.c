@@ -25,7 +25,8 @@ struct mlcm_feed {
 static const char feed_sql[] = "SELECT seq, time_ns, kind, model, version, alias, detail, actor, reason, audit_seq FROM event"
                                " WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
-static mlcm_status keep_change(mlcm_feed *feed, mlcm__db_stmt *stmt, mlcm_error *err) {
+static mlcm_status keep_change(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  mlcm_feed *feed = user;
   mlcm_change c = {.seq = mlcm__db_i64(stmt, 0),
                    .time_ns = mlcm__db_i64(stmt, 1),
                    .version = mlcm__db_i64(stmt, 4),
@@ -41,18 +42,6 @@ static mlcm_status keep_change(mlcm_feed *feed, mlcm__db_stmt *stmt, mlcm_error 
   return st;
 }
 
-static mlcm_status read_changes(mlcm__db_conn *conn, int64_t after_seq, size_t limit, mlcm_feed *feed, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(conn, feed_sql, MLCM__BIND(mlcm__i64(after_seq), mlcm__i64((int64_t)limit)), &stmt, &row, err);
-  while (!st && row) {
-    st = keep_change(feed, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
-}
-
 mlcm_status mlcm_changes(mlcm_registry *reg, int64_t after_seq, size_t limit, mlcm_feed **out, mlcm_error *err) {
   mlcm__db_conn *conn = NULL;
   if (!reg || !out) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s is NULL", reg ? "out" : "reg");
@@ -63,7 +52,9 @@ mlcm_status mlcm_changes(mlcm_registry *reg, int64_t after_seq, size_t limit, ml
   feed->ctx = mlcm__context_retain(reg->ctx);
   mlcm__arena_init(&feed->arena, reg->ctx);
   mlcm_status st = mlcm__db_read_begin_single(reg->db, &conn, err);
-  if (!st) st = read_changes(conn, after_seq, limit, feed, err);
+  if (!st) {
+    st = mlcm__sql_each(conn, feed_sql, MLCM__BIND(mlcm__i64(after_seq), mlcm__i64((int64_t)limit)), keep_change, feed, err);
+  }
   mlcm__db_read_end(conn);
   if (!st) {
     *out = feed;

@@ -7,8 +7,10 @@
  *   fsck_db.c         the database file: opening, pages, indexes, references
  *   fsck_manifest.c   manifests, and with them the list of objects that must be there
  *   fsck_blob.c       objects
+ *   fsck_query.c      checks that are one query
  *   fsck_rows.c       rows against each other
  *   fsck_history.c    rows against the change feed
+ *   fsck_given.c      descriptions and tags against what was given at registration
  *   fsck_audit.c      the audit log, and rows against it
  *   fsck_backup.c     a backup against its backup.json
  *   fsck_repair.c     what is safe to put right
@@ -109,6 +111,22 @@ typedef mlcm_status mlcm__fsck_check(mlcm__fsck *f, mlcm_error *err);
 /* Runs a check over `object` (a table) so. */
 mlcm_status mlcm__fsck_try(mlcm__fsck *f, mlcm__fsck_check *check, const char *object, mlcm_error *err);
 
+/* ---- checks that are one query (fsck_query.c) ---- */
+
+/* Gives a row for each thing that is wrong. Columns: object, expected, found, id of what `fix` needs or, without `restore`, the audit entry
+ * that has the right value; for MLCM__FIX_MOVE_SEQ also the alias's name. */
+typedef struct mlcm__fsck_query {
+  const char *table; /* named when it cannot be read */
+  const char *sql;
+  mlcm_damage kind;
+  mlcm__fix fix;
+  const char *problem;
+  const char *restore; /* NULL: the audit entry */
+} mlcm__fsck_query;
+
+/* Asks each; a table that cannot be read is told and the others are still asked. */
+mlcm_status mlcm__fsck_ask(mlcm__fsck *f, const mlcm__fsck_query *queries, size_t n, mlcm_error *err);
+
 /* ---- the checks ---- */
 
 /* Opens database and objects of the directory without making anything; and those of options.backup. */
@@ -119,6 +137,7 @@ mlcm_status mlcm__fsck_manifests(mlcm__fsck *f, mlcm_error *err);
 mlcm_status mlcm__fsck_objects(mlcm__fsck *f, mlcm_error *err);
 mlcm_status mlcm__fsck_rows(mlcm__fsck *f, mlcm_error *err);
 mlcm_status mlcm__fsck_history(mlcm__fsck *f, mlcm_error *err);
+mlcm_status mlcm__fsck_given(mlcm__fsck *f, mlcm_error *err);
 mlcm_status mlcm__fsck_backup_file(mlcm__fsck *f, mlcm_error *err);
 
 /* The head file is to be read before the snapshot is taken, so that it cannot be newer than the log. */

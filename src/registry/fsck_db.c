@@ -113,8 +113,11 @@ static const char *index_in(const char *text) {
   return at ? at + sizeof word - 1 : NULL;
 }
 
-static mlcm_status tell_integrity(mlcm__fsck *f, const char *text, mlcm_error *err) {
+static mlcm_status tell_integrity(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  mlcm__fsck *f = user;
+  const char *text = mlcm__db_text(stmt, 0);
   char line[512];
+  if (strcmp(text, "ok") == 0) return MLCM_OK;
   const char *index = index_in(text);
   (void)snprintf(line, sizeof line, "%s", text);
   for (char *p = line; *p; p++)
@@ -128,40 +131,25 @@ static mlcm_status tell_integrity(mlcm__fsck *f, const char *text, mlcm_error *e
 }
 
 static mlcm_status check_integrity(mlcm__fsck *f, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
   char sql[64];
   (void)snprintf(sql, sizeof sql, "PRAGMA integrity_check(%d)", ROWS_MAX);
-  mlcm_status st = mlcm__sql_first(f->conn, sql, MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    const char *text = mlcm__db_text(stmt, 0);
-    if (text && strcmp(text, "ok") != 0) st = tell_integrity(f, text, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  return mlcm__sql_each(f->conn, sql, MLCM__NO_BIND, tell_integrity, f, err);
 }
 
-static mlcm_status tell_reference(mlcm__fsck *f, mlcm__db_stmt *stmt, mlcm_error *err) {
+/* Columns: table, row id (NULL without row ids), the table referred to. */
+static mlcm_status tell_reference(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  mlcm__fsck *f = user;
   char object[160];
   const char *table = mlcm__db_text(stmt, 0);
-  const char *parent = mlcm__db_text(stmt, 2);
-  if (!table || strcmp(table, "alias") == 0) return MLCM_OK; /* fsck_rows.c names the alias itself */
+  if (strcmp(table, "alias") == 0) return MLCM_OK; /* fsck_rows.c names the alias itself */
   if (mlcm__db_is_null(stmt, 1)) (void)snprintf(object, sizeof object, "table %s", table);
   else (void)snprintf(object, sizeof object, "table %s, row %lld", table, (long long)mlcm__db_i64(stmt, 1));
-  return mlcm__fsck_say(f, MLCM_DAMAGE_ROW, object, from_backup, err, "refers to a row of table '%s' that is not there", parent ? parent : "?");
+  return mlcm__fsck_say(f, MLCM_DAMAGE_ROW, object, from_backup, err, "refers to a row of table '%s' that is not there",
+                        mlcm__db_text(stmt, 2));
 }
 
 static mlcm_status check_references(mlcm__fsck *f, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(f->conn, "PRAGMA foreign_key_check", MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    st = tell_reference(f, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  return mlcm__sql_each(f->conn, "PRAGMA foreign_key_check", MLCM__NO_BIND, tell_reference, f, err);
 }
 
 /* ---- indexes and triggers ---- */

@@ -3,8 +3,8 @@
  * fsck_history.c - rows against what the change feed says was done to them: who registered a version and when, descriptions, tags that
  * were set one by one, evaluations.
  *
- * The feed is held against the audit log by fsck_audit.c, so that a row that agrees with its event agrees with the log. Tags that came
- * with a registration are not in the feed and cannot be judged.
+ * The feed is held against the audit log by fsck_audit.c, so that a row that agrees with its event agrees with the log. What came with a
+ * registration and was not touched since is fsck_given.c's.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,31 +13,25 @@
 #include "registry/fsck.h"
 #include "registry/sql.h"
 
-/* ---- checks that are one query: object, expected, found, audit entry ---- */
+/* ---- checks that are one query ---- */
 
-typedef struct query {
-  const char *table, *sql, *problem;
-} query;
-
-static const query queries[] = {
+static const mlcm__fsck_query queries[] = {
     {"version",
-     "SELECT m.name || '/' || v.number, e.actor || ' at ' || e.time_ns || ', parent ' || coalesce(json_extract(e.detail, '$.parent'), 'none'),"
-     " v.actor || ' at ' || v.created_ns || ', parent ' || CASE v.parent WHEN '' THEN 'none' ELSE v.parent END, e.audit_seq"
+     "SELECT m.name || '/' || v.number, e.actor || ' at ' || e.time_ns, v.actor || ' at ' || v.created_ns, e.audit_seq"
      " FROM event e JOIN model m ON m.name = e.model JOIN version v ON v.model_id = m.id AND v.number = e.version"
-     " WHERE e.kind = 'version.registered'"
-     " AND (v.actor <> e.actor OR v.created_ns <> e.time_ns OR v.parent <> coalesce(json_extract(e.detail, '$.parent'), ''))",
-     "its row does not say who registered it, when, and from what, as the change feed does"},
+     " WHERE e.kind = 'version.registered' AND (v.actor <> e.actor OR v.created_ns <> e.time_ns)",
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its row does not say who registered it and when, as the change feed does", NULL},
     {"version",
      "WITH last AS (SELECT model, version, max(seq) AS seq FROM event WHERE kind = 'version.described' GROUP BY model, version)"
      " SELECT m.name || '/' || v.number || ' description', json_extract(e.detail, '$.description'), v.description, e.audit_seq FROM last"
      " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model JOIN version v ON v.model_id = m.id AND v.number = e.version"
      " WHERE v.description <> json_extract(e.detail, '$.description')",
-     "the description is not the one that was given last"},
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the description is not the one that was given last", NULL},
     {"model",
      "WITH last AS (SELECT model, max(seq) AS seq FROM event WHERE kind = 'model.described' GROUP BY model)"
      " SELECT 'model ' || m.name || ' description', json_extract(e.detail, '$.description'), m.description, e.audit_seq FROM last"
      " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model WHERE m.description <> json_extract(e.detail, '$.description')",
-     "the description is not the one that was given last"},
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the description is not the one that was given last", NULL},
     {"version_tag",
      "WITH last AS (SELECT model, version, json_extract(detail, '$.key') AS key, max(seq) AS seq FROM event"
      "  WHERE kind IN ('version.tag_set', 'version.tag_deleted') GROUP BY 1, 2, 3)"
@@ -45,38 +39,15 @@ static const query queries[] = {
      "  coalesce(t.value, 'no tag'), e.audit_seq FROM last"
      " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model JOIN version v ON v.model_id = m.id AND v.number = e.version"
      " LEFT JOIN version_tag t ON t.version_id = v.id AND t.key = last.key WHERE t.value IS NOT json_extract(e.detail, '$.value')",
-     "the tag is not as it was set last"},
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the tag is not as it was set last", NULL},
     {"model_tag",
      "WITH last AS (SELECT model, json_extract(detail, '$.key') AS key, max(seq) AS seq FROM event"
      "  WHERE kind IN ('model.tag_set', 'model.tag_deleted') GROUP BY 1, 2)"
      " SELECT 'model ' || m.name || ' tag ' || last.key, coalesce(json_extract(e.detail, '$.value'), 'no tag'),"
      "  coalesce(t.value, 'no tag'), e.audit_seq FROM last JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model"
      " LEFT JOIN model_tag t ON t.model_id = m.id AND t.key = last.key WHERE t.value IS NOT json_extract(e.detail, '$.value')",
-     "the tag is not as it was set last"},
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the tag is not as it was set last", NULL},
 };
-
-static mlcm_status tell_row(mlcm__fsck *f, const query *q, mlcm__db_stmt *stmt, mlcm_error *err) {
-  char restore[128];
-  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_ROW, .problem = q->problem, .restore = restore}};
-  item.shown.object = mlcm__db_text(stmt, 0);
-  item.shown.expected = mlcm__db_text(stmt, 1);
-  item.shown.found = mlcm__db_text(stmt, 2);
-  (void)snprintf(restore, sizeof restore, "audit entry %lld and its event have the right value; setting it again records who did",
-                 (long long)mlcm__db_i64(stmt, 3));
-  return mlcm__fsck_tell(f, &item, err);
-}
-
-static mlcm_status run_query(mlcm__fsck *f, const query *q, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(f->conn, q->sql, MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    st = tell_row(f, q, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
-}
 
 /* ---- evaluations: the n-th row belongs to the n-th event of its kind, both are only appended ---- */
 
@@ -101,22 +72,31 @@ static bool has_piece(const char *detail, const char *piece) {
   return strstr(detail, piece) != NULL;
 }
 
+/* The scores of one evaluation against the detail of its event. */
+typedef struct scores {
+  const char *detail;
+  size_t n;
+  bool same;
+} scores;
+
+static mlcm_status check_score(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  scores *s = user;
+  char value[32], piece[MLCM_TAG_KEY_MAX + 96];
+  (void)err;
+  mlcm__format_hexf64(mlcm__db_f64(stmt, 1), value);
+  (void)snprintf(piece, sizeof piece, "{\"name\":\"%s\",\"value\":\"%s\"}", mlcm__db_text(stmt, 0), value);
+  s->n++;
+  s->same = s->same && has_piece(s->detail, piece);
+  return MLCM_OK;
+}
+
 static mlcm_status check_scores(pairs *p, const char *detail, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false, same = true;
-  size_t n = 0, n_logged = 0;
-  mlcm_status st = mlcm__sql_first(p->f->conn, "SELECT metric, value FROM evaluation_score WHERE evaluation_id = ?1",
-                                   MLCM__BIND(mlcm__i64(mlcm__db_i64(p->evaluations, 0))), &stmt, &row, err);
-  for (; !st && row; n++) {
-    char value[32], piece[MLCM_TAG_KEY_MAX + 96];
-    mlcm__format_hexf64(mlcm__db_f64(stmt, 1), value);
-    (void)snprintf(piece, sizeof piece, "{\"name\":\"%s\",\"value\":\"%s\"}", mlcm__db_text(stmt, 0), value);
-    same = same && has_piece(detail, piece);
-    st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
+  scores s = {.detail = detail, .same = true};
+  size_t n_logged = 0;
+  mlcm_status st = mlcm__sql_each(p->f->conn, "SELECT metric, value FROM evaluation_score WHERE evaluation_id = ?1",
+                                  MLCM__BIND(mlcm__i64(mlcm__db_i64(p->evaluations, 0))), check_score, &s, err);
   for (const char *at = detail; (at = strstr(at, "{\"name\":\"")) != NULL; at++) n_logged++;
-  return !st && (!same || n != n_logged) ? tell_evaluation(p, "its metric values are not those that were recorded", err) : st;
+  return !st && (!s.same || s.n != n_logged) ? tell_evaluation(p, "its metric values are not those that were recorded", err) : st;
 }
 
 static mlcm_status check_pair(pairs *p, mlcm_error *err) {
@@ -158,11 +138,7 @@ static mlcm_status check_evaluations(mlcm__fsck *f, mlcm_error *err) {
 }
 
 mlcm_status mlcm__fsck_history(mlcm__fsck *f, mlcm_error *err) {
-  mlcm_status st = MLCM_OK;
-  for (size_t i = 0; !st && i < sizeof queries / sizeof queries[0]; i++) {
-    mlcm_error why = {0};
-    st = run_query(f, &queries[i], &why);
-    st = mlcm__fsck_unless_damage(f, st, &why, MLCM_DAMAGE_DATABASE, queries[i].table, err);
-  }
+  mlcm_status st = mlcm__fsck_ask(f, queries, sizeof queries / sizeof queries[0], err);
+  if (!st) st = mlcm__fsck_try(f, mlcm__fsck_given, "tags and descriptions given at registration", err);
   return st ? st : mlcm__fsck_try(f, check_evaluations, "table evaluation", err);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "registry/digest.h"
 #include "registry/fsck.h"
 #include "registry/manifest.h"
 #include "registry/sql.h"
@@ -21,37 +22,34 @@ typedef struct listing {
   const char *sha256; /* as its column says */
   const char *text;
   size_t len;
-  char digest[MLCM__SHA256_HEX + 1]; /* of the text */
-  char owner[OWNER_BYTES];           /* "digits/3" */
-  const char *model;                 /* of the first version that has it, arena; "" for none */
+  char digest[MLCM__SHA256_HEX + 1];   /* of the text */
+  char model[MLCM_MODEL_NAME_MAX + 1]; /* of the first version that has it, "" for none */
+  char owner[OWNER_BYTES];             /* "digits/3", or "manifest 7" when no version has it */
   int64_t number;
   int64_t n_versions;
 } listing;
 
 /* ---- whose it is ---- */
 
-static mlcm_status find_owner(mlcm__fsck *f, listing *l, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(f->conn,
-                                   "SELECT m.name, min(v.number), count(*) FROM version v JOIN model m ON m.id = v.model_id"
-                                   " WHERE v.manifest_id = ?1 GROUP BY m.id ORDER BY min(v.id)",
-                                   MLCM__BIND(mlcm__i64(l->id)), &stmt, &row, err);
-  (void)snprintf(l->owner, sizeof l->owner, "manifest %lld", (long long)l->id);
-  l->model = "";
-  if (!st && row) {
-    const char *name = mlcm__db_text(stmt, 0);
+/* A row for each model that has it: name, first version, how many. */
+static mlcm_status add_owner(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  listing *l = user;
+  (void)err;
+  if (l->n_versions == 0) {
     l->number = mlcm__db_i64(stmt, 1);
-    l->model = mlcm__arena_strndup(&f->report->arena, name, strlen(name));
-    (void)snprintf(l->owner, sizeof l->owner, "%s/%lld", name, (long long)l->number);
-    if (!l->model) st = mlcm__fail_memory(err, strlen(name) + 1);
+    (void)snprintf(l->model, sizeof l->model, "%s", mlcm__db_text(stmt, 0));
+    (void)snprintf(l->owner, sizeof l->owner, "%s/%lld", l->model, (long long)l->number);
   }
-  while (!st && row) {
-    l->n_versions += mlcm__db_i64(stmt, 2);
-    st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  l->n_versions += mlcm__db_i64(stmt, 2);
+  return MLCM_OK;
+}
+
+static mlcm_status find_owner(mlcm__fsck *f, listing *l, mlcm_error *err) {
+  (void)snprintf(l->owner, sizeof l->owner, "manifest %lld", (long long)l->id);
+  return mlcm__sql_each(f->conn,
+                        "SELECT m.name, min(v.number), count(*) FROM version v JOIN model m ON m.id = v.model_id"
+                        " WHERE v.manifest_id = ?1 GROUP BY m.id ORDER BY min(v.id)",
+                        MLCM__BIND(mlcm__i64(l->id)), add_owner, l, err);
 }
 
 /* ---- what the objects must be ---- */
@@ -78,29 +76,32 @@ static mlcm_status need_all(mlcm__fsck *f, const listing *l, const mlcm__manifes
 }
 
 /* The numbers that versions keep beside their manifest. */
-static mlcm_status check_sums(mlcm__fsck *f, const listing *l, const mlcm__manifest *manifest, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
+typedef struct sums {
+  mlcm__fsck *f;
+  const listing *l;
+  const mlcm__manifest *manifest;
+} sums;
+
+static mlcm_status tell_sums(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  const sums *s = user;
   char object[OWNER_BYTES], expected[64], found[64];
-  mlcm_status st = mlcm__sql_first(f->conn,
-                                   "SELECT m.name, v.number, v.n_files, v.size_bytes FROM version v JOIN model m ON m.id = v.model_id"
-                                   " WHERE v.manifest_id = ?1 AND (v.n_files <> ?2 OR v.size_bytes <> ?3) ORDER BY v.id",
-                                   MLCM__BIND(mlcm__i64(l->id), mlcm__i64((int64_t)manifest->n), mlcm__i64(manifest->size_bytes)), &stmt, &row,
-                                   err);
-  while (!st && row) {
-    (void)snprintf(object, sizeof object, "%s/%lld", mlcm__db_text(stmt, 0), (long long)mlcm__db_i64(stmt, 1));
-    (void)snprintf(expected, sizeof expected, "%zu files, %lld bytes", manifest->n, (long long)manifest->size_bytes);
-    (void)snprintf(found, sizeof found, "%lld files, %lld bytes", (long long)mlcm__db_i64(stmt, 2), (long long)mlcm__db_i64(stmt, 3));
-    mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_COUNTER, .object = object}, .fix = MLCM__FIX_SUMS, .id = l->id};
-    item.shown.problem = "its row does not have the number and size of files that its manifest has";
-    item.shown.expected = expected;
-    item.shown.found = found;
-    item.shown.restore = "the manifest has its digest: the numbers are counted from it";
-    st = mlcm__fsck_tell(f, &item, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  (void)snprintf(object, sizeof object, "%s/%lld", mlcm__db_text(stmt, 0), (long long)mlcm__db_i64(stmt, 1));
+  (void)snprintf(expected, sizeof expected, "%zu files, %lld bytes", s->manifest->n, (long long)s->manifest->size_bytes);
+  (void)snprintf(found, sizeof found, "%lld files, %lld bytes", (long long)mlcm__db_i64(stmt, 2), (long long)mlcm__db_i64(stmt, 3));
+  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_COUNTER, .object = object, .expected = expected, .found = found},
+                          .fix = MLCM__FIX_SUMS,
+                          .id = s->l->id};
+  item.shown.problem = "its row does not have the number and size of files that its manifest has";
+  item.shown.restore = "the manifest has its digest: the numbers are counted from it";
+  return mlcm__fsck_tell(s->f, &item, err);
+}
+
+static mlcm_status check_sums(mlcm__fsck *f, const listing *l, const mlcm__manifest *manifest, mlcm_error *err) {
+  sums s = {f, l, manifest};
+  return mlcm__sql_each(f->conn,
+                        "SELECT m.name, v.number, v.n_files, v.size_bytes FROM version v JOIN model m ON m.id = v.model_id"
+                        " WHERE v.manifest_id = ?1 AND (v.n_files <> ?2 OR v.size_bytes <> ?3) ORDER BY v.id",
+                        MLCM__BIND(mlcm__i64(l->id), mlcm__i64((int64_t)manifest->n), mlcm__i64(manifest->size_bytes)), tell_sums, &s, err);
 }
 
 /* ---- a damaged one ---- */
@@ -134,14 +135,12 @@ static mlcm_status logged_digest(mlcm__fsck *f, const listing *l, char out[MLCM_
 static mlcm_status text_in_backup(mlcm__fsck *f, const char *sha256, const char **out, size_t *out_len, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
-  uint8_t digest[MLCM__SHA256_BYTES];
   char hex[MLCM__SHA256_HEX + 1];
   if (!f->spare_conn) return MLCM_OK;
   mlcm_status st = mlcm__sql_first(f->spare_conn, "SELECT text FROM manifest WHERE sha256 = ?1", MLCM__BIND(mlcm__text(sha256)), &stmt, &row, err);
   if (!st && row) {
     const char *text = mlcm__db_blob(stmt, 0, out_len);
-    st = mlcm__sha256_of(text, *out_len, digest, err);
-    mlcm__hex(digest, sizeof digest, hex);
+    st = mlcm__hex_of(text, *out_len, hex, err);
     if (!st && strcmp(hex, sha256) == 0) {
       *out = mlcm__arena_strndup(&f->report->arena, text, *out_len);
       if (!*out) st = mlcm__fail_memory(err, *out_len);
@@ -220,15 +219,14 @@ static mlcm_status examine_damaged(mlcm__fsck *f, const listing *l, const char *
 
 /* ---- all of them ---- */
 
-static mlcm_status check_one(mlcm__fsck *f, mlcm__db_stmt *stmt, mlcm_error *err) {
-  uint8_t digest[MLCM__SHA256_BYTES];
+static mlcm_status check_one(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  mlcm__fsck *f = user;
   mlcm__manifest manifest = {0};
   mlcm_error why = {0};
   listing l = {.id = mlcm__db_i64(stmt, 0), .sha256 = mlcm__db_text(stmt, 1)};
   l.text = mlcm__db_blob(stmt, 2, &l.len);
-  if (!l.text) l.text = "";
-  mlcm_status st = mlcm__sha256_of(l.text, l.len, digest, err);
-  mlcm__hex(digest, sizeof digest, l.digest);
+  if (!l.text) l.text = ""; /* so is a text of no bytes handed out */
+  mlcm_status st = mlcm__hex_of(l.text, l.len, l.digest, err);
   if (!st) st = find_owner(f, &l, err);
   const char *text = l.text, *sha256 = l.sha256;
   size_t len = l.len;
@@ -244,15 +242,8 @@ static mlcm_status check_one(mlcm__fsck *f, mlcm__db_stmt *stmt, mlcm_error *err
 }
 
 mlcm_status mlcm__fsck_manifests(mlcm__fsck *f, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
   bool row = false;
   mlcm__pace_init(&f->pace, f->ctx, &f->options.progress, 0);
   mlcm_status st = mlcm__sql_i64(f->conn, "SELECT count(*) FROM version", MLCM__NO_BIND, &row, &f->report->summary.versions, err);
-  if (!st) st = mlcm__sql_first(f->conn, "SELECT id, sha256, text FROM manifest ORDER BY id", MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    st = check_one(f, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  return st ? st : mlcm__sql_each(f->conn, "SELECT id, sha256, text FROM manifest ORDER BY id", MLCM__NO_BIND, check_one, f, err);
 }

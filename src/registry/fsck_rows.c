@@ -2,27 +2,18 @@
  *
  * fsck_rows.c - rows against each other: aliases and their targets, counters and what they count, digests and their texts, chains.
  *
- * Most checks are one query that gives a row for each thing that is wrong, in the same four columns: what, expected, found, row id. A
- * table of them says the rest.
+ * Most checks are one query (fsck_query.c); the rest compute digests, which SQL cannot.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "registry/digest.h"
 #include "registry/fsck.h"
 #include "registry/sql.h"
 
 /* ---- checks that are one query ---- */
 
-typedef struct query {
-  const char *table;
-  const char *sql; /* object, expected, found, id, and for MOVE_SEQ the alias's name */
-  mlcm_damage kind;
-  mlcm__fix fix;
-  const char *problem;
-  const char *restore;
-} query;
-
-static const query queries[] = {
+static const mlcm__fsck_query queries[] = {
     {"alias",
      "SELECT m.name || '@' || a.name, 'a version that is there', CAST(a.version AS TEXT), a.model_id FROM alias a"
      " LEFT JOIN model m ON m.id = a.model_id LEFT JOIN version v ON v.model_id = a.model_id AND v.number = a.version WHERE v.id IS NULL",
@@ -60,34 +51,10 @@ static const query queries[] = {
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "it does not have the decisions that it counts", "only a backup has them"},
 };
 
-static mlcm_status tell_row(mlcm__fsck *f, const query *q, mlcm__db_stmt *stmt, mlcm_error *err) {
-  mlcm__fsck_item item = {.shown = {.kind = q->kind, .problem = q->problem, .restore = q->restore}, .fix = q->fix};
-  item.shown.object = mlcm__db_text(stmt, 0);
-  item.shown.expected = mlcm__db_text(stmt, 1);
-  item.shown.found = mlcm__db_text(stmt, 2);
-  item.id = mlcm__db_i64(stmt, 3);
-  if (q->fix == MLCM__FIX_MOVE_SEQ) {
-    item.text = mlcm__db_text(stmt, 4);
-    item.text_len = strlen(item.text);
-  }
-  return mlcm__fsck_tell(f, &item, err);
-}
-
-static mlcm_status run_query(mlcm__fsck *f, const query *q, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(f->conn, q->sql, MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    st = tell_row(f, q, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
-}
-
 /* ---- metrics: derived from evaluations, but only from those that the feed confirms ---- */
 
-static mlcm_status tell_metric(mlcm__fsck *f, mlcm__db_stmt *stmt, mlcm_error *err) {
+static mlcm_status tell_metric(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  mlcm__fsck *f = user;
   char key[24];
   int64_t version_id = mlcm__db_i64(stmt, 3);
   int len = snprintf(key, sizeof key, "%lld", (long long)version_id);
@@ -111,47 +78,33 @@ static mlcm_status check_metrics(mlcm__fsck *f, mlcm_error *err) {
       " LEFT JOIN newest n ON n.version_id = k.version_id AND n.name = k.name"
       " LEFT JOIN metric t ON t.version_id = k.version_id AND t.name = k.name"
       " JOIN version v ON v.id = k.version_id JOIN model o ON o.id = v.model_id WHERE n.value IS NOT t.value";
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(f->conn, sql, MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    st = tell_metric(f, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  return mlcm__sql_each(f->conn, sql, MLCM__NO_BIND, tell_metric, f, err);
 }
 
 /* ---- texts with digests ---- */
 
+static mlcm_status check_policy(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  char found[MLCM__SHA256_HEX + 1], object[64];
+  size_t len = 0;
+  const char *sha256 = mlcm__db_text(stmt, 0);
+  const void *text = mlcm__db_blob(stmt, 1, &len);
+  mlcm_status st = mlcm__hex_of(text, len, found, err);
+  if (st || strcmp(found, sha256) == 0) return st;
+  (void)snprintf(object, sizeof object, "policy %.16s", sha256);
+  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_ROW, .object = object, .expected = sha256, .found = found}};
+  item.shown.problem = "its text does not have its digest";
+  item.shown.restore = "keep the same text again after removing the row, or a backup";
+  return mlcm__fsck_tell(user, &item, err);
+}
+
 static mlcm_status check_policies(mlcm__fsck *f, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(f->conn, "SELECT sha256, text FROM policy ORDER BY id", MLCM__NO_BIND, &stmt, &row, err);
-  while (!st && row) {
-    uint8_t digest[MLCM__SHA256_BYTES];
-    char found[MLCM__SHA256_HEX + 1], object[64];
-    size_t len = 0;
-    const char *sha256 = mlcm__db_text(stmt, 0);
-    const void *text = mlcm__db_blob(stmt, 1, &len);
-    st = mlcm__sha256_of(text ? text : "", len, digest, err);
-    mlcm__hex(digest, sizeof digest, found);
-    if (!st && strcmp(found, sha256) != 0) {
-      (void)snprintf(object, sizeof object, "policy %.16s", sha256);
-      mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_ROW, .object = object, .expected = sha256, .found = found}};
-      item.shown.problem = "its text does not have its digest";
-      item.shown.restore = "keep the same text again after removing the row, or a backup";
-      st = mlcm__fsck_tell(f, &item, err);
-    }
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  return mlcm__sql_each(f->conn, "SELECT sha256, text FROM policy ORDER BY id", MLCM__NO_BIND, check_policy, f, err);
 }
 
 /* ---- evidence: each chunk's digest covers the one before ---- */
 
 typedef struct chain {
+  mlcm__fsck *f;
   int64_t rollout;
   int64_t chunk;
   uint8_t digest[MLCM__SHA256_BYTES];
@@ -167,75 +120,64 @@ static mlcm_status next_digest(chain *c, const char *lines, size_t len, mlcm_err
   return st;
 }
 
-static mlcm_status tell_chunk(mlcm__fsck *f, const chain *c, const char *problem, const uint8_t *expected, const uint8_t *found, mlcm_error *err) {
-  char object[64], expected_hex[MLCM__SHA256_HEX + 1] = "", found_hex[MLCM__SHA256_HEX + 1] = "";
+static mlcm_status tell_chunk(const chain *c, const char *problem, const char *expected, const char *found, mlcm_error *err) {
+  char object[64];
   (void)snprintf(object, sizeof object, "rollout %lld evidence chunk %lld", (long long)c->rollout, (long long)c->chunk);
-  if (expected) mlcm__hex(expected, MLCM__SHA256_BYTES, expected_hex);
-  if (found) mlcm__hex(found, MLCM__SHA256_BYTES, found_hex);
-  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_ROW, .object = object, .problem = problem, .expected = expected_hex, .found = found_hex}};
+  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_ROW, .object = object, .problem = problem, .expected = expected, .found = found}};
   item.shown.restore = "only a backup has it; its decisions cannot be replayed until then";
-  return mlcm__fsck_tell(f, &item, err);
+  return mlcm__fsck_tell(c->f, &item, err);
 }
 
-/* Continues the chain with a row; after a break the stored digest is taken as the new start, so that each break is told once. */
-static mlcm_status check_chunk(mlcm__fsck *f, chain *c, mlcm__db_stmt *stmt, mlcm_error *err) {
+/* After a break the stored digest, if it is one, is taken as the new start, so that each break is told once. */
+static mlcm_status tell_break(chain *c, const void *stored, size_t len, mlcm_error *err) {
+  char expected[MLCM__SHA256_HEX + 1], found[MLCM__SHA256_HEX + 1];
+  mlcm__hex(c->digest, sizeof c->digest, expected);
+  mlcm__hex(stored, len < MLCM__SHA256_BYTES ? len : MLCM__SHA256_BYTES, found);
+  if (len == sizeof c->digest) memcpy(c->digest, stored, len);
+  return tell_chunk(c, "its lines, or the chunk before, do not have the digest of the chain", expected, found, err);
+}
+
+/* Continues the chain with a row. */
+static mlcm_status check_chunk(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  chain *c = user;
   size_t len = 0, lines_len = 0;
   int64_t rollout = mlcm__db_i64(stmt, 0), chunk = mlcm__db_i64(stmt, 1);
   mlcm_status st = MLCM_OK;
   if (rollout != c->rollout) {
-    *c = (chain){.rollout = rollout};
+    *c = (chain){.f = c->f, .rollout = rollout};
     st = mlcm__sha256_of("", 0, c->digest, err);
   }
   if (!st && chunk != c->chunk + 1) {
     c->chunk++;
-    st = tell_chunk(f, c, "the chunk is missing", NULL, NULL, err);
+    st = tell_chunk(c, "the chunk is missing", NULL, NULL, err);
   }
   c->chunk = chunk;
   const char *lines = mlcm__db_blob(stmt, 2, &lines_len);
-  if (!st) st = next_digest(c, lines ? lines : "", lines_len, err);
+  if (!st) st = next_digest(c, lines, lines_len, err);
   const void *stored = mlcm__db_blob(stmt, 3, &len);
-  if (st || !stored || len != sizeof c->digest || memcmp(stored, c->digest, len) == 0) return st;
-  st = tell_chunk(f, c, "its lines, or the chunk before, do not have the digest of the chain", stored, c->digest, err);
-  memcpy(c->digest, stored, sizeof c->digest);
-  return st;
+  if (st || (len == sizeof c->digest && memcmp(stored, c->digest, len) == 0)) return st;
+  return tell_break(c, stored, len, err);
 }
 
 static mlcm_status check_evidence(mlcm__fsck *f, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  chain c = {0};
-  mlcm_status st = mlcm__sql_first(f->conn, "SELECT rollout_id, chunk, lines, digest FROM evidence ORDER BY rollout_id, chunk", MLCM__NO_BIND,
-                                   &stmt, &row, err);
-  while (!st && row) {
-    st = check_chunk(f, &c, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  chain c = {.f = f};
+  return mlcm__sql_each(f->conn, "SELECT rollout_id, chunk, lines, digest FROM evidence ORDER BY rollout_id, chunk", MLCM__NO_BIND,
+                        check_chunk, &c, err);
 }
 
-static mlcm_status check_chain_ends(mlcm__fsck *f, mlcm_error *err) {
-  static const query ends = {
-      "rollout",
-      "SELECT 'rollout ' || r.id, lower(hex(e.digest)), lower(hex(r.chain)), r.id FROM rollout r"
-      " JOIN (SELECT rollout_id, digest, max(chunk) AS last FROM evidence GROUP BY rollout_id) e ON e.rollout_id = r.id"
-      " WHERE e.digest <> r.chain OR e.last <> r.n_chunks",
-      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its evidence does not end where its row says: chunks were removed or added", "only a backup has them"};
-  return run_query(f, &ends, err);
-}
+static const mlcm__fsck_query chain_ends = {
+    "rollout",
+    "SELECT 'rollout ' || r.id, lower(hex(e.digest)), lower(hex(r.chain)), r.id FROM rollout r"
+    " JOIN (SELECT rollout_id, digest, max(chunk) AS last FROM evidence GROUP BY rollout_id) e ON e.rollout_id = r.id"
+    " WHERE e.digest <> r.chain OR e.last <> r.n_chunks",
+    MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its evidence does not end where its row says: chunks were removed or added", "only a backup has them"};
 
 /* ---- all ---- */
 
 mlcm_status mlcm__fsck_rows(mlcm__fsck *f, mlcm_error *err) {
-  mlcm_status st = MLCM_OK;
-  for (size_t i = 0; !st && i < sizeof queries / sizeof queries[0]; i++) {
-    mlcm_error why = {0};
-    st = run_query(f, &queries[i], &why);
-    st = mlcm__fsck_unless_damage(f, st, &why, MLCM_DAMAGE_DATABASE, queries[i].table, err);
-  }
+  mlcm_status st = mlcm__fsck_ask(f, queries, sizeof queries / sizeof queries[0], err);
   if (!st) st = mlcm__fsck_try(f, check_metrics, "table metric", err);
   if (!st) st = mlcm__fsck_try(f, check_policies, "table policy", err);
   if (!st) st = mlcm__fsck_try(f, check_evidence, "table evidence", err);
-  if (!st) st = mlcm__fsck_try(f, check_chain_ends, "table rollout", err);
-  return st;
+  return st ? st : mlcm__fsck_ask(f, &chain_ends, 1, err);
 }

@@ -49,7 +49,8 @@ void mlcm_gc_options_init(mlcm_gc_options *options, size_t size_bytes) {
 
 /* ---- mark ---- */
 
-static mlcm_status mark_manifest(collection *c, mlcm__db_stmt *stmt, mlcm_error *err) {
+static mlcm_status mark_manifest(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  collection *c = user;
   mlcm__manifest manifest;
   size_t len = 0;
   const char *text = mlcm__db_blob(stmt, 2, &len);
@@ -64,16 +65,8 @@ static mlcm_status mark_manifest(collection *c, mlcm__db_stmt *stmt, mlcm_error 
 
 /* Marks what was committed since the last call. Manifests are never removed, so their ids only grow. */
 static mlcm_status mark(collection *c, mlcm__db_conn *conn, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(conn, "SELECT id, sha256, text FROM manifest WHERE id > ?1 ORDER BY id",
-                                   MLCM__BIND(mlcm__i64(c->last_manifest)), &stmt, &row, err);
-  while (!st && row) {
-    st = mark_manifest(c, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  return mlcm__sql_each(conn, "SELECT id, sha256, text FROM manifest WHERE id > ?1 ORDER BY id",
+                        MLCM__BIND(mlcm__i64(c->last_manifest)), mark_manifest, c, err);
 }
 
 static bool is_named(const collection *c, const uint8_t *sha256) {

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "registry/digest.h"
 #include "registry/names.h"
 
 /* A file's object is its path (twice escaped at worst: six bytes for one) and about 120 bytes around it. */
@@ -62,7 +63,6 @@ mlcm_status mlcm__manifest_write(mlcm__manifest *m, char **out_text, size_t *out
                                  mlcm_error *err) {
   mlcm__buffer text;
   mlcm__json j;
-  uint8_t digest[MLCM__SHA256_BYTES];
   if (m->n) qsort(m->files, m->n, sizeof m->files[0], by_path);
   mlcm__buffer_init(&text, m->ctx, TEXT_MAX);
   mlcm__json_init(&j, &text, true);
@@ -73,13 +73,10 @@ mlcm_status mlcm__manifest_write(mlcm__manifest *m, char **out_text, size_t *out
   mlcm__json_string(&j, "mlcm", "manifest/v1");
   mlcm__json_end(&j);
   mlcm_status st = mlcm__buffer_check(&text, "the manifest", err);
-  if (!st) st = mlcm__sha256_of(text.data, text.len, digest, err);
+  if (!st) st = mlcm__hex_of(text.data, text.len, out_sha256, err);
   size_t len = text.len;
   if (!st) st = mlcm__buffer_take(&text, "the manifest", out_text, err);
-  if (!st) {
-    *out_len = len;
-    mlcm__hex(digest, sizeof digest, out_sha256);
-  }
+  if (!st) *out_len = len;
   mlcm__buffer_reset(&text);
   return st;
 }
@@ -117,12 +114,9 @@ static mlcm_status read_files(mlcm__manifest *m, const cJSON *root, mlcm_error *
 }
 
 static mlcm_status check_digest(const char *text, size_t len, const char *sha256, mlcm_error *err) {
-  uint8_t digest[MLCM__SHA256_BYTES];
   char hex[MLCM__SHA256_HEX + 1];
-  mlcm_status st = mlcm__sha256_of(text, len, digest, err);
-  if (st) return st;
-  mlcm__hex(digest, sizeof digest, hex);
-  if (strcmp(hex, sha256) == 0) return MLCM_OK;
+  mlcm_status st = mlcm__hex_of(text, len, hex, err);
+  if (st || strcmp(hex, sha256) == 0) return st;
   return mlcm__fail(err, MLCM_CORRUPT, "sha256 is %s, registered was %s", hex, sha256);
 }
 

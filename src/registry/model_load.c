@@ -29,19 +29,17 @@ static mlcm_status load_row(mlcm__db_conn *conn, int64_t id, mlcm_model *m, mlcm
   return st;
 }
 
-static mlcm_status load_aliases(mlcm__db_conn *conn, int64_t id, mlcm_model *m, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(conn, "SELECT name, version FROM alias WHERE model_id = ?1 ORDER BY name",
-                                   MLCM__BIND(mlcm__i64(id)), &stmt, &row, err);
-  while (!st && row) {
-    st = mlcm__reserve(m->ctx, &m->aliases, &m->cap_aliases, m->n_aliases + 1, sizeof m->aliases[0], err);
-    if (!st) st = mlcm__keep_text(&m->arena, stmt, 0, &m->aliases[m->n_aliases].name, err);
-    if (!st) m->aliases[m->n_aliases++].version = mlcm__db_i64(stmt, 1);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
+static mlcm_status add_alias(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  mlcm_model *m = user;
+  mlcm_status st = mlcm__reserve(m->ctx, &m->aliases, &m->cap_aliases, m->n_aliases + 1, sizeof m->aliases[0], err);
+  if (!st) st = mlcm__keep_text(&m->arena, stmt, 0, &m->aliases[m->n_aliases].name, err);
+  if (!st) m->aliases[m->n_aliases++].version = mlcm__db_i64(stmt, 1);
   return st;
+}
+
+static mlcm_status load_aliases(mlcm__db_conn *conn, int64_t id, mlcm_model *m, mlcm_error *err) {
+  return mlcm__sql_each(conn, "SELECT name, version FROM alias WHERE model_id = ?1 ORDER BY name", MLCM__BIND(mlcm__i64(id)),
+                        add_alias, m, err);
 }
 
 mlcm_status mlcm__model_load(mlcm__db_conn *conn, int64_t model_id, mlcm_model **out, mlcm_error *err) {

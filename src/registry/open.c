@@ -51,14 +51,14 @@ static mlcm_status set_paths(mlcm_registry *reg, const char *dir, mlcm_error *er
   return st;
 }
 
-static mlcm_status open_db(mlcm_registry *reg, const mlcm_registry_options *options, mlcm_error *err) {
+static mlcm_status open_db(mlcm_registry *reg, const mlcm_registry_options *options, bool create, mlcm_error *err) {
   char *path = NULL;
   char *lock = NULL;
   mlcm_status st = mlcm__path_join(reg->ctx, reg->dir, "registry.db", &path, err);
   if (!st) st = mlcm__path_join(reg->ctx, reg->dir, "registry.lock", &lock, err);
   if (!st) {
     mlcm__db_options db = {.read_only = reg->read_only,
-                           .create = (options->flags & MLCM_OPEN_CREATE) != 0,
+                           .create = create,
                            .application_id = MLCM__REGISTRY_APPLICATION_ID,
                            .migrations = mlcm__registry_migrations,
                            .n_migrations = mlcm__registry_n_migrations,
@@ -84,9 +84,21 @@ static mlcm_status check_options(const mlcm_registry_options *options, mlcm_erro
   return MLCM_OK;
 }
 
-static mlcm_status make_folders(mlcm_registry *reg, const mlcm_registry_options *options, mlcm_error *err) {
-  if (!(options->flags & MLCM_OPEN_CREATE)) return MLCM_OK;
-  return mlcm__make_dirs(reg->ctx, reg->run_dir, 0755, err);
+/* The database is made last: where there is one, all the rest is there too, whenever the power went. */
+static mlcm_status create_parts(mlcm_registry *reg, const mlcm_registry_options *options, mlcm_error *err) {
+  mlcm_status st = mlcm__make_dirs(reg->ctx, reg->run_dir, 0755, err);
+  if (!st) st = mlcm__blobs_open(reg->ctx, reg->dir, false, true, &reg->blobs, err);
+  return st ? st : open_db(reg, options, true, err);
+}
+
+static mlcm_status open_parts(mlcm_registry *reg, const mlcm_registry_options *options, mlcm_error *err) {
+  bool create = (options->flags & MLCM_OPEN_CREATE) != 0;
+  mlcm_error why = {0};
+  mlcm_status st = open_db(reg, options, false, &why);
+  if (st == MLCM_NOT_FOUND && create) return create_parts(reg, options, err);
+  if (!st) return mlcm__blobs_open(reg->ctx, reg->dir, reg->read_only, create, &reg->blobs, err);
+  if (err) *err = why;
+  return st;
 }
 
 mlcm_status mlcm_registry_open(mlcm_context *ctx, const char *dir, const mlcm_registry_options *options, mlcm_registry **out,
@@ -105,9 +117,7 @@ mlcm_status mlcm_registry_open(mlcm_context *ctx, const char *dir, const mlcm_re
   atomic_init(&reg->refs, 1);
   st = set_actor(reg, known.actor, err);
   if (!st) st = set_paths(reg, dir, err);
-  if (!st) st = make_folders(reg, &known, err);
-  if (!st) st = open_db(reg, &known, err);
-  if (!st) st = mlcm__blobs_open(ctx, dir, reg->read_only, (known.flags & MLCM_OPEN_CREATE) != 0, &reg->blobs, err);
+  if (!st) st = open_parts(reg, &known, err);
   if (!st) {
     *out = reg;
     reg = NULL;

@@ -2,27 +2,21 @@
  *
  * policy.c - policies by digest: what a decision was made by can be read again, word for word.
  */
+#include <stdio.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/text.h"
+#include "registry/digest.h"
 #include "registry/names.h"
 #include "registry/registry.h"
 #include "registry/sql.h"
 
-static mlcm_status hex_of(const void *data, size_t len, char out[MLCM__SHA256_HEX + 1], mlcm_error *err) {
-  uint8_t digest[MLCM__SHA256_BYTES];
-  mlcm_status st = mlcm__sha256_of(data, len, digest, err);
-  if (!st) mlcm__hex(digest, sizeof digest, out);
-  return st;
-}
-
 mlcm_status mlcm__policy_put_in(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_str text, const mlcm_attribution *by,
                                 char out_sha256[MLCM__SHA256_HEX + 1], mlcm_error *err) {
   char sha256[MLCM__SHA256_HEX + 1];
-  char digest[MLCM__SHA256_HEX + 8] = "sha256:";
+  char digest[MLCM__DIGEST_TEXT + 1], detail[96];
   int64_t now = mlcm__wall_ns(reg->ctx);
-  mlcm_status st = hex_of(text.ptr, text.len, sha256, err);
+  mlcm_status st = mlcm__hex_of(text.ptr, text.len, sha256, err);
   if (!st) {
     st = mlcm__sql_run(
         conn, "INSERT INTO policy (sha256, text, created_ns, actor) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (sha256) DO NOTHING",
@@ -31,12 +25,9 @@ mlcm_status mlcm__policy_put_in(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_st
         err);
   }
   if (!st && mlcm__db_changes(conn) > 0) {
-    memcpy(digest + 7, sha256, sizeof sha256);
-    mlcm__record record = {.kind = "policy.kept", .object_kind = "policy", .name = sha256, .after = digest, .time_ns = now};
-    char detail[96] = "{\"policy\":\"";
-    memcpy(detail + 11, sha256, MLCM__SHA256_HEX);
-    memcpy(detail + 11 + MLCM__SHA256_HEX, "\"}", 3);
-    record.detail = detail;
+    mlcm__digest_from_hex(sha256, digest);
+    (void)snprintf(detail, sizeof detail, "{\"policy\":\"%s\"}", sha256);
+    mlcm__record record = {.kind = "policy.kept", .object_kind = "policy", .name = sha256, .after = digest, .detail = detail, .time_ns = now};
     st = mlcm__registry_record(conn, reg, &record, by, NULL, err);
   }
   if (!st) memcpy(out_sha256, sha256, sizeof sha256);
@@ -61,7 +52,7 @@ mlcm_status mlcm_policy_put(mlcm_registry *reg, mlcm_str text, const mlcm_attrib
 static mlcm_status copy_checked(mlcm_context *ctx, const char *sha256, const void *text, size_t len, char **out,
                                 mlcm_error *err) {
   char actual[MLCM__SHA256_HEX + 1];
-  mlcm_status st = hex_of(text, len, actual, err);
+  mlcm_status st = mlcm__hex_of(text, len, actual, err);
   if (st) return st;
   if (strcmp(actual, sha256) != 0)
     return mlcm__fail(err, MLCM_CORRUPT, "policy %s was changed: its sha256 is %s", sha256, actual);

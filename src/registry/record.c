@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "registry/digest.h"
 #include "registry/registry.h"
 #include "registry/sql.h"
 #include "trust/audit.h"
@@ -35,21 +35,10 @@ static void object_name(const mlcm__record *record, char out[NAME_BYTES]) {
   }
 }
 
-/* Where a change says nothing of its state after, the entry holds the digest of its detail, so that the feed cannot be changed
- * unseen. */
-static mlcm_status digest_of_detail(const char *detail, char out[MLCM__SHA256_HEX + 8], mlcm_error *err) {
-  uint8_t digest[MLCM__SHA256_BYTES];
-  mlcm_status st = mlcm__sha256_of(detail, strlen(detail), digest, err);
-  if (st) return st;
-  memcpy(out, "sha256:", 7);
-  mlcm__hex(digest, sizeof digest, out + 7);
-  return MLCM_OK;
-}
-
 static mlcm_status append_audit(mlcm__db_conn *conn, mlcm_registry *reg, const mlcm__record *record, const mlcm_attribution *by,
                                 int64_t time_ns, int64_t *out_seq, mlcm_error *err) {
   char name[NAME_BYTES];
-  char digest[MLCM__SHA256_HEX + 8];
+  char detail[MLCM__DIGEST_TEXT + 1];
   const char *reason = mlcm__registry_reason_of(by);
   mlcm__audit_event event = {.wall_ns = time_ns,
                              .actor = mlcm__registry_actor_of(reg, by),
@@ -64,12 +53,13 @@ static mlcm_status append_audit(mlcm__db_conn *conn, mlcm_registry *reg, const m
   mlcm__audit_head head;
   object_name(record, name);
   event.object_name = name;
-  if (!record->after && record->detail) {
-    mlcm_status st = digest_of_detail(record->detail, digest, err);
-    if (st) return st;
-    event.after = digest;
+  mlcm_status st = MLCM_OK;
+  if (record->detail && !record->evidence) { /* so that the feed cannot be changed unseen */
+    st = mlcm__digest_of(record->detail, strlen(record->detail), detail, err);
+    if (record->after) event.evidence = detail + MLCM__DIGEST_PREFIX;
+    else event.after = detail;
   }
-  mlcm_status st = mlcm__audit_append(conn, &event, &head, err);
+  if (!st) st = mlcm__audit_append(conn, &event, &head, err);
   if (!st) *out_seq = head.size;
   return st;
 }

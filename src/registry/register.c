@@ -13,6 +13,7 @@
 
 #include "base/map.h"
 #include "registry/detail.h"
+#include "registry/digest.h"
 #include "registry/ingest.h"
 #include "registry/names.h"
 #include "registry/registry.h"
@@ -264,19 +265,34 @@ static mlcm_status set_aliases(mlcm__db_conn *conn, const batch *b, int64_t mode
   return st;
 }
 
-static mlcm_status record_version(mlcm__db_conn *conn, const batch *b, int64_t number, const source *s, const char *parent,
-                                  int64_t now, mlcm_error *err) {
+static const char *or_null(const char *text) { return text && text[0] ? text : NULL; }
+
+/* What may be changed later stands as a digest: what was given can still be told from what was made of it, and the feed stays small. */
+static mlcm_status record_version(mlcm__db_conn *conn, const batch *b, int64_t number, const source *s,
+                                  const mlcm_register_options *options, const char *parent, int64_t now, mlcm_error *err) {
   mlcm__detail detail;
-  char digest[MLCM__SHA256_HEX + 8];
-  (void)snprintf(digest, sizeof digest, "sha256:%s", s->files.sha256);
+  char manifest[MLCM__DIGEST_TEXT + 1];
+  mlcm__digest_from_hex(s->files.sha256, manifest);
   mlcm__detail_open(&detail, b->reg->ctx);
-  mlcm__json_string(&detail.json, "manifest", digest);
-  mlcm__json_string(&detail.json, "parent", parent[0] ? parent : NULL);
+  mlcm__json_string(&detail.json, "dataset_digest", or_null(options->dataset_digest));
+  mlcm__detail_digest(&detail, "description", or_null(options->description));
+  mlcm__json_string(&detail.json, "manifest", manifest);
+  mlcm__json_string(&detail.json, "parent", or_null(parent));
+  mlcm__json_string(&detail.json, "run_link", or_null(options->run_link));
+  mlcm__json_string(&detail.json, "source_revision", or_null(options->source_revision));
+  mlcm__json_array(&detail.json, "tags");
+  for (size_t i = 0; i < options->n_tags; i++) {
+    mlcm__json_object(&detail.json, NULL);
+    mlcm__json_string(&detail.json, "key", options->tags[i].key);
+    mlcm__detail_digest(&detail, "value", options->tags[i].value);
+    mlcm__json_end(&detail.json);
+  }
+  mlcm__json_end(&detail.json);
   mlcm__record record = {.kind = "version.registered",
                          .object_kind = "version",
                          .model = b->model,
                          .version = number,
-                         .after = digest,
+                         .after = manifest,
                          .time_ns = now};
   return mlcm__detail_record(&detail, conn, b->reg, record, b->by, NULL, err);
 }
@@ -293,7 +309,7 @@ static mlcm_status write_item(mlcm__db_conn *conn, const batch *b, size_t i, int
   if (!st) st = insert_manifest(conn, b, s, gone, err);
   if (!st) st = insert_version(conn, b, model_id, number, s, &options, parent, now, out_id, err);
   if (!st) st = insert_tags(conn, *out_id, &options, err);
-  if (!st) st = record_version(conn, b, number, s, parent, now, err);
+  if (!st) st = record_version(conn, b, number, s, &options, parent, now, err);
   if (!st) st = set_aliases(conn, b, model_id, number, &options, err);
   return st;
 }

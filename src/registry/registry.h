@@ -65,7 +65,7 @@ typedef struct mlcm__record {
   const char *name;     /* object's name in the audit entry; NULL: made of model and alias ("digits@champion") */
   const char *before;   /* digest or short state */
   const char *after;    /* digest or short state */
-  const char *evidence; /* sha256 in hex */
+  const char *evidence; /* sha256 in hex; NULL: of the detail, which stands in `after` when that is NULL */
   const char *detail;   /* canonical JSON object for the feed; NULL: "{}" */
   int64_t time_ns;      /* 0: now */
 } mlcm__record;

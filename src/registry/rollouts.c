@@ -200,24 +200,27 @@ mlcm_status mlcm__evidence_append(mlcm__db_conn *conn, int64_t id, int64_t lease
   return st;
 }
 
+/* Who sees the chunks. */
+typedef struct chunk_reader {
+  mlcm__evidence_visit *visit;
+  void *user;
+} chunk_reader;
+
+static mlcm_status read_chunk(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  const chunk_reader *reader = user;
+  uint8_t digest[MLCM__SHA256_BYTES];
+  const char *lines = mlcm__db_text(stmt, 2);
+  mlcm_status st = copy_bytes(stmt, 3, digest, sizeof(digest), err);
+  if (st) return st;
+  return reader->visit(reader->user, mlcm__db_i64(stmt, 0), mlcm__db_i64(stmt, 1), lines, strlen(lines), digest, err);
+}
+
 mlcm_status mlcm__evidence_each(mlcm__db_conn *conn, int64_t id, int64_t after_chunk, mlcm__evidence_visit *visit, void *user,
                                 mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(conn,
-                                   "SELECT chunk, lease_epoch, lines, digest FROM evidence WHERE rollout_id = ?1 AND chunk > ?2"
-                                   " ORDER BY chunk",
-                                   MLCM__BIND(mlcm__i64(id), mlcm__i64(after_chunk)), &stmt, &row, err);
-  if (st) return st;
-  while (!st && row) {
-    uint8_t digest[MLCM__SHA256_BYTES];
-    const char *lines = mlcm__db_text(stmt, 2);
-    st = copy_bytes(stmt, 3, digest, sizeof(digest), err);
-    if (!st) st = visit(user, mlcm__db_i64(stmt, 0), mlcm__db_i64(stmt, 1), lines, strlen(lines), digest, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  chunk_reader reader = {visit, user};
+  return mlcm__sql_each(conn,
+                        "SELECT chunk, lease_epoch, lines, digest FROM evidence WHERE rollout_id = ?1 AND chunk > ?2 ORDER BY chunk",
+                        MLCM__BIND(mlcm__i64(id), mlcm__i64(after_chunk)), read_chunk, &reader, err);
 }
 
 /* ---- decisions ---- */

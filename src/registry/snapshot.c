@@ -18,26 +18,27 @@ mlcm_status mlcm__keep_text(mlcm__arena *arena, mlcm__db_stmt *stmt, int column,
   return MLCM_OK;
 }
 
-static mlcm_status keep_tag(mlcm__db_stmt *stmt, mlcm__arena *arena, mlcm__tags *tags, mlcm_error *err) {
+/* Where tags are read to. */
+typedef struct tagging {
+  mlcm__arena *arena;
+  mlcm__tags *tags;
+} tagging;
+
+static mlcm_status keep_tag(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  const tagging *to = user;
+  mlcm__tags *tags = to->tags;
   mlcm_tag tag = {NULL, NULL};
-  mlcm_status st = mlcm__reserve(arena->ctx, &tags->items, &tags->cap, tags->n + 1, sizeof tags->items[0], err);
-  if (!st) st = mlcm__keep_text(arena, stmt, 0, &tag.key, err);
-  if (!st) st = mlcm__keep_text(arena, stmt, 1, &tag.value, err);
+  mlcm_status st = mlcm__reserve(to->arena->ctx, &tags->items, &tags->cap, tags->n + 1, sizeof tags->items[0], err);
+  if (!st) st = mlcm__keep_text(to->arena, stmt, 0, &tag.key, err);
+  if (!st) st = mlcm__keep_text(to->arena, stmt, 1, &tag.value, err);
   if (!st) tags->items[tags->n++] = tag;
   return st;
 }
 
 mlcm_status mlcm__tags_load(mlcm__db_conn *conn, const char *sql, int64_t id, mlcm__arena *arena, mlcm__tags *out,
                             mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(conn, sql, MLCM__BIND(mlcm__i64(id)), &stmt, &row, err);
-  while (!st && row) {
-    st = keep_tag(stmt, arena, out, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
-  return st;
+  tagging to = {arena, out};
+  return mlcm__sql_each(conn, sql, MLCM__BIND(mlcm__i64(id)), keep_tag, &to, err);
 }
 
 const char *mlcm__tags_find(const mlcm__tags *tags, const char *key) {

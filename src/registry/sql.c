@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql.c - binding by array.
+ * sql.c - see sql.h.
  */
 #include "registry/sql.h"
 
@@ -35,6 +35,19 @@ mlcm_status mlcm__sql_first(mlcm__db_conn *conn, const char *sql, const mlcm__bi
   }
   *out = stmt;
   return MLCM_OK;
+}
+
+mlcm_status mlcm__sql_each(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__sql_visit *visit,
+                           void *user, mlcm_error *err) {
+  mlcm__db_stmt *stmt = NULL;
+  bool row = false;
+  mlcm_status st = mlcm__sql_first(conn, sql, binds, n, &stmt, &row, err);
+  while (!st && row) {
+    st = visit(user, stmt, err);
+    if (!st) st = mlcm__db_step(stmt, &row, err);
+  }
+  mlcm__db_reset(stmt);
+  return st;
 }
 
 mlcm_status mlcm__sql_run(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm_error *err) {

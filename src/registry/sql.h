@@ -45,6 +45,10 @@ mlcm_status mlcm__sql_open(mlcm__db_conn *conn, const char *sql, const mlcm__bin
 /* The same and steps to the first row. *out is set on success only (row or not) and then to be reset by the caller. */
 mlcm_status mlcm__sql_first(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__db_stmt **out,
                             bool *row, mlcm_error *err);
+/* Shows each row in turn; a non-OK answer stops and is returned. `row` must not be stepped or reset. */
+typedef mlcm_status mlcm__sql_visit(void *user, mlcm__db_stmt *row, mlcm_error *err);
+mlcm_status mlcm__sql_each(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm__sql_visit *visit,
+                           void *user, mlcm_error *err);
 /* Runs a statement without rows of interest. */
 mlcm_status mlcm__sql_run(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm_error *err);
 /* First column of the first row as a number; *row false and *value untouched when there is no row. */

@@ -77,19 +77,17 @@ static mlcm_status load_files(mlcm__db_conn *conn, int64_t manifest_id, mlcm_ver
   return st;
 }
 
-static mlcm_status load_aliases(mlcm__db_conn *conn, int64_t model_id, mlcm_version *v, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(conn, "SELECT name FROM alias WHERE model_id = ?1 AND version = ?2 ORDER BY name",
-                                   MLCM__BIND(mlcm__i64(model_id), mlcm__i64(v->number)), &stmt, &row, err);
-  while (!st && row) {
-    st = mlcm__reserve(v->ctx, &v->aliases, &v->cap_aliases, v->n_aliases + 1, sizeof v->aliases[0], err);
-    if (!st) st = mlcm__keep_text(&v->arena, stmt, 0, &v->aliases[v->n_aliases], err);
-    if (!st) v->n_aliases++;
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
+static mlcm_status add_alias(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  mlcm_version *v = user;
+  mlcm_status st = mlcm__reserve(v->ctx, &v->aliases, &v->cap_aliases, v->n_aliases + 1, sizeof v->aliases[0], err);
+  if (!st) st = mlcm__keep_text(&v->arena, stmt, 0, &v->aliases[v->n_aliases], err);
+  if (!st) v->n_aliases++;
   return st;
+}
+
+static mlcm_status load_aliases(mlcm__db_conn *conn, int64_t model_id, mlcm_version *v, mlcm_error *err) {
+  return mlcm__sql_each(conn, "SELECT name FROM alias WHERE model_id = ?1 AND version = ?2 ORDER BY name",
+                        MLCM__BIND(mlcm__i64(model_id), mlcm__i64(v->number)), add_alias, v, err);
 }
 
 /* One row a score, ordered by evaluation: a new id opens the next evaluation. */
@@ -119,19 +117,23 @@ static mlcm_status add_score(mlcm_version *v, mlcm__db_stmt *stmt, mlcm_error *e
   return MLCM_OK;
 }
 
+/* Evaluations on their way in. */
+typedef struct scoring {
+  mlcm_version *v;
+  int64_t evaluation_id; /* of the row before; ids count from 1 */
+} scoring;
+
+static mlcm_status add_row(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  scoring *s = user;
+  int64_t id = mlcm__db_i64(stmt, 0);
+  mlcm_status st = id == s->evaluation_id ? MLCM_OK : open_evaluation(s->v, stmt, err);
+  s->evaluation_id = id;
+  return st ? st : add_score(s->v, stmt, err);
+}
+
 static mlcm_status load_evaluations(mlcm__db_conn *conn, int64_t version_id, mlcm_version *v, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  int64_t current = 0;
-  mlcm_status st = mlcm__sql_first(conn, evaluation_sql, MLCM__BIND(mlcm__i64(version_id)), &stmt, &row, err);
-  while (!st && row) {
-    int64_t id = mlcm__db_i64(stmt, 0);
-    if (id != current) st = open_evaluation(v, stmt, err);
-    current = id;
-    if (!st) st = add_score(v, stmt, err);
-    if (!st) st = mlcm__db_step(stmt, &row, err);
-  }
-  mlcm__db_reset(stmt);
+  scoring s = {.v = v};
+  mlcm_status st = mlcm__sql_each(conn, evaluation_sql, MLCM__BIND(mlcm__i64(version_id)), add_row, &s, err);
   size_t first = 0; /* the array has its last place only now */
   for (size_t i = 0; !st && i < v->n_evaluations; i++) {
     v->evaluations[i].scores = &v->scores[first];

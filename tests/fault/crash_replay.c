@@ -328,12 +328,24 @@ static bool check_copies(const replay *p, const char *dir, int acked, char *why)
   return true;
 }
 
+/* Whoever does not make registries finds a whole one or none, before anybody finishes the work. */
+static bool is_whole_or_none(const replay *p, const char *dir, char *why) {
+  mlcm_error err = {0};
+  mlcm_registry *reg = NULL;
+  const mlcm_status st = mlcm_registry_open(p->ctx, dir, NULL, &reg, &err);
+  mlcm_registry_close(reg);
+  if (st == MLCM_OK || (st == MLCM_NOT_FOUND && strstr(err.message, "there is no registry"))) return true;
+  (void)snprintf(why, CRASH_WHY, "opening without making: %s: %s", mlcm_status_name(st), err.message);
+  return false;
+}
+
 static bool look_at(replay *p, const char *dir, int acked, crash_mode mode, char *why) {
   const bool is_first = p->what->opens_anew;
   uint64_t state = 0;
   char *reg = test_path(dir, "reg"), *db = test_path(reg, "registry.db");
   const uint64_t found = is_first ? crash_db_state(db) : 0;
-  bool sound = crash_check_registry(p->ctx, reg, is_first ? MLCM_OPEN_CREATE : 0, p->h->audit[acked], p->s->later, &state, why);
+  bool sound = (!is_first || p->what->prepare || is_whole_or_none(p, reg, why)) &&
+               crash_check_registry(p->ctx, reg, is_first ? MLCM_OPEN_CREATE : 0, p->h->audit[acked], p->s->later, &state, why);
   if (sound && is_first && acked == 0) {
     const bool is_old = !p->what->prepare || found == p->h->after[0];
     sound = state == p->h->after[1] && (is_old || found == state);

@@ -35,6 +35,50 @@ static mlcm_status open_again(mlcm_context *ctx, const scene *s, mlcm_registry *
   return mlcm_registry_open(ctx, s->f.reg_dir, NULL, out, err);
 }
 
+/* ---- making a registry ---- */
+
+static mlcm_status create(mlcm_context *ctx, void *user, mlcm_error *err) {
+  scene *s = user;
+  mlcm_registry_options options = MLCM_REGISTRY_OPTIONS_INIT;
+  mlcm_registry *reg = NULL;
+  char *dir = test_path(s->f.dir, "fresh");
+  options.flags = MLCM_OPEN_CREATE;
+  mlcm_status st = mlcm_registry_open(ctx, dir, &options, &reg, err);
+  mlcm_registry_close(reg);
+  free(dir);
+  return st;
+}
+
+/* What a failure left is no registry yet, or all of one: whoever opens it without making anything can register at once. */
+static void check_whole_or_none(void *user) {
+  scene *s = user;
+  mlcm_registry *reg = NULL;
+  char *dir = test_path(s->f.dir, "fresh");
+  mlcm_error err = {0};
+  mlcm_status st = mlcm_registry_open(s->f.ctx, dir, NULL, &reg, &err);
+  if (st == MLCM_OK) st = mlcm_register(reg, "m", s->path, NULL, NULL, NULL, &err);
+  else if (st == MLCM_NOT_FOUND && strstr(err.message, "there is no registry")) st = MLCM_OK;
+  ck_assert_msg(st == MLCM_OK, "%s: %s", mlcm_status_name(st), err.message);
+  mlcm_registry_close(reg);
+  test_temp_dir_remove(dir);
+}
+
+START_TEST(creating_without_memory) {
+  scene s;
+  set_scene(&s);
+  ck_assert_uint_gt(test_fault_memory(create, check_whole_or_none, &s), 10);
+  clear_scene(&s);
+}
+END_TEST
+
+START_TEST(creating_on_a_failing_disk) {
+  scene s;
+  set_scene(&s);
+  ck_assert_uint_gt(test_fault_io(create, check_whole_or_none, &s), 256);
+  clear_scene(&s);
+}
+END_TEST
+
 /* ---- register ---- */
 
 static mlcm_status register_one(mlcm_context *ctx, void *user, mlcm_error *err) {
@@ -277,7 +321,8 @@ START_TEST(hints_without_memory) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {register_without_memory,      register_on_a_failing_disk, alias_move_without_memory,
+  const TTest *tests[] = {creating_without_memory,      creating_on_a_failing_disk,
+                          register_without_memory,      register_on_a_failing_disk, alias_move_without_memory,
                           alias_move_on_a_failing_disk, load_without_memory,        load_on_a_failing_disk,
                           search_without_memory,        other_calls_without_memory, hints_without_memory};
   return TEST_RUN("registry_fault", tests);

@@ -64,7 +64,7 @@ static const damage damages[] = {
      "the digest beside its text was changed", 1},
     {"UPDATE version SET size_bytes = 99 WHERE number = 2", MLCM_DAMAGE_COUNTER, "digits/2", "number and size of files", 1},
     {"UPDATE version SET actor = 'eve' WHERE number = 2", MLCM_DAMAGE_ROW, "digits/2", "who registered it", 0},
-    {"UPDATE version SET parent = 'digits/1' WHERE number = 3", MLCM_DAMAGE_ROW, "digits/3", "from what", 0},
+    {"UPDATE version SET parent = 'digits/1' WHERE number = 3", MLCM_DAMAGE_ROW, "digits/3", "the version's parent is not", 0},
     {"UPDATE version SET state = 2 WHERE number = 3; UPDATE model SET n_versions = 1, newest = 2", MLCM_DAMAGE_ROW, "digits/3",
      "knows of no deletion", 0},
     {"UPDATE version SET state = 1 WHERE number = 1; UPDATE model SET n_versions = 3", MLCM_DAMAGE_ROW, "digits/1", "deleted", 0},

@@ -282,7 +282,7 @@ START_TEST(the_feed_goes_on_after_a_number) {
   CHECK_OK(mlcm_feed_to_json(feed, 0, &json, err));
   ck_assert_ptr_nonnull(strstr(
       json, "{\"seq\":2,\"time\":\"2026-03-01T12:00:00.000000Z\",\"kind\":\"version.registered\",\"model\":\"m\",\"version\":1,"
-            "\"alias\":null,\"detail\":{\"manifest\":\"sha256:"));
+            "\"alias\":null,\"detail\":{\"dataset_digest\":null,\"description\":null,\"manifest\":\"sha256:"));
   mlcm_free(f.ctx, json);
   mlcm_feed_free(feed);
   CHECK_OK(mlcm_changes(f.reg, 4, 2, &feed, err));
