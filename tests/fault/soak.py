@@ -18,17 +18,19 @@ import time
 
 BUILD, FUZZ, SECONDS = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve(), int(sys.argv[3])
 SOURCE = pathlib.Path(sys.argv[4] if len(sys.argv) > 4 else ".").resolve()
-ROWS = ["faults", "crash states", "processes killed", "simulation seeds", "fuzz executions"]
+ROWS = ["faults", "crash states", "processes killed", "history events", "simulation seeds", "fuzz executions"]
 # (program below BUILD/tests, its arguments, share of the time, seeds a round uses)
 PARTS = [
-    ("fault/fault_api", ["--full"], 0.20, 1),
-    ("fault/fault_crash_replay", ["--full", "2"], 0.25, 2),
-    ("registry_test_processes", [], 0.08, 1),
-    ("registry_test_gc_processes", [], 0.08, 1),
+    ("fault/fault_api", ["--full"], 0.18, 1),
+    ("fault/fault_crash_replay", ["--full", "2"], 0.23, 2),
+    ("linear/linear_run", [], 0.10, 1),
+    ("registry_test_processes", [], 0.05, 1),
+    ("registry_test_gc_processes", [], 0.05, 1),
     ("store_test_processes", [], 0.04, 1),
     ("rollout_test_sim", [], 0.15, 200),
 ]
 FUZZ_SHARE = 0.20
+SCALE = {"rollout_test_sim": 10, "linear/linear_run": 50}  # rounds in one run of the program; 1 for the others
 
 
 class Table:
@@ -63,7 +65,7 @@ def repeat(table, program, arguments, share, seeds):
     rounds = 0
     while rounds == 0 or time.time() < until - 1:
         env = dict(os.environ, CK_FORK="no", MLCM_TEST_SEED=str(rounds * seeds), MLCM_TEST_UNTIL=str(int(until) + 1),
-                   MLCM_TEST_SCALE="10" if program == "rollout_test_sim" else "1")
+                   MLCM_TEST_SCALE=str(SCALE.get(program, 1)))
         done = subprocess.run([BUILD / "tests" / program, *arguments], env=env, capture_output=True, text=True, errors="replace")
         table.read(program, done.returncode, done.stdout + done.stderr)
         rounds += 1

@@ -2,11 +2,11 @@
  *
  * check.c - Wing and Gong's search for an order, with Lowe's memory of what was tried.
  *
- * Questions and answers stand in one list in order of time. The search takes the first question whose call fits the state, lifts both
- * its ends out of the list and begins anew; at an answer nothing before it fitted, so it takes back the call it took last and goes on
- * behind that. The same calls taken in another order to the same state are not tried twice: what is remembered is a hash of 128 bits of
- * both, so that a clash (once in 2^80 searches) could at worst hide an order. Calls without an answer stand in the list without an end: they may be
- * taken or left.
+ * Questions and answers stand in one list in order of time. The search takes the first question whose call fits the state,
+ * lifts both its ends out of the list and begins anew; at an answer nothing before it fitted, so it takes back the call it
+ * took last and goes on behind that. The same calls taken in another order to the same state are not tried twice: what is
+ * remembered is a hash of 128 bits of both, so that a clash (once in 2^80 searches) could at worst hide an order. Calls
+ * without an answer stand in the list without an end: they may be taken or left.
  */
 #include "check.h"
 
@@ -210,7 +210,8 @@ static void close_search(search *s) {
 
 /* ---- what it could not explain ---- */
 
-/* Back to before the first call taken that was under way beside the answer that stopped the search: what remains is the piece. */
+/* Back to before the first call taken that was under way beside the answer that stopped the search: what remains is the
+ * piece. */
 static void go_back_to_piece(search *s) {
   size_t keep = 0;
   while (keep < s->n_stack) {

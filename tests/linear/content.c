@@ -31,7 +31,8 @@ static void manifest_digest(int32_t which, char out[HEX + 1]) {
   size_t len = lin_content(which, bytes);
   digest(bytes, len, sha256);
   int n = snprintf(manifest, sizeof manifest,
-                   "{\"files\":[{\"path\":\"" LIN_FILE "\",\"sha256\":\"%s\",\"size\":\"%zu\"}],\"mlcm\":\"manifest/v1\"}", sha256, len);
+                   "{\"files\":[{\"path\":\"" LIN_FILE "\",\"sha256\":\"%s\",\"size\":\"%zu\"}],\"mlcm\":\"manifest/v1\"}",
+                   sha256, len);
   digest(manifest, (size_t)n, out);
 }
 

@@ -2,9 +2,9 @@
  *
  * history.h - what processes asked of a registry and what they were answered, and when.
  *
- * Each process appends to a log of its own in memory that all share, so that it survives the process: the question with its time
- * before the call, the answer with its time after it. CLOCK_MONOTONIC is one clock for all processes of a machine. A process that is
- * killed leaves at most one call without an answer, which may have happened or not.
+ * Each process appends to a log of its own in memory that all share, so that it survives the process: the question with its
+ * time before the call, the answer with its time after it. CLOCK_MONOTONIC is one clock for all processes of a machine. A
+ * process that is killed leaves at most one call without an answer, which may have happened or not.
  */
 #ifndef MLCM_TESTS_LINEAR_HISTORY_H
 #define MLCM_TESTS_LINEAR_HISTORY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * model.c - see model.h. Four kinds of cells (a version's state and tag, an alias's target, the list of versions) change by edits that
- * keep the hash and the journal; everything above is what include/mlcm/registry.h says of each call.
+ * model.c - see model.h. Four kinds of cells (a version's state and tag, an alias's target, the list of versions) change by
+ * edits that keep the hash and the journal; everything above is what include/mlcm/registry.h says of each call.
  */
 #include "model.h"
 
@@ -239,7 +239,8 @@ lin_row lin_model_row(const lin_model *m, int64_t number) {
 }
 
 static bool same_row(const lin_row *a, const lin_row *b) {
-  return a->number == b->number && a->content == b->content && a->tag == b->tag && a->deleted == b->deleted && a->aliases == b->aliases;
+  return a->number == b->number && a->content == b->content && a->tag == b->tag && a->deleted == b->deleted &&
+         a->aliases == b->aliases;
 }
 
 static bool was_got(const lin_model *m, const lin_op *op) {

@@ -2,10 +2,11 @@
  *
  * model.h - what one model of a registry is, in memory and one call after the other: the meaning that every history must have.
  *
- * lin_model_apply says whether a call could have been answered as it was in the present state, and makes its changes if so. Each change
- * is journalled: lin_model_back returns to any earlier state, and the hash of the state follows at no cost.
+ * lin_model_apply says whether a call could have been answered as it was in the present state, and makes its changes if so.
+ * Each change is journalled: lin_model_back returns to any earlier state, and the hash of the state follows at no cost.
  *
- * With a feed given, the registry's own change feed is the order of changes: each call must make exactly the next changes of it.
+ * With a feed given, the registry's own change feed is the order of changes: each call must make exactly the next changes of
+ * it.
  */
 #ifndef MLCM_TESTS_LINEAR_MODEL_H
 #define MLCM_TESTS_LINEAR_MODEL_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rounds.c - see rounds.h. A round begins and ends with nobody at work, so that each is a history of its own that begins in the state in which
- * the one before ended. The last to call in it is the parent, which looks at every version: what was acknowledged must be there.
+ * rounds.c - see rounds.h. A round begins and ends with nobody at work, so that each is a history of its own that begins in
+ * the state in which the one before ended. The last to call in it is the parent, which looks at every version: what was
+ * acknowledged must be there.
  */
 #include "rounds.h"
 
@@ -141,7 +142,7 @@ static void keep_change(lin_run *run, const mlcm_change *c) {
     run->hashes = grow(run->hashes, run->cap_hashes, sizeof *run->hashes);
   }
   run->hashes[run->n_hashes++] = lin_hash_change(c);
-  ck_assert_msg(c->seq == (int64_t)run->n_hashes, "change %lld of the feed has number %lld", (long long)run->n_hashes, (long long)c->seq);
+  ck_assert_msg(c->seq == (int64_t)run->n_hashes, "change %zu of the feed has number %lld", run->n_hashes, (long long)c->seq);
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     if (strcmp(c->kind, kinds[i].kind) != 0) continue;
     lin_feed *feed = &run->feeds[atoi(c->model + 1)];

@@ -88,7 +88,8 @@ START_TEST(a_call_of_a_killed_process_may_have_happened_later) {
 END_TEST
 
 START_TEST(a_call_of_a_killed_process_may_never_have_happened) {
-  EXPLAINED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 0, SET(1, 0, MLCM_OK)), at(1, 4, 5, RESOLVE(0)), at(1, 6, 7, SET(1, 0, MLCM_OK)));
+  EXPLAINED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 0, SET(1, 0, MLCM_OK)), at(1, 4, 5, RESOLVE(0)),
+            at(1, 6, 7, SET(1, 0, MLCM_OK)));
 }
 END_TEST
 
@@ -111,7 +112,8 @@ START_TEST(readings_that_go_back_in_time_are_refused) {
 END_TEST
 
 START_TEST(a_lost_update_is_refused) {
-  REFUSED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, REGISTER(2, 7)), at(1, 5, 10, SET(1, 0, MLCM_OK)), at(2, 6, 9, SET(2, 0, MLCM_OK)));
+  REFUSED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, REGISTER(2, 7)), at(1, 5, 10, SET(1, 0, MLCM_OK)),
+          at(2, 6, 9, SET(2, 0, MLCM_OK)));
 }
 END_TEST
 
@@ -132,7 +134,8 @@ START_TEST(an_alias_set_to_a_deleted_version_is_refused) {
 END_TEST
 
 START_TEST(an_alias_that_stays_on_a_deleted_version_is_refused) {
-  REFUSED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, SET(1, 0, MLCM_OK)), at(0, 5, 6, DELETE(1, 1, MLCM_OK)), at(1, 7, 8, RESOLVE(1)));
+  REFUSED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, SET(1, 0, MLCM_OK)), at(0, 5, 6, DELETE(1, 1, MLCM_OK)),
+          at(1, 7, 8, RESOLVE(1)));
 }
 END_TEST
 
@@ -155,8 +158,8 @@ START_TEST(a_list_without_the_newest_is_refused) {
 END_TEST
 
 START_TEST(an_undo_to_what_was_undone_is_refused) {
-  REFUSED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, REGISTER(2, 8)), at(0, 5, 6, SET(1, 0, MLCM_OK)), at(0, 7, 8, SET(2, 1, MLCM_OK)),
-          at(0, 9, 10, UNDO(1)), at(0, 11, 12, UNDO(2)));
+  REFUSED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, REGISTER(2, 8)), at(0, 5, 6, SET(1, 0, MLCM_OK)),
+          at(0, 7, 8, SET(2, 1, MLCM_OK)), at(0, 9, 10, UNDO(1)), at(0, 11, 12, UNDO(2)));
 }
 END_TEST
 

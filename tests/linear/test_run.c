@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_run.c - eight processes and a collector on one registry, each with a clock that is wrong by up to ten days and jumps, killed at random
- * moments: every answer that anybody got is explained by one order of the calls, and nothing acknowledged is lost.
+ * test_run.c - eight processes and a collector on one registry, each with a clock that is wrong by up to ten days and jumps,
+ * killed at random moments: every answer that anybody got is explained by one order of the calls, and nothing acknowledged is
+ * lost.
  *
  * MLCM_TEST_SCALE multiplies the rounds, MLCM_TEST_SEED varies them, MLCM_TEST_UNTIL ends them.
  */
@@ -45,8 +46,8 @@ START_TEST(every_answer_is_explained_by_one_order) {
   for (; rounds < ROUNDS * test_scale() && (rounds == 0 || test_time_left()) && run.n_unexplained == 0; rounds++)
     lin_run_round(&run, CALLS, stdout);
   check_registry(&run);
-  printf("%d rounds: %lld calls, %lld of them changes, %lld cut off by a kill\n", rounds, (long long)run.n_ops, (long long)run.n_changes,
-         (long long)run.n_open);
+  printf("%d rounds: %lld calls, %lld of them changes, %lld cut off by a kill\n", rounds, (long long)run.n_ops,
+         (long long)run.n_changes, (long long)run.n_open);
   printf("{\"what\":\"processes killed\",\"n\":%lld,\"violations\":0}\n", (long long)run.n_killed);
   printf("{\"what\":\"history events\",\"n\":%lld,\"violations\":%lld}\n", (long long)run.n_ops, (long long)run.n_unexplained);
   ck_assert_int_eq(run.n_unexplained, 0);

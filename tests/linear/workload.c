@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workload.c - see workload.h. What a process chooses depends on what it saw, so that its calls often meet those of others: the newest
- * versions, an alias where it stood a moment ago.
+ * workload.c - see workload.h. What a process chooses depends on what it saw, so that its calls often meet those of others:
+ * the newest versions, an alias where it stood a moment ago.
  */
 #include "workload.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workload.h - what the processes do: writers, readers and a collector on one registry, each with a clock of its own that jumps.
+ * workload.h - what the processes do: writers, readers and a collector on one registry, each with a clock of its own that
+ * jumps.
  */
 #ifndef MLCM_TESTS_LINEAR_WORKLOAD_H
 #define MLCM_TESTS_LINEAR_WORKLOAD_H
