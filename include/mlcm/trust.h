@@ -78,12 +78,12 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_audit_prove_consistency(mlcm_registry *r
                                                                 mlcm_audit_proof *out, mlcm_error *err);
 
 /* Checks an inclusion proof without any registry: that the `len` bytes at `entry` are entry `seq` of the tree `head`.
- * MLCM_OK: proven. MLCM_CORRUPT: not proven by this. O(log n). Since 0.1. */
+ * MLCM_OK: proven. MLCM_CORRUPT: not proven by this. MLCM_NO_MEMORY: it could not be hashed. O(log n). Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_audit_check_inclusion(const mlcm_audit_proof *proof, int64_t seq, const void *entry, size_t len,
                                                               const mlcm_audit_head *head, mlcm_error *err);
 
 /* Checks a consistency proof without any registry: that the tree `old_head` is the beginning of the tree `new_head`.
- * MLCM_OK: proven. MLCM_CORRUPT: not proven by this. O(log n). Since 0.1. */
+ * MLCM_OK: proven. MLCM_CORRUPT: not proven by this. MLCM_NO_MEMORY: it could not be hashed. O(log n). Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_audit_check_consistency(const mlcm_audit_proof *proof, const mlcm_audit_head *old_head,
                                                                 const mlcm_audit_head *new_head, mlcm_error *err);
 

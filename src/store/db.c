@@ -2,8 +2,8 @@
  *
  * db.c - the database handle on SQLite: opening, the pool of readers, the one writer, checkpoints, change detection.
  *
- * The log is checkpointed by the writer only, after a commit and still under the writer lock: SQLite before 3.51.3 can lose pages when
- * one connection resets the log while another ends a checkpoint, and one lock around both rules that out.
+ * The log is checkpointed by the writer only, after a commit and still under the writer lock: SQLite before 3.51.3 can lose pages
+ * when one connection resets the log while another ends a checkpoint, and one lock around both rules that out.
  */
 #include <assert.h>
 #include <errno.h>
@@ -19,8 +19,8 @@
 static mlcm_status check_process(const mlcm__db *db, mlcm_error *err) {
   if (db->pid == getpid()) return MLCM_OK;
   return mlcm__fail(err, MLCM_INVALID_STATE,
-                    "database '%s' was opened by process %d and cannot be used after fork in process %d: open it again there", db->path,
-                    (int)db->pid, (int)getpid());
+                    "database '%s' was opened by process %d and cannot be used after fork in process %d: open it again there",
+                    db->path, (int)db->pid, (int)getpid());
 }
 
 /* ---- opening ---- */
@@ -46,7 +46,8 @@ static char *dir_of(mlcm_context *ctx, const char *path) {
   return mlcm__strndup(ctx, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-static mlcm_status alloc_db(mlcm_context *ctx, const char *path, const mlcm__db_options *options, mlcm__db **out, mlcm_error *err) {
+static mlcm_status alloc_db(mlcm_context *ctx, const char *path, const mlcm__db_options *options, mlcm__db **out,
+                            mlcm_error *err) {
   mlcm__db *db = (mlcm__db *)mlcm__alloc_zero(ctx, 1, sizeof *db);
   if (!db) return mlcm__fail_memory(err, sizeof *db);
   pthread_condattr_t attr;
@@ -116,9 +117,9 @@ static mlcm_status try_reader(mlcm__db *db, const mlcm__db_options *options, mlc
   return MLCM_OK;
 }
 
-/* A log needs its index file (-shm). Closing leaves both in place, so that reading works in a folder without write permission. Where they
- * are missing and cannot be made, nobody is writing, and with an empty log the database file alone is the whole truth: it is then
- * opened as immutable. A log with content but without an index cannot be read there. */
+/* A log needs its index file (-shm). Closing leaves both in place, so that reading works in a folder without write permission.
+ * Where they are missing and cannot be made, nobody is writing, and with an empty log the database file alone is the whole truth:
+ * it is then opened as immutable. A log with content but without an index cannot be read there. */
 static mlcm_status open_read_only(mlcm__db *db, const mlcm__db_options *options, mlcm_error *err) {
   mlcm_error first = {0};
   int64_t wal_bytes = 0;
@@ -133,7 +134,8 @@ static mlcm_status open_read_only(mlcm__db *db, const mlcm__db_options *options,
       status = make_uri(db->ctx, db->path, "?immutable=1", &db->uri, &first);
       if (status == MLCM_OK) status = try_reader(db, options, &first);
     } else if (status == MLCM_IO) {
-      mlcm__error_prefix(&first, "its log ('-wal') has %lld bytes that may need write permission to read; open it once for writing: ",
+      mlcm__error_prefix(&first,
+                         "its log ('-wal') has %lld bytes that may need write permission to read; open it once for writing: ",
                          (long long)wal_bytes);
     }
   }
@@ -152,7 +154,8 @@ mlcm_status mlcm__db_open(mlcm_context *ctx, const char *path, const mlcm__db_op
   if (status == MLCM_OK && !(dir = dir_of(ctx, path))) status = mlcm__fail_memory(err, strlen(path));
   if (status == MLCM_OK) status = mlcm__refuse_network_fs(dir, err);
   if (status == MLCM_OK) status = alloc_db(ctx, path, options, &db, err);
-  if (status == MLCM_OK) status = options->read_only ? open_read_only(db, options, err) : open_writable(db, options, size <= 0, err);
+  if (status == MLCM_OK)
+    status = options->read_only ? open_read_only(db, options, err) : open_writable(db, options, size <= 0, err);
   if (status == MLCM_OK) {
     *out = db;
     db = NULL;
@@ -204,12 +207,15 @@ static mlcm_status take_place(mlcm__db *db, mlcm__db_conn **out, mlcm_error *err
   if (!db->idle && db->n_readers == MLCM__DB_READERS) {
     struct timespec until = lock_deadline(db);
     int rc = 0;
-    while (rc == 0 && !db->idle && db->n_readers == MLCM__DB_READERS) rc = pthread_cond_timedwait(&db->returned, &db->mutex, &until);
+    while (rc == 0 && !db->idle && db->n_readers == MLCM__DB_READERS)
+      rc = pthread_cond_timedwait(&db->returned, &db->mutex, &until);
   }
   *out = db->idle;
   if (db->idle) db->idle = db->idle->next_idle;
   else if (db->n_readers < MLCM__DB_READERS) db->n_readers++;
-  else status = mlcm__fail(err, MLCM_BUSY, "database '%s': %d reads are going on and none ended in time", db->path, MLCM__DB_READERS);
+  else
+    status =
+        mlcm__fail(err, MLCM_BUSY, "database '%s': %d reads are going on and none ended in time", db->path, MLCM__DB_READERS);
   pthread_mutex_unlock(&db->mutex);
   return status;
 }
@@ -258,7 +264,7 @@ mlcm_status mlcm__db_read_begin(mlcm__db *db, mlcm__db_conn **out, mlcm_error *e
     give_place(db, conn);
     return status;
   }
-  conn->in_tx = true;
+  mlcm__db_enter_tx(conn);
   *out = conn;
   return MLCM_OK;
 }
@@ -292,14 +298,15 @@ mlcm_status mlcm__db_write_begin(mlcm__db *db, int64_t timeout_ns, mlcm__db_conn
     mlcm__lock_release(db->lock);
     return status;
   }
-  db->writer->in_tx = true;
+  mlcm__db_enter_tx(db->writer);
   *out = db->writer;
   return MLCM_OK;
 }
 
 static void warn_checkpoint(mlcm__db *db, int rc) {
-  mlcm__log(db->ctx, MLCM_LOG_WARN, "database '%s': a checkpoint of the log failed: %s; the commit stands and the next one tries again",
-            db->path, sqlite3_errstr(rc));
+  mlcm__log(db->ctx, MLCM_LOG_WARN,
+            "database '%s': a checkpoint of the log failed: %s; the commit stands and the next one tries again", db->path,
+            sqlite3_errstr(rc));
 }
 
 /* Cuts the log file once nothing needs it; a reader in the way is not waited for. */
@@ -311,8 +318,8 @@ static void truncate_log(mlcm__db *db) {
   if (rc != SQLITE_OK && rc != SQLITE_BUSY) warn_checkpoint(db, rc);
 }
 
-/* Copies the log into the database file when it has grown long. When all of it could be copied, the next commit starts the log anew;
- * a reader of an old snapshot holds that up, and then the next try comes a quarter of the threshold later. */
+/* Copies the log into the database file when it has grown long. When all of it could be copied, the next commit starts the log
+ * anew; a reader of an old snapshot holds that up, and then the next try comes a quarter of the threshold later. */
 static void checkpoint_if_due(mlcm__db *db) {
   int in_log = 0, copied = 0;
   if (db->writer->wal_pages < MLCM__DB_CHECKPOINT) db->checkpoint_at = MLCM__DB_CHECKPOINT; /* the log was started anew */
@@ -323,8 +330,8 @@ static void checkpoint_if_due(mlcm__db *db) {
   if (rc == SQLITE_OK && copied == in_log && in_log >= MLCM__DB_TRUNCATE) truncate_log(db);
 }
 
-/* Rolls back what is still open and gives the lock back. A connection that cannot even roll back (no memory) is closed, which does it;
- * the next writer opens a new one. */
+/* Rolls back what is still open and gives the lock back. A connection that cannot even roll back (no memory) is closed, which
+ * does it; the next writer opens a new one. */
 static void end_write(mlcm__db *db) {
   db->writer->in_tx = false;
   if (!sqlite3_get_autocommit(db->writer->raw)) (void)sqlite3_exec(db->writer->raw, "ROLLBACK", NULL, NULL, NULL);
@@ -336,10 +343,11 @@ static void end_write(mlcm__db *db) {
 }
 
 static mlcm_status fail_unknown(const mlcm__db *db, mlcm_error *err) {
-  mlcm__fail(err, MLCM_OUTCOME_UNKNOWN,
-             "database '%s': the sync of a commit failed, so it may or may not survive a crash; check the disk, then read back what "
-             "was written",
-             db->path);
+  mlcm__fail(
+      err, MLCM_OUTCOME_UNKNOWN,
+      "database '%s': the sync of a commit failed, so it may or may not survive a crash; check the disk, then read back what "
+      "was written",
+      db->path);
   if (err) err->sys_code = sqlite3_system_errno(db->writer->raw);
   return MLCM_OUTCOME_UNKNOWN;
 }

@@ -2,8 +2,8 @@
  *
  * db_schema.c - indexes and triggers of a file against those that its migrations make.
  *
- * The migrations are run in a database in memory, which then says in SQLite's own words what should be there. A trigger that is gone lets
- * mistakes through; one that was added can change whatever is written.
+ * The migrations are run in a database in memory, which then says in SQLite's own words what should be there. A trigger that is
+ * gone lets mistakes through; one that was added can change whatever is written.
  */
 #include <string.h>
 
@@ -16,7 +16,8 @@ typedef struct comparison {
   void *user;
 } comparison;
 
-static const char list_sql[] = "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY name";
+static const char list_sql[] =
+    "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY name";
 static const char find_sql[] = "SELECT sql FROM sqlite_schema WHERE type = ?1 AND name = ?2";
 
 static mlcm_status fail_model(const comparison *c, int rc, mlcm_error *err) {
@@ -48,11 +49,11 @@ static mlcm_status compare(comparison *c, sqlite3 *from, sqlite3 *in, bool from_
   sqlite3_finalize(find);
   sqlite3_finalize(list);
   if (status != MLCM_OK || rc == SQLITE_DONE || rc == SQLITE_OK) return status;
-  return mlcm__db_fail(c->conn->db, NULL, rc, "its schema cannot be read", err);
+  return mlcm__db_note_lost(c->conn, mlcm__db_fail(c->conn->db, NULL, rc, "its schema cannot be read", err));
 }
 
-mlcm_status mlcm__db_compare_schema(mlcm__db_conn *conn, const char *const *migrations, size_t n_migrations, mlcm__db_schema_tell *tell,
-                                    void *user, mlcm_error *err) {
+mlcm_status mlcm__db_compare_schema(mlcm__db_conn *conn, const char *const *migrations, size_t n_migrations,
+                                    mlcm__db_schema_tell *tell, void *user, mlcm_error *err) {
   comparison c = {.conn = conn, .tell = tell, .user = user};
   int rc = sqlite3_open_v2(":memory:", &c.model, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
   for (size_t i = 0; rc == SQLITE_OK && i < n_migrations; i++) rc = sqlite3_exec(c.model, migrations[i], NULL, NULL, NULL);

@@ -41,6 +41,7 @@ struct mlcm__db_conn {
   int wal_pages;            /* length of the log after this connection's last commit */
   bool is_writer;
   bool in_tx;
+  mlcm_status lost_by;      /* what made SQLite roll the open transaction back by itself; MLCM_INVALID_STATE: nothing known */
 };
 
 /* `mutex` guards idle, n_readers and `returned`; `watch_mutex` guards watcher, data_version and generation; the writer is guarded
@@ -80,6 +81,8 @@ void mlcm__db_disconnect(mlcm__db_conn *conn);
 mlcm_status mlcm__db_pragma_i64(mlcm__db_conn *conn, const char *sql, int64_t *out, mlcm_error *err);
 
 /* db_stmt.c */
+void mlcm__db_enter_tx(mlcm__db_conn *conn); /* BEGIN has been run */
+mlcm_status mlcm__db_note_lost(mlcm__db_conn *conn, mlcm_status status); /* a statement failed with `status`, which is answered */
 void mlcm__db_reset_all(mlcm__db_conn *conn);
 void mlcm__db_drop_stmts(mlcm__db_conn *conn);
 

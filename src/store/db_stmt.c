@@ -2,13 +2,34 @@
  *
  * db_stmt.c - statements: cached by their text, handed out by prepare, given back by reset.
  *
- * A connection keeps up to 64 of them. When all places are taken, the one unused for longest goes; when all are handed out, or the
- * same text is wanted twice at a time, the new one is not kept.
+ * A connection keeps up to 64 of them. When all places are taken, the one unused for longest goes; when all are handed out, or
+ * the same text is wanted twice at a time, the new one is not kept.
  */
 #include <assert.h>
 #include <string.h>
 
 #include "db_sqlite.h"
+
+/* ---- the transaction ---- */
+
+void mlcm__db_enter_tx(mlcm__db_conn *conn) {
+  conn->in_tx = true;
+  conn->lost_by = MLCM_INVALID_STATE;
+}
+
+/* Some failures (no memory, no space, I/O) make SQLite roll the whole transaction back at once. A caller that goes on all the
+ * same must not find his next statements committed one by one: he is told of that failure again. */
+static mlcm_status check_tx(const mlcm__db_conn *conn, mlcm_error *err) {
+  if (!conn->in_tx || !sqlite3_get_autocommit(conn->raw)) return MLCM_OK;
+  return mlcm__fail(err, conn->lost_by, "database '%s': the transaction was rolled back by an earlier failure", conn->db->path);
+}
+
+mlcm_status mlcm__db_note_lost(mlcm__db_conn *conn, mlcm_status status) {
+  if (conn->in_tx && conn->lost_by == MLCM_INVALID_STATE && sqlite3_get_autocommit(conn->raw)) conn->lost_by = status;
+  return status;
+}
+
+/* ---- the cache ---- */
 
 /* FNV-1a: texts come from the library itself, so that nobody can craft collisions; equality is checked anyway. */
 static uint64_t hash_text(const char *text) {
@@ -51,7 +72,8 @@ static mlcm_status new_stmt(mlcm__db_conn *conn, uint64_t hash, const char *sql,
   const char *tail = NULL;
   int rc = sqlite3_prepare_v3(conn->raw, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt->raw, &tail);
   mlcm_status status = MLCM_OK;
-  if (rc != SQLITE_OK) status = mlcm__db_fail(conn->db, conn->raw, rc, "a statement cannot be prepared", err);
+  if (rc != SQLITE_OK)
+    status = mlcm__db_note_lost(conn, mlcm__db_fail(conn->db, conn->raw, rc, "a statement cannot be prepared", err));
   else if (!stmt->raw || *tail) status = mlcm__fail(err, MLCM_INTERNAL, "not one SQL statement: %.200s", sql);
   if (status != MLCM_OK) {
     free_stmt(stmt);
@@ -61,13 +83,6 @@ static mlcm_status new_stmt(mlcm__db_conn *conn, uint64_t hash, const char *sql,
   if (place) *place = stmt;
   *out = stmt;
   return MLCM_OK;
-}
-
-/* Some failures (no memory, no space, I/O) make SQLite roll the whole transaction back at once. A caller that goes on all the same must
- * not find his next statements committed one by one. */
-static mlcm_status check_tx(const mlcm__db_conn *conn, mlcm_error *err) {
-  if (!conn->in_tx || !sqlite3_get_autocommit(conn->raw)) return MLCM_OK;
-  return mlcm__fail(err, MLCM_INVALID_STATE, "database '%s': the transaction was rolled back by an earlier failure", conn->db->path);
 }
 
 mlcm_status mlcm__db_prepare(mlcm__db_conn *conn, const char *sql, mlcm__db_stmt **out, mlcm_error *err) {
@@ -162,7 +177,8 @@ mlcm_status mlcm__db_step(mlcm__db_stmt *stmt, bool *row, mlcm_error *err) {
     return MLCM_OK;
   }
   if ((rc & 0xff) == SQLITE_CONSTRAINT) return fail_constraint(stmt, err);
-  return mlcm__db_fail(conn->db, conn->raw, rc, conn->is_writer ? "a change failed" : "a read failed", err);
+  return mlcm__db_note_lost(conn,
+                            mlcm__db_fail(conn->db, conn->raw, rc, conn->is_writer ? "a change failed" : "a read failed", err));
 }
 
 mlcm_status mlcm__db_run(mlcm__db_stmt *stmt, mlcm_error *err) {
@@ -178,7 +194,7 @@ mlcm_status mlcm__db_exec(mlcm__db_conn *conn, const char *sql, mlcm_error *err)
   if (live != MLCM_OK) return live;
   int rc = sqlite3_exec(conn->raw, sql, NULL, NULL, NULL);
   if (rc == SQLITE_OK) return MLCM_OK;
-  return mlcm__db_fail(conn->db, conn->raw, rc, "a script failed", err);
+  return mlcm__db_note_lost(conn, mlcm__db_fail(conn->db, conn->raw, rc, "a script failed", err));
 }
 
 /* ---- columns ---- */

@@ -2,8 +2,8 @@
  *
  * audit.c - appending to the audit log.
  *
- * One append reads the head row, writes the entry with its leaf, the reason's text if there is one, and the head row; every 256th also
- * writes tiles. All in the caller's transaction.
+ * One append reads the head row, writes the entry with its leaf, the reason's text if there is one, and the head row; every 256th
+ * also writes tiles. All in the caller's transaction.
  */
 #include "audit.h"
 
@@ -57,7 +57,8 @@ mlcm_status mlcm__audit_head_read(mlcm__db_conn *conn, mlcm__audit_head *out, ml
 
 static mlcm_status write_head(mlcm__db_conn *conn, const mlcm__merkle *tree, const mlcm__audit_head *head, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
-  mlcm_status status = mlcm__db_prepare(conn, "UPDATE audit_head SET size = ?1, root = ?2, frontier = ?3 WHERE id = 1", &stmt, err);
+  mlcm_status status =
+      mlcm__db_prepare(conn, "UPDATE audit_head SET size = ?1, root = ?2, frontier = ?3 WHERE id = 1", &stmt, err);
   if (status != MLCM_OK) return status;
   mlcm__db_bind_i64(stmt, 1, head->size);
   mlcm__db_bind_blob(stmt, 2, head->root, sizeof head->root);
@@ -81,7 +82,8 @@ static void write_object(mlcm__json *j, const mlcm__audit_event *event) {
 }
 
 /* Canonical JSON: keys in ascending order. `reason` is the salted digest in hex, or NULL. */
-static mlcm_status write_entry(mlcm__buffer *out, const mlcm__audit_event *event, int64_t seq, const char *reason, mlcm_error *err) {
+static mlcm_status write_entry(mlcm__buffer *out, const mlcm__audit_event *event, int64_t seq, const char *reason,
+                               mlcm_error *err) {
   char time[40], host[HOST_MAX];
   mlcm__json j;
   mlcm__format_time(event->wall_ns, time);
@@ -107,7 +109,8 @@ static mlcm_status write_entry(mlcm__buffer *out, const mlcm__audit_event *event
   return mlcm__buffer_check(out, "audit entry", err);
 }
 
-mlcm_status mlcm__audit_text_digest(const void *salt, size_t salt_len, const char *text, size_t len, char out_hex[65], mlcm_error *err) {
+mlcm_status mlcm__audit_text_digest(const void *salt, size_t salt_len, const char *text, size_t len, char out_hex[65],
+                                    mlcm_error *err) {
   mlcm__sha256 hash = {0};
   uint8_t digest[MLCM__SHA256_BYTES];
   mlcm_status status = mlcm__sha256_init(&hash, err);
@@ -121,7 +124,8 @@ mlcm_status mlcm__audit_text_digest(const void *salt, size_t salt_len, const cha
 
 /* ---- append ---- */
 
-static mlcm_status insert_entry(mlcm__db_conn *conn, int64_t seq, const mlcm__buffer *entry, const uint8_t *leaf, mlcm_error *err) {
+static mlcm_status insert_entry(mlcm__db_conn *conn, int64_t seq, const mlcm__buffer *entry, const uint8_t *leaf,
+                                mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   mlcm_status status = mlcm__db_prepare(conn, "INSERT INTO audit_entry (seq, entry, leaf) VALUES (?1, ?2, ?3)", &stmt, err);
   if (status != MLCM_OK) return status;

@@ -53,9 +53,9 @@ mlcm_status mlcm__audit_erase_text(mlcm__db_conn *conn, int64_t seq, mlcm_error 
 /* Sees each verified entry in order, taken apart. A non-OK answer stops and is returned. */
 typedef mlcm_status mlcm__audit_visit(void *user, int64_t seq, const cJSON *entry, mlcm_error *err);
 
-/* Recomputes everything: sequence without gaps, each entry's form and leaf, erasable texts, tiles, frontier, root. MLCM_CORRUPT names
- * the first bad seq or table. anchors[n_anchors]: earlier heads; the log must be a continuation of each. `visit` and `progress` may be
- * NULL. O(n). */
+/* Recomputes everything: sequence without gaps, each entry's form and leaf, erasable texts, tiles, frontier, root. MLCM_CORRUPT
+ * names the first bad seq or table. anchors[n_anchors]: earlier heads; the log must be a continuation of each. `visit` and
+ * `progress` may be NULL. O(n). */
 mlcm_status mlcm__audit_verify(mlcm__db_conn *conn, const mlcm__audit_head *anchors, size_t n_anchors, mlcm__audit_visit *visit,
                                void *user, const mlcm_progress *progress, mlcm__audit_head *out, mlcm_error *err);
 
@@ -93,8 +93,8 @@ typedef struct mlcm__audit_state {
   mlcm__audit_head of_entries; /* recomputed; meaningless unless complete */
 } mlcm__audit_state;
 
-/* The same examination, but it tells each fault and goes on. `visit` is called with `entry` NULL for an entry that is missing or damaged.
- * Answers MLCM_OK when it came to the end, whatever it found. */
+/* The same examination, but it tells each fault and goes on. `visit` is called with `entry` NULL for an entry that is missing or
+ * damaged. Answers MLCM_OK when it came to the end, whatever it found. */
 mlcm_status mlcm__audit_examine(mlcm__db_conn *conn, const mlcm__audit_head *anchors, size_t n_anchors, mlcm__audit_visit *visit,
                                 mlcm__audit_tell *tell, void *user, const mlcm_progress *progress, mlcm__audit_state *out,
                                 mlcm_error *err);
@@ -118,10 +118,12 @@ mlcm_status mlcm__audit_prove_consistency(mlcm__db_conn *conn, int64_t old_size,
 /* Root of the tree of the first `size` entries. */
 mlcm_status mlcm__audit_root_at(mlcm__db_conn *conn, int64_t size, uint8_t out[MLCM__SHA256_BYTES], mlcm_error *err);
 
-/* Pure checks of proofs (RFC 9162 2.1.3.2 and 2.1.4.2). false: does not prove it. */
-bool mlcm__audit_check_inclusion(const mlcm__audit_proof *proof, int64_t seq, const uint8_t leaf[MLCM__SHA256_BYTES],
-                                 const mlcm__audit_head *head);
-bool mlcm__audit_check_consistency(const mlcm__audit_proof *proof, const mlcm__audit_head *old_head, const mlcm__audit_head *new_head);
+/* Pure checks of proofs (RFC 9162 2.1.3.2 and 2.1.4.2). MLCM_CORRUPT: does not prove it; MLCM_NO_MEMORY: it could not be hashed.
+ * */
+mlcm_status mlcm__audit_check_inclusion(const mlcm__audit_proof *proof, int64_t seq, const uint8_t leaf[MLCM__SHA256_BYTES],
+                                        const mlcm__audit_head *head, mlcm_error *err);
+mlcm_status mlcm__audit_check_consistency(const mlcm__audit_proof *proof, const mlcm__audit_head *old_head,
+                                          const mlcm__audit_head *new_head, mlcm_error *err);
 
 mlcm_status mlcm__audit_leaf(const void *entry, size_t len, uint8_t out[MLCM__SHA256_BYTES], mlcm_error *err);
 

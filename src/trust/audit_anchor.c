@@ -2,8 +2,8 @@
  *
  * audit_anchor.c - the newest head in a small file outside the database, so that a log that was cut short is noticed.
  *
- * The file is one line of fixed length, written in place by a single write: "mlcm-audit-head/1 SIZE ROOT\n", SIZE with 19 digits. It
- * is written after the commit and not synced; after a power cut it is an older head, or empty, never a newer one than the log.
+ * The file is one line of fixed length, written in place by a single write: "mlcm-audit-head/1 SIZE ROOT\n", SIZE with 19 digits.
+ * It is written after the commit and not synced; after a power cut it is an older head, or empty, never a newer one than the log.
  */
 #include <errno.h>
 #include <fcntl.h>

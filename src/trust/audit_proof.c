@@ -2,8 +2,8 @@
  *
  * audit_proof.c - roots of earlier trees and proofs, read from tiles and, behind the last full one, from the entries' leaves.
  *
- * RFC 6962 defines both proofs by recursion over the split at the largest power of two below n. Here each is the loop down that path:
- * the hash beside every step is noted on the way, and the notes are turned round at the end.
+ * RFC 6962 defines both proofs by recursion over the split at the largest power of two below n. Here each is the loop down that
+ * path: the hash beside every step is noted on the way, and the notes are turned round at the end.
  */
 #include <assert.h>
 #include <string.h>
@@ -36,8 +36,8 @@ static mlcm_status subtree(mlcm__db_conn *conn, int level, int64_t idx, mlcm__ha
 
 /* ---- a stretch of leaves ---- */
 
-/* Root over the `n` leaves from `first` on, where `first` is a multiple of a power of two that is >= n: as a frontier, from the largest
- * complete subtree to the smallest. */
+/* Root over the `n` leaves from `first` on, where `first` is a multiple of a power of two that is >= n: as a frontier, from the
+ * largest complete subtree to the smallest. */
 static mlcm_status stretch(mlcm__db_conn *conn, int64_t first, int64_t n, mlcm__hash out, mlcm_error *err) {
   mlcm__merkle tree = {.size = n};
   mlcm_status status = MLCM_OK;
@@ -76,7 +76,8 @@ static mlcm_status check_size(mlcm__db_conn *conn, int64_t size, mlcm_error *err
   mlcm__audit_head head;
   mlcm_status status = mlcm__audit_head_read(conn, &head, err);
   if (status == MLCM_OK && size > head.size)
-    status = mlcm__fail(err, MLCM_NOT_FOUND, "the audit log has %lld entries, not yet %lld", (long long)head.size, (long long)size);
+    status =
+        mlcm__fail(err, MLCM_NOT_FOUND, "the audit log has %lld entries, not yet %lld", (long long)head.size, (long long)size);
   return status;
 }
 

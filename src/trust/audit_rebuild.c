@@ -2,8 +2,8 @@
  *
  * audit_rebuild.c - leaves, tiles and head written anew from the entries.
  *
- * The triggers that guard the tables against mistakes stand in the way of this one on purpose: they are taken down and put up again
- * inside the same transaction, so that nobody ever sees the tables without them.
+ * The triggers that guard the tables against mistakes stand in the way of this one on purpose: they are taken down and put up
+ * again inside the same transaction, so that nobody ever sees the tables without them.
  */
 #include <string.h>
 
@@ -56,7 +56,8 @@ static mlcm_status insert_head(mlcm__db_conn *conn, const mlcm__merkle *tree, ml
   mlcm__db_stmt *stmt = NULL;
   mlcm__hash root;
   mlcm_status status = mlcm__merkle_root(tree, root, err);
-  if (status == MLCM_OK) status = mlcm__db_prepare(conn, "INSERT INTO audit_head (id, size, root, frontier) VALUES (1, ?1, ?2, ?3)", &stmt, err);
+  if (status == MLCM_OK)
+    status = mlcm__db_prepare(conn, "INSERT INTO audit_head (id, size, root, frontier) VALUES (1, ?1, ?2, ?3)", &stmt, err);
   if (status != MLCM_OK) return status;
   mlcm__db_bind_i64(stmt, 1, tree->size);
   mlcm__db_bind_blob(stmt, 2, root, sizeof root);

@@ -2,10 +2,10 @@
  *
  * audit_schema.h - the audit log's tables, as a part of the registry's first migration.
  *
- * A tile holds up to 256 hashes of tree level 8 * level. Level 0 has only full ones: a partial one is a view of the newest entries and
- * would cost a rewritten row with every append. Tiles of higher levels grow by one hash every 256 appends or less. audit_head has one
- * row. The triggers are a guard against mistakes, not against an owner of the file: that is what the tree and heads kept elsewhere are
- * for.
+ * A tile holds up to 256 hashes of tree level 8 * level. Level 0 has only full ones: a partial one is a view of the newest
+ * entries and would cost a rewritten row with every append. Tiles of higher levels grow by one hash every 256 appends or less.
+ * audit_head has one row. The triggers are a guard against mistakes, not against an owner of the file: that is what the tree and
+ * heads kept elsewhere are for.
  */
 #ifndef MLCM_TRUST_AUDIT_SCHEMA_H
 #define MLCM_TRUST_AUDIT_SCHEMA_H

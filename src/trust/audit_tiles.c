@@ -53,7 +53,8 @@ mlcm_status mlcm__audit_leaves(mlcm__db_conn *conn, int64_t first, size_t n, mlc
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   size_t got = 0;
-  mlcm_status status = mlcm__db_prepare(conn, "SELECT leaf FROM audit_entry WHERE seq > ?1 AND seq <= ?2 ORDER BY seq", &stmt, err);
+  mlcm_status status =
+      mlcm__db_prepare(conn, "SELECT leaf FROM audit_entry WHERE seq > ?1 AND seq <= ?2 ORDER BY seq", &stmt, err);
   if (status != MLCM_OK) return status;
   mlcm__db_bind_i64(stmt, 1, first);
   mlcm__db_bind_i64(stmt, 2, first + (int64_t)n);
@@ -65,13 +66,14 @@ mlcm_status mlcm__audit_leaves(mlcm__db_conn *conn, int64_t first, size_t n, mlc
   }
   mlcm__db_reset(stmt);
   if (status == MLCM_OK && got != n)
-    status = mlcm__fail(err, MLCM_CORRUPT, "audit log: entry %lld is missing or has no leaf", (long long)(first + (int64_t)got + 1));
+    status =
+        mlcm__fail(err, MLCM_CORRUPT, "audit log: entry %lld is missing or has no leaf", (long long)(first + (int64_t)got + 1));
   return status;
 }
 
 /* Puts `hash` behind the hashes of tile number `at / 256` of a level. *full: the tile has all 256, left in `tile`. */
-static mlcm_status grow_tile(mlcm__db_conn *conn, int level, int64_t at, const mlcm__hash hash, mlcm__hash tile[MLCM__TILE_HASHES],
-                             bool *full, mlcm_error *err) {
+static mlcm_status grow_tile(mlcm__db_conn *conn, int level, int64_t at, const mlcm__hash hash,
+                             mlcm__hash tile[MLCM__TILE_HASHES], bool *full, mlcm_error *err) {
   size_t n = 0;
   int64_t idx = at / MLCM__TILE_HASHES;
   mlcm_status status = mlcm__audit_tile_read(conn, level, idx, tile, &n, err);

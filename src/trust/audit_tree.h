@@ -29,6 +29,7 @@ mlcm_status mlcm__audit_leaves(mlcm__db_conn *conn, int64_t first, size_t n, mlc
 mlcm_status mlcm__audit_tiles_update(mlcm__db_conn *conn, int64_t size, mlcm_error *err);
 
 /* Hex of SHA-256(salt || text): how a free text stands in its entry. */
-mlcm_status mlcm__audit_text_digest(const void *salt, size_t salt_len, const char *text, size_t len, char out_hex[65], mlcm_error *err);
+mlcm_status mlcm__audit_text_digest(const void *salt, size_t salt_len, const char *text, size_t len, char out_hex[65],
+                                    mlcm_error *err);
 
 #endif

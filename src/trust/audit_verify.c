@@ -2,10 +2,10 @@
  *
  * audit_verify.c - the whole log recomputed from its entries, believing nothing that is stored beside them.
  *
- * One pass over the entries in order of seq. Two trees grow side by side, one of leaves computed from the entries and one of the leaves
- * stored beside them; each has its tiles. What the database says in tile, head and text is compared with both: where only one of them
- * fits, it tells which of entry and leaf was changed. Each fault is told and the pass goes on; verification is the same pass that
- * stops at the first.
+ * One pass over the entries in order of seq. Two trees grow side by side, one of leaves computed from the entries and one of the
+ * leaves stored beside them; each has its tiles. What the database says in tile, head and text is compared with both: where only
+ * one of them fits, it tells which of entry and leaf was changed. Each fault is told and the pass goes on; verification is the
+ * same pass that stops at the first.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -80,7 +80,8 @@ static mlcm_status check_text(verification *v, int64_t seq, const cJSON *json, m
 }
 
 /* *usable: the entry may be shown to the visitor. */
-static mlcm_status check_form(verification *v, int64_t seq, const char *entry, size_t len, cJSON **json, bool *usable, mlcm_error *err) {
+static mlcm_status check_form(verification *v, int64_t seq, const char *entry, size_t len, cJSON **json, bool *usable,
+                              mlcm_error *err) {
   int64_t own = 0;
   mlcm__audit_fault fault = {.part = MLCM__AUDIT_ENTRY, .seq = seq};
   const mlcm__json_limits limits = {.max_bytes = MLCM__AUDIT_ENTRY_MAX, .max_depth = ENTRY_DEPTH};
@@ -97,8 +98,8 @@ static mlcm_status show(verification *v, int64_t seq, const cJSON *json, mlcm_er
 }
 
 /* Compares an entry with its stored leaf and gives both. */
-static mlcm_status check_leaf(verification *v, int64_t seq, mlcm__db_stmt *stmt, mlcm__hash computed, mlcm__hash stored, bool *usable,
-                              mlcm_error *err) {
+static mlcm_status check_leaf(verification *v, int64_t seq, mlcm__db_stmt *stmt, mlcm__hash computed, mlcm__hash stored,
+                              bool *usable, mlcm_error *err) {
   size_t len = 0, leaf_len = 0;
   mlcm__audit_fault fault = {.part = MLCM__AUDIT_ENTRY, .seq = seq};
   const char *entry = (const char *)mlcm__db_blob(stmt, 1, &len);
@@ -117,7 +118,8 @@ static mlcm_status check_leaf(verification *v, int64_t seq, mlcm__db_stmt *stmt,
   return MLCM_OK;
 }
 
-static mlcm_status check_entry(verification *v, int64_t seq, mlcm__db_stmt *stmt, mlcm__hash computed, mlcm__hash stored, mlcm_error *err) {
+static mlcm_status check_entry(verification *v, int64_t seq, mlcm__db_stmt *stmt, mlcm__hash computed, mlcm__hash stored,
+                               mlcm_error *err) {
   size_t len = 0;
   cJSON *json = NULL;
   bool usable = false;
@@ -226,7 +228,8 @@ static mlcm_status check_last_tiles(verification *v, mlcm_error *err) {
   mlcm__db_reset(stmt);
   if (status != MLCM_OK || stored <= v->n_tiles) return status; /* fewer: each missing one was told */
   mlcm__audit_fault fault = {.part = MLCM__AUDIT_TILE, .level = -1};
-  return tell(v, &fault, "audit log: %lld tiles are stored, its entries make %lld", err, (long long)stored, (long long)v->n_tiles);
+  return tell(v, &fault, "audit log: %lld tiles are stored, its entries make %lld", err, (long long)stored,
+              (long long)v->n_tiles);
 }
 
 /* ---- the whole ---- */
@@ -246,8 +249,8 @@ static mlcm_status check_anchors(verification *v, mlcm_error *err) {
     mlcm__audit_fault fault = {.part = MLCM__AUDIT_ANCHOR};
     mlcm__hex(anchor->root, sizeof anchor->root, fault.expected);
     mlcm__hex(of_entries, sizeof of_entries, fault.found);
-    status = tell(v, &fault, "audit log: its first %lld entries are not those of the head that was kept: the log was rewritten", err,
-                  (long long)anchor->size);
+    status = tell(v, &fault, "audit log: its first %lld entries are not those of the head that was kept: the log was rewritten",
+                  err, (long long)anchor->size);
     if (status != MLCM_OK) return status;
   }
   return MLCM_OK;
@@ -322,7 +325,8 @@ static mlcm_status check_head(verification *v, mlcm_error *err) {
   if (status == MLCM_OK) status = mlcm__merkle_root(&v->leaves->tree, of_leaves, err);
   if (status != MLCM_OK || !usable) return status;
   if (head.size != v->next - 1) {
-    (void)snprintf(what, sizeof what, "its head counts %lld entries, there are %lld", (long long)head.size, (long long)(v->next - 1));
+    (void)snprintf(what, sizeof what, "its head counts %lld entries, there are %lld", (long long)head.size,
+                   (long long)(v->next - 1));
     return tell_head(v, what, NULL, NULL, err);
   }
   if (!v->state.is_complete) return MLCM_OK;

@@ -33,7 +33,8 @@ mlcm_status mlcm__merkle_fold(uint8_t (*hashes)[HASH], size_t n, mlcm_error *err
   mlcm_status status = MLCM_OK;
   assert(n > 0 && (n & (n - 1)) == 0);
   for (; status == MLCM_OK && n > 1; n /= 2)
-    for (size_t i = 0; status == MLCM_OK && i < n / 2; i++) status = mlcm__merkle_node(hashes[2 * i], hashes[2 * i + 1], hashes[i], err);
+    for (size_t i = 0; status == MLCM_OK && i < n / 2; i++)
+      status = mlcm__merkle_node(hashes[2 * i], hashes[2 * i + 1], hashes[i], err);
   return status;
 }
 
@@ -74,59 +75,82 @@ mlcm_status mlcm__merkle_root(const mlcm__merkle *tree, uint8_t out[HASH], mlcm_
 
 /* ---- checks of proofs ---- */
 
-/* A failing hash function proves nothing, so that its failure is a "no". */
-static bool join(const uint8_t left[HASH], const uint8_t right[HASH], uint8_t out[HASH]) {
-  return mlcm__merkle_node(left, right, out, NULL) == MLCM_OK;
+static mlcm_status not_in(int64_t seq, const mlcm__audit_head *head, mlcm_error *err) {
+  return mlcm__fail(err, MLCM_CORRUPT, "the proof does not show that this is entry %lld of the log of %lld entries",
+                    (long long)seq, (long long)head->size);
 }
 
-bool mlcm__audit_check_inclusion(const mlcm__audit_proof *proof, int64_t seq, const uint8_t leaf[HASH], const mlcm__audit_head *head) {
+mlcm_status mlcm__audit_check_inclusion(const mlcm__audit_proof *proof, int64_t seq, const uint8_t leaf[HASH],
+                                        const mlcm__audit_head *head, mlcm_error *err) {
   uint8_t r[HASH];
-  if (seq < 1 || seq > head->size || proof->n > MLCM__AUDIT_PROOF_MAX) return false;
+  mlcm_status status = MLCM_OK;
+  if (seq < 1 || seq > head->size || proof->n > MLCM__AUDIT_PROOF_MAX) return not_in(seq, head, err);
   uint64_t fn = (uint64_t)seq - 1, sn = (uint64_t)head->size - 1;
   memcpy(r, leaf, HASH);
   for (size_t i = 0; i < proof->n; i++) {
-    if (sn == 0) return false;
-    if ((fn & 1) || fn == sn) {
-      if (!join(proof->hashes[i], r, r)) return false;
-      while (!(fn & 1) && fn != 0) fn >>= 1, sn >>= 1;
-    } else if (!join(r, proof->hashes[i], r)) {
-      return false;
-    }
+    const uint8_t *c = proof->hashes[i];
+    const bool is_right = (fn & 1) || fn == sn;
+    if (sn == 0) return not_in(seq, head, err);
+    status = is_right ? mlcm__merkle_node(c, r, r, err) : mlcm__merkle_node(r, c, r, err);
+    if (status != MLCM_OK) return status;
+    while (is_right && !(fn & 1) && fn != 0) fn >>= 1, sn >>= 1;
     fn >>= 1;
     sn >>= 1;
   }
-  return sn == 0 && memcmp(r, head->root, HASH) == 0;
+  return sn == 0 && memcmp(r, head->root, HASH) == 0 ? MLCM_OK : not_in(seq, head, err);
 }
 
-static bool check_trivial(const mlcm__audit_proof *proof, const mlcm__audit_head *old_head, const mlcm__audit_head *new_head) {
-  uint8_t empty[HASH];
-  if (proof->n != 0) return false;
-  if (old_head->size == new_head->size) return memcmp(old_head->root, new_head->root, HASH) == 0;
-  return mlcm__sha256_of("", 0, empty, NULL) == MLCM_OK && memcmp(old_head->root, empty, HASH) == 0;
+static mlcm_status not_grown(const mlcm__audit_head *old_head, const mlcm__audit_head *new_head, mlcm_error *err) {
+  return mlcm__fail(err, MLCM_CORRUPT, "the proof does not show that the log of %lld entries begins that of %lld",
+                    (long long)old_head->size, (long long)new_head->size);
 }
 
-bool mlcm__audit_check_consistency(const mlcm__audit_proof *proof, const mlcm__audit_head *old_head, const mlcm__audit_head *new_head) {
-  if (old_head->size < 0 || old_head->size > new_head->size || proof->n > MLCM__AUDIT_PROOF_MAX) return false;
-  if (old_head->size == 0 || old_head->size == new_head->size) return check_trivial(proof, old_head, new_head);
-  bool power_of_two = (old_head->size & (old_head->size - 1)) == 0;
-  size_t next = power_of_two ? 0 : 1; /* the old root itself begins the path then, and is not sent */
-  if (proof->n < next + (power_of_two ? 1 : 0)) return false;
+/* Nothing to prove: the same log, or the empty one. */
+static mlcm_status check_trivial(const mlcm__audit_proof *proof, const mlcm__audit_head *old_head,
+                                 const mlcm__audit_head *new_head, mlcm_error *err) {
+  uint8_t root[HASH];
+  mlcm_status status = MLCM_OK;
+  if (old_head->size == new_head->size) memcpy(root, new_head->root, HASH);
+  else status = mlcm__sha256_of("", 0, root, err);
+  if (status != MLCM_OK) return status;
+  return proof->n == 0 && memcmp(old_head->root, root, HASH) == 0 ? MLCM_OK : not_grown(old_head, new_head, err);
+}
+
+/* Both roots from the hashes of the proof behind the first `next`; *fits: it has as many hashes as there are levels. */
+static mlcm_status climb(const mlcm__audit_proof *proof, size_t next, uint64_t fn, uint64_t sn, uint8_t fr[HASH],
+                         uint8_t sr[HASH], bool *fits, mlcm_error *err) {
+  mlcm_status status = MLCM_OK;
+  for (size_t i = next; i < proof->n && sn != 0; i++) {
+    const uint8_t *c = proof->hashes[i];
+    const bool is_shared = (fn & 1) || fn == sn;
+    if (is_shared) status = mlcm__merkle_node(c, fr, fr, err);
+    if (status == MLCM_OK) status = is_shared ? mlcm__merkle_node(c, sr, sr, err) : mlcm__merkle_node(sr, c, sr, err);
+    if (status != MLCM_OK) return status;
+    while (is_shared && !(fn & 1) && fn != 0) fn >>= 1, sn >>= 1;
+    fn >>= 1;
+    sn >>= 1;
+    next = i + 1;
+  }
+  *fits = sn == 0 && next == proof->n;
+  return MLCM_OK;
+}
+
+mlcm_status mlcm__audit_check_consistency(const mlcm__audit_proof *proof, const mlcm__audit_head *old_head,
+                                          const mlcm__audit_head *new_head, mlcm_error *err) {
+  uint8_t fr[HASH], sr[HASH];
+  bool fits = false;
+  if (old_head->size < 0 || old_head->size > new_head->size || proof->n > MLCM__AUDIT_PROOF_MAX)
+    return not_grown(old_head, new_head, err);
+  if (old_head->size == 0 || old_head->size == new_head->size) return check_trivial(proof, old_head, new_head, err);
+  const bool power_of_two = (old_head->size & (old_head->size - 1)) == 0;
+  const size_t next = power_of_two ? 0 : 1; /* the old root itself begins the path then, and is not sent */
+  if (proof->n == 0) return not_grown(old_head, new_head, err);
   uint64_t fn = (uint64_t)old_head->size - 1, sn = (uint64_t)new_head->size - 1;
   while (fn & 1) fn >>= 1, sn >>= 1;
-  uint8_t fr[HASH], sr[HASH];
   memcpy(fr, power_of_two ? old_head->root : proof->hashes[0], HASH);
   memcpy(sr, fr, HASH);
-  for (size_t i = next; i < proof->n; i++) {
-    const uint8_t *c = proof->hashes[i];
-    if (sn == 0) return false;
-    if ((fn & 1) || fn == sn) {
-      if (!join(c, fr, fr) || !join(c, sr, sr)) return false;
-      while (!(fn & 1) && fn != 0) fn >>= 1, sn >>= 1;
-    } else if (!join(sr, c, sr)) {
-      return false;
-    }
-    fn >>= 1;
-    sn >>= 1;
-  }
-  return sn == 0 && memcmp(fr, old_head->root, HASH) == 0 && memcmp(sr, new_head->root, HASH) == 0;
+  mlcm_status status = climb(proof, next, fn, sn, fr, sr, &fits, err);
+  if (status != MLCM_OK) return status;
+  fits = fits && memcmp(fr, old_head->root, HASH) == 0 && memcmp(sr, new_head->root, HASH) == 0;
+  return fits ? MLCM_OK : not_grown(old_head, new_head, err);
 }

@@ -2,8 +2,8 @@
  *
  * merkle.h - RFC 6962 hashing without any storage: leaves, nodes, the frontier of a growing tree.
  *
- * The frontier of a tree of n leaves holds the roots of its complete subtrees from the largest to the smallest, one for each bit that
- * is set in n. Appending a leaf merges from the right; the root is all of them folded from the right.
+ * The frontier of a tree of n leaves holds the roots of its complete subtrees from the largest to the smallest, one for each bit
+ * that is set in n. Appending a leaf merges from the right; the root is all of them folded from the right.
  */
 #ifndef MLCM_TRUST_MERKLE_H
 #define MLCM_TRUST_MERKLE_H

@@ -5,7 +5,6 @@
 #include "attack.h"
 
 #include <check.h>
-#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,25 +14,10 @@
 
 #include "crash_check.h"
 #include "sqlite_shim.h"
-#include "support/malloc_fault.h"
 #include "support/soak.h"
 #include "support/temp_dir.h"
 
-enum { FSCK_EVERY = 16, TOO_MANY = 100000 };
-
-typedef enum fault_kind { FAULT_MEMORY, FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT, FAULT_SQL, FAULT_SQL_FULL, FAULT_MALLOC, FAULT_KINDS } fault_kind;
-
-static const char *const kind_names[] = {"allocation", "file call (EIO)", "file call (ENOSPC)", "transfer cut short", "SQLite call", "SQLite write (full)", "malloc"};
-
-/* The seams of one run. */
-typedef struct seams {
-  test_memory memory;
-  test_io io;
-  mlcm_io table;
-  size_t sql_calls, sql_fail_at; /* counted while armed */
-  bool sql_armed, sql_ever, sql_fired, sql_full;
-  shim_call sql_call;
-} seams;
+enum { FSCK_EVERY = 16, TOO_MANY = 100000, ALL = 1000 };
 
 /* ---- the registry's bytes, put back before each run ---- */
 
@@ -77,32 +61,6 @@ static void keep_base(const attack_world *w) {
 
 /* ---- one world ---- */
 
-static int sql_before(void *user, shim_call call) {
-  static const int codes[SHIM_CALLS] = {SQLITE_CANTOPEN,    SQLITE_IOERR_READ,   SQLITE_IOERR_WRITE,  SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_FSYNC,
-                                        SQLITE_IOERR_FSTAT, SQLITE_IOERR_DELETE, SQLITE_IOERR_ACCESS, SQLITE_IOERR_LOCK,     SQLITE_IOERR_SHMLOCK};
-  seams *s = user;
-  if (!s->sql_armed || (s->sql_full && call != SHIM_WRITE)) return SQLITE_OK;
-  const size_t n = ++s->sql_calls;
-  if (n != s->sql_fail_at && !(s->sql_ever && n > s->sql_fail_at)) return SQLITE_OK;
-  if (!s->sql_fired) s->sql_call = call;
-  s->sql_fired = true;
-  return s->sql_full ? SQLITE_FULL : codes[call];
-}
-
-static mlcm_context *make_context(attack_world *w, seams *s) {
-  mlcm_context_options options = MLCM_CONTEXT_OPTIONS_INIT;
-  mlcm_context *ctx = NULL;
-  test_clock_init(&w->clock, TEST_EPOCH_NS + 3600 * TEST_SECOND_NS);
-  test_memory_init(&s->memory);
-  test_io_init(&s->io);
-  s->table = test_io_table(&s->io);
-  options.allocator = test_memory_table(&s->memory);
-  options.io = &s->table;
-  options.clock = test_clock_table(&w->clock);
-  ck_assert_int_eq(mlcm_context_new(&options, &ctx, NULL), MLCM_OK);
-  return ctx;
-}
-
 static void free_results(attack_world *w) {
   mlcm_endpoint_close(w->endpoint);
   mlcm_session_close(w->session);
@@ -128,40 +86,9 @@ static void free_results(attack_world *w) {
 
 /* ---- one run ---- */
 
-static void arm(seams *s, fault_kind kind, size_t n, bool ever_after) {
-  if (kind == FAULT_MEMORY) s->memory.fail_at = s->memory.n_calls + n, s->memory.fail_ever_after = ever_after;
-  if (kind == FAULT_EIO || kind == FAULT_ENOSPC) {
-    s->io.fail_errno = kind == FAULT_EIO ? EIO : ENOSPC;
-    s->io.fail_at = s->io.n_calls + n;
-    s->io.fail_ever_after = ever_after;
-  }
-  if (kind == FAULT_SHORT) s->io.max_transfer = n;
-  if (kind == FAULT_SQL || kind == FAULT_SQL_FULL) {
-    s->sql_full = kind == FAULT_SQL_FULL;
-    s->sql_fail_at = n;
-    s->sql_ever = ever_after;
-    s->sql_armed = true;
-  }
-  if (kind == FAULT_MALLOC) test_malloc_arm(n, ever_after);
-}
-
-/* Answers whether the fault came. */
-static bool disarm(seams *s, fault_kind kind) {
-  const bool malloc_fired = kind == FAULT_MALLOC && test_malloc_disarm();
-  s->memory.fail_at = 0;
-  s->io.fail_at = 0;
-  s->io.max_transfer = 0;
-  s->sql_armed = false;
-  return malloc_fired || s->memory.fired || s->io.fired || s->sql_fired;
-}
-
 static bool may_follow(fault_kind kind, bool fired, unsigned flags, mlcm_status st) {
-  if (st == MLCM_OK) return true;
-  if (!fired) return false;
-  if ((flags & ATTACK_JUDGES) && kind != FAULT_MEMORY && (st == MLCM_CORRUPT || st == MLCM_INVALID_STATE)) return true;
-  if (kind == FAULT_MEMORY) return st == MLCM_NO_MEMORY;
-  if (kind == FAULT_MALLOC) return st == MLCM_NO_MEMORY || st == MLCM_IO || st == MLCM_OUTCOME_UNKNOWN || st == MLCM_INTERNAL;
-  return st == MLCM_IO || st == MLCM_DISK_FULL || st == MLCM_OUTCOME_UNKNOWN;
+  if (!fired) return st == MLCM_OK;
+  return fault_may_give(kind, st) || ((flags & ATTACK_JUDGES) && kind != FAULT_MEMORY && st == MLCM_CORRUPT);
 }
 
 typedef struct round {
@@ -170,25 +97,25 @@ typedef struct round {
   size_t n;
   bool ever_after;
   uint64_t after; /* the state a call without faults leaves */
-  long *violations;
+  attack_counts *counts;
 } round_of;
 
 static void violate(const round_of *r, const seams *s, const char *what, mlcm_status st, const mlcm_error *err) {
-  const char *call = r->kind == FAULT_EIO || r->kind == FAULT_ENOSPC ? test_io_name(s->io.fired_op)
-                     : r->kind == FAULT_SQL                          ? shim_call_name(s->sql_call)
-                                                                     : "";
-  ++*r->violations;
-  printf("VIOLATION %s, %s %zu%s %s: %s (%s: %s)\n", r->what->function, kind_names[r->kind], r->n, r->ever_after ? " and all after it" : "", call,
-         what, mlcm_status_name(st), st ? err->message : "");
+  r->counts->violations++;
+  printf("VIOLATION %s, %s %zu%s [%s]: %s (%s: %s)\n", r->what->function, fault_kind_name(r->kind), r->n,
+         r->ever_after ? " and all after it" : "", seams_failed(s, r->kind), what, mlcm_status_name(st), st ? err->message : "");
   fflush(stdout);
 }
 
-static void check_state(attack_world *w, const round_of *r, const seams *s, mlcm_status st, const mlcm_error *err, uint64_t before) {
+static void check_state(attack_world *w, const round_of *r, const seams *s, mlcm_status st, const mlcm_error *err,
+                        uint64_t before) {
   const uint64_t now = state_of(w);
   if (r->what->flags & ATTACK_SEVERAL) return;
-  if (st == MLCM_OK && !(r->what->flags & ATTACK_RANDOM) && now != r->after) violate(r, s, "succeeded, but the database is not as without faults", st, err);
+  if (st == MLCM_OK && !(r->what->flags & ATTACK_RANDOM) && now != r->after)
+    violate(r, s, "succeeded, but the database is not as without faults", st, err);
   if (st && st != MLCM_OUTCOME_UNKNOWN && now != before) violate(r, s, "failed, but changed something", st, err);
-  if (st == MLCM_OUTCOME_UNKNOWN && !(r->what->flags & ATTACK_RANDOM) && now != before && now != r->after) violate(r, s, "neither the old state nor the new", st, err);
+  if (st == MLCM_OUTCOME_UNKNOWN && !(r->what->flags & ATTACK_RANDOM) && now != before && now != r->after)
+    violate(r, s, "neither the old state nor the new", st, err);
 }
 
 static void check_again(attack_world *w, const round_of *r, const seams *s, mlcm_status first, const mlcm_error *err) {
@@ -196,7 +123,8 @@ static void check_again(attack_world *w, const round_of *r, const seams *s, mlcm
   if (!first || first == MLCM_OUTCOME_UNKNOWN || (r->what->flags & ATTACK_ONCE)) return;
   const mlcm_status st = r->what->call(w, &again);
   if (st) violate(r, s, again.message, st, err);
-  if (!st && !(r->what->flags & (ATTACK_SEVERAL | ATTACK_RANDOM)) && state_of(w) != r->after) violate(r, s, "called again, left another state", st, err);
+  if (!st && !(r->what->flags & (ATTACK_SEVERAL | ATTACK_RANDOM)) && state_of(w) != r->after)
+    violate(r, s, "called again, left another state", st, err);
 }
 
 static void check_sound(attack_world *w, const round_of *r, const seams *s, mlcm_status st, const mlcm_error *err) {
@@ -206,24 +134,24 @@ static void check_sound(attack_world *w, const round_of *r, const seams *s, mlcm
   mlcm_context_free(plain);
 }
 
+static void remove_fresh(const attack_world *w) {
+  if (test_exists(w->fresh)) test_temp_dir_remove(strdup(w->fresh));
+}
+
 /* Fault n of a kind; n 0: none, to learn the state afterwards. Answers whether the fault came. */
 static bool run(attack_world *w, round_of *r) {
   seams s;
   mlcm_error err = {0};
-  memset(&s, 0, sizeof s);
   put_back(w);
-  if (test_exists(w->fresh)) {
-    char *dir = strdup(w->fresh);
-    test_temp_dir_remove(dir);
-  }
-  sqlite_shim_set(&(sqlite_shim){.user = &s, .before = sql_before});
-  w->ctx = make_context(w, &s);
+  remove_fresh(w);
+  seams_init(&s, &w->clock);
+  w->ctx = s.ctx;
   ck_assert_msg(mlcm_registry_open(w->ctx, w->reg_dir, NULL, &w->reg, &err) == MLCM_OK, "%s", err.message);
   if (r->what->prepare) ck_assert_msg(r->what->prepare(w, &err) == MLCM_OK, "%s: %s", r->what->function, err.message);
   const uint64_t before = state_of(w);
-  if (r->n) arm(&s, r->kind, r->n, r->ever_after);
+  if (r->n) seams_arm(&s, r->kind, r->n, r->ever_after);
   const mlcm_status st = r->what->call(w, &err);
-  const bool fired = disarm(&s, r->kind);
+  const bool fired = r->n && seams_disarm(&s, r->kind);
   if (!may_follow(r->kind, fired, r->what->flags, st)) violate(r, &s, "such a fault does not give this status", st, &err);
   if (st && err.code != st) violate(r, &s, "the error does not carry the status", st, &err);
   if (fired && (r->what->flags & ATTACK_CALM)) violate(r, &s, "it is said to make no such call", st, &err);
@@ -231,34 +159,45 @@ static bool run(attack_world *w, round_of *r) {
   if (!r->n) r->after = state_of(w);
   check_again(w, r, &s, st, &err);
   free_results(w);
-  mlcm_context_free(w->ctx);
   w->ctx = NULL;
-  sqlite_shim_set(NULL);
+  seams_reset(&s);
   if (s.memory.n_live) violate(r, &s, "memory leaks", st, &err);
   if (s.io.n_open) violate(r, &s, "a descriptor stays open", st, &err);
   if ((r->what->flags & ATTACK_SEVERAL) || r->n % FSCK_EVERY == 0) check_sound(w, r, &s, st, &err);
-  pthread_mutex_destroy(&s.memory.lock);
   return fired;
 }
 
-void attack_function(attack_world *w, const attack *what, size_t all_of_first, long *faults, long *violations) {
-  round_of r = {.what = what, .violations = violations};
+/* All faults of one kind, once or for ever after. */
+static void run_kind(attack_world *w, round_of *r, size_t all_of_first) {
+  long *faults = &r->counts->faults[r->kind];
+  if (r->kind == FAULT_SHORT) { /* bytes at a time, not a number of a call */
+    r->n = r->ever_after ? 7 : 1;
+    ++*faults;
+    run(w, r);
+    return;
+  }
+  const size_t all = fault_kind_is_rare(r->kind) ? ALL : all_of_first;
+  for (r->n = 1; test_time_left() && run(w, r); r->n += 1 + r->n / all) {
+    ++*faults;
+    ck_assert_uint_lt(r->n, TOO_MANY);
+  }
+}
+
+long attack_all_faults(const attack_counts *counts) {
+  long all = 0;
+  for (fault_kind kind = 0; kind < FAULT_KINDS; kind++) all += counts->faults[kind];
+  return all;
+}
+
+void attack_function(attack_world *w, const attack *what, size_t all_of_first, attack_counts *counts) {
+  round_of r = {.what = what, .counts = counts};
   run(w, &r);
   for (fault_kind kind = 0; kind < FAULT_KINDS; kind++) {
-    if (kind == FAULT_MALLOC && !test_malloc_can_fail()) continue;
+    if (!fault_kind_is_possible(kind)) continue;
     r.kind = kind;
     for (int ever_after = 0; ever_after <= 1; ever_after++) {
       r.ever_after = ever_after;
-      r.n = kind == FAULT_SHORT ? 1 + 6 * (size_t)ever_after : 1;
-      if (kind == FAULT_SHORT) {
-        ++*faults;
-        run(w, &r);
-        continue;
-      }
-      for (; test_time_left() && run(w, &r); r.n += 1 + r.n / all_of_first) {
-        ++*faults;
-        ck_assert_uint_lt(r.n, TOO_MANY);
-      }
+      run_kind(w, &r, all_of_first);
     }
   }
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attack.h - one harness for faults of all kinds: memory, the library's files, SQLite's files, and malloc below everybody.
+ * attack.h - one harness for faults of all kinds (seams.h): memory, files, SQL statements, SQLite's files, and malloc below
+ * everybody.
  *
- * A function is called in a prepared world with its first, second, third ... allocation (or file call, or SQLite call) failing, once
- * and then once more with all later ones failing too, until a call ends before the failure was due. Each time:
+ * A function is called in a prepared world with its first, second, third ... allocation (or file call, or statement) failing,
+ * once and then once more with all later ones failing too, until a call ends before the failure was due. Each time:
  *   - the status is one that such a fault may have;
  *   - after a failure nothing has changed: the database says what it said before (but for MLCM_OUTCOME_UNKNOWN);
  *   - after a success it says what it says after a call without faults;
@@ -16,8 +17,8 @@
 
 #include <mlcm/mlcm.h>
 
+#include "seams.h"
 #include "support/fake_clock.h"
-#include "support/fault.h"
 
 /* What a function is called with and gives out. All pointers are freed after each call's run. */
 typedef struct attack_world {
@@ -66,10 +67,17 @@ typedef struct attack {
   unsigned flags;
 } attack;
 
+typedef struct attack_counts {
+  long faults[FAULT_KINDS];
+  long violations;
+} attack_counts;
+
+long attack_all_faults(const attack_counts *counts);
+
 /* Makes the world; `build` fills its registry. */
 void attack_begin(attack_world *w, void (*build)(attack_world *w));
 /* Faults of every kind: each of the first `all_of_first` calls, then ever sparser (by one in so many). Violations are printed. */
-void attack_function(attack_world *w, const attack *what, size_t all_of_first, long *faults, long *violations);
+void attack_function(attack_world *w, const attack *what, size_t all_of_first, attack_counts *counts);
 void attack_end(attack_world *w);
 
 #endif
