@@ -121,13 +121,29 @@ static mlcm_status cell_for(reading *r, int64_t version, uint64_t epoch, mlcm__m
   return MLCM_OK;
 }
 
+/* Nothing of a damaged file may get into the sums, so all of it is looked at first. */
+static mlcm_status check_entries(const mlcm__meter_file *file, const char *name, mlcm_error *err) {
+  const mlcm__meter_name *names = mlcm__meter_names(file);
+  const mlcm__meter_slot *slots = mlcm__meter_slots(file);
+  for (uint32_t i = 0; i < MLCM__METER_OUTCOMES; i++) {
+    if (!atomic_load_explicit(&names[i].ready, memory_order_acquire)) continue;
+    if (memchr(names[i].text, 0, sizeof names[i].text) && names[i].text[0]) continue;
+    return mlcm__fail(err, MLCM_CORRUPT, "%s: holds an outcome without a proper name; move it away", name);
+  }
+  for (uint32_t i = 0; i < MLCM__METER_CELLS; i++) {
+    const uint64_t ready = atomic_load_explicit(&slots[i].ready, memory_order_acquire);
+    if (ready == 0 || (ready == 1 && slots[i].checksum == mlcm__meter_slot_checksum(slots[i].version, slots[i].epoch))) continue;
+    return mlcm__fail(err, MLCM_CORRUPT, "%s: the entry of cell %" PRIu32 " changed: its checksum does not match; move it away",
+                      name, i);
+  }
+  return MLCM_OK;
+}
+
 static mlcm_status outcome_for(reading *r, const mlcm__meter_name *name, const char *file_name, int32_t *out, mlcm_error *err) {
   mlcm__meter_snapshot *s = r->snapshot;
   char text[MLCM__METER_OUTCOME_NAME];
   memcpy(text, name->text, sizeof text);
-  if (memchr(text, 0, sizeof text) == NULL || text[0] == 0) {
-    return mlcm__fail(err, MLCM_CORRUPT, "%s: holds an outcome without a proper name; move it away", file_name);
-  }
+  text[sizeof text - 1] = 0; /* it ends before that, unless somebody changed it since it was checked */
   *out = mlcm__meter_find_outcome(s, text);
   if (*out >= 0) return MLCM_OK;
   if (s->n_outcomes == MLCM__SNAPSHOT_OUTCOMES) {
@@ -152,16 +168,12 @@ static mlcm_status map_outcomes(reading *r, const mlcm__meter_file *file, const 
 
 static mlcm_status add_file(reading *r, const mlcm__meter_file *file, const char *name, mlcm_error *err) {
   outcome_map map;
-  mlcm_status st = map_outcomes(r, file, name, &map, err);
+  mlcm_status st = check_entries(file, name, err);
+  if (!st) st = map_outcomes(r, file, name, &map, err);
   const mlcm__meter_slot *slots = mlcm__meter_slots(file);
   for (uint32_t i = 0; !st && i < MLCM__METER_CELLS; i++) {
-    const uint64_t ready = atomic_load_explicit(&slots[i].ready, memory_order_acquire);
-    if (ready == 0) continue;
-    if (ready != 1 || slots[i].checksum != mlcm__meter_slot_checksum(slots[i].version, slots[i].epoch)) {
-      return mlcm__fail(err, MLCM_CORRUPT, "%s: the entry of cell %" PRIu32 " changed: its checksum does not match; move it away",
-                        name, i);
-    }
     mlcm__meter_cell_sum *cell = NULL;
+    if (!atomic_load_explicit(&slots[i].ready, memory_order_acquire)) continue;
     st = cell_for(r, slots[i].version, slots[i].epoch, &cell, err);
     if (!st) add_cell(cell, file, i, &map);
   }
@@ -181,17 +193,30 @@ static mlcm_status add_process(reading *r, const mlcm__process *process, mlcm_er
   return MLCM_OK;
 }
 
+static mlcm_status read_file(reading *r, const mlcm__meter_file_id *id, const char *name, mlcm_error *err) {
+  mlcm__meter_file file = {.map = MLCM__MAPPED_NONE};
+  mlcm_status st = mlcm__meter_file_map(r->ctx, r->run_dir, name, &file, err);
+  if (!st && file.map.base) {
+    st = add_file(r, &file, name, err);
+    if (!st) st = add_process(r, &id->process, err);
+  }
+  mlcm__mapped_close(r->ctx, &file.map);
+  return st;
+}
+
+/* What a dead process left damaged is left out, so that it holds up nobody until the sweep: the traffic of living ones is all
+ * there. The counters of a living one cannot be done without. */
 static mlcm_status read_one(void *user, const char *name, mlcm_error *err) {
   reading *r = user;
   mlcm__meter_file_id id;
-  mlcm__meter_file file = {.map = MLCM__MAPPED_NONE};
+  mlcm_error why;
   if (!mlcm__meter_file_parse(name, &id) || id.endpoint_id != r->endpoint_id || id.unfinished) return MLCM_OK;
-  mlcm_status st = mlcm__meter_file_map(r->ctx, r->run_dir, name, &file, err);
-  if (!st && file.map.base) {
-    st = add_process(r, &id.process, err);
-    if (!st) st = add_file(r, &file, name, err);
+  mlcm_status st = read_file(r, &id, name, &why);
+  if (st == MLCM_CORRUPT && !mlcm__process_alive(r->ctx, &id.process)) {
+    mlcm__log(r->ctx, MLCM_LOG_WARN, "left out, its process is gone: %s", why.message);
+    return MLCM_OK;
   }
-  mlcm__mapped_close(r->ctx, &file.map);
+  if (st && err) *err = why;
   return st;
 }
 

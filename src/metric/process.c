@@ -85,6 +85,7 @@ mlcm_status mlcm__process_self(mlcm_context *ctx, mlcm__process *out, mlcm_error
 /* A start that cannot be read: the process is gone only when the kernel says so, and not because of a descriptor that could not be
  * opened or a /proc that hides the processes of other users (hidepid). */
 static bool is_gone(int bad, int64_t pid) {
+  if (pid < 1 || pid > INT32_MAX) return true; /* out of a file's name: no process has such a number */
   return (bad == -ENOENT || bad == -ESRCH) && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 

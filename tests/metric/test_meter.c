@@ -518,6 +518,24 @@ START_TEST(a_damaged_file_is_an_error_that_names_it) {
 }
 END_TEST
 
+START_TEST(a_damaged_file_of_a_dead_process_is_left_out) {
+  static const off_t places[] = {24, 1024 + 8, 4096 + 8}; /* in the header, an outcome's name, a cell's entry */
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    const uint64_t damage = 0;
+    room r = open_room(), dead = r;
+    dead.self.pid = INT64_C(1) << 40;
+    make_file(&dead);
+    poke(&dead, places[i], &damage, 8);
+    make_file(&r);
+    mlcm__meter_snapshot *s = read_all(&r);
+    ck_assert_uint_eq(mlcm__meter_find(s, 1, 1)->scope[MLCM__SCOPE_KEY].routed, 1);
+    ck_assert_uint_eq(s->n_processes, 1);
+    mlcm__meter_snapshot_free(s);
+    close_room(&r);
+  }
+}
+END_TEST
+
 START_TEST(a_cut_file_is_an_error_and_a_file_of_a_newer_format_too) {
   room r = open_room();
   make_file(&r);
@@ -734,6 +752,7 @@ int main(void) {
                           cells_come_sorted_by_epoch_and_version,
                           a_file_name_says_all_and_has_one_spelling,
                           a_damaged_file_is_an_error_that_names_it,
+                          a_damaged_file_of_a_dead_process_is_left_out,
                           a_cut_file_is_an_error_and_a_file_of_a_newer_format_too,
                           an_unfinished_file_is_left_out_with_a_line_in_the_log,
                           a_link_in_place_of_a_file_is_refused,

@@ -31,6 +31,11 @@ START_TEST(another_boot_or_start_time_is_another_process) {
   other = self;
   other.boot_id[0] = other.boot_id[0] == '0' ? '1' : '0';
   ck_assert(!mlcm__process_alive(ctx, &other));
+  other = self;
+  other.pid = INT64_C(1) << 32; /* out of a file's name: as a pid_t it would be 0, the caller's own group */
+  ck_assert(!mlcm__process_alive(ctx, &other));
+  other.pid = -1;
+  ck_assert(!mlcm__process_alive(ctx, &other));
   mlcm_context_free(ctx);
 }
 END_TEST
