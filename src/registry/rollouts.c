@@ -157,15 +157,16 @@ static mlcm_status fenced(mlcm__db_conn *conn, int64_t id, mlcm_error *err) {
   return mlcm__fail(err, MLCM_STALE, "another process decides for rollout %lld now; nothing was written", (long long)id);
 }
 
-mlcm_status mlcm__lease_take(mlcm__db_conn *conn, int64_t id, const char *holder, int64_t seen_epoch, int64_t expires_ns,
+mlcm_status mlcm__lease_take(mlcm__db_conn *conn, const mlcm__rollout_head *seen, const char *holder, int64_t expires_ns,
                              int64_t *out_epoch, mlcm_error *err) {
-  mlcm_status st =
-      mlcm__sql_run(conn,
-                    "UPDATE rollout SET holder = ?1, lease_epoch = lease_epoch + 1, lease_expires_ns = ?2"
-                    " WHERE id = ?3 AND lease_epoch = ?4 AND active = 1",
-                    MLCM__BIND(mlcm__text(holder), mlcm__i64(expires_ns), mlcm__i64(id), mlcm__i64(seen_epoch)), err);
-  if (!st) st = fenced(conn, id, err);
-  if (!st) *out_epoch = seen_epoch + 1;
+  mlcm_status st = mlcm__sql_run(conn,
+                                 "UPDATE rollout SET holder = ?1, lease_epoch = lease_epoch + 1, lease_expires_ns = ?2"
+                                 " WHERE id = ?3 AND lease_epoch = ?4 AND lease_expires_ns = ?5 AND active = 1",
+                                 MLCM__BIND(mlcm__text(holder), mlcm__i64(expires_ns), mlcm__i64(seen->id),
+                                            mlcm__i64(seen->lease_epoch), mlcm__i64(seen->lease_expires_ns)),
+                                 err);
+  if (!st) st = fenced(conn, seen->id, err);
+  if (!st) *out_epoch = seen->lease_epoch + 1;
   return st;
 }
 

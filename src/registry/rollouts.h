@@ -126,8 +126,8 @@ mlcm_status mlcm__rollout_ids(mlcm__db_conn *conn, int64_t endpoint_id, int64_t 
 
 /* ---- the lease ---- */
 
-/* Makes `holder` the holder and raises the epoch, provided the epoch is still `seen_epoch` (MLCM_STALE). */
-mlcm_status mlcm__lease_take(mlcm__db_conn *conn, int64_t id, const char *holder, int64_t seen_epoch, int64_t expires_ns,
+/* Makes `holder` the holder and raises the epoch, provided the lease is still as `seen`: neither taken nor renewed since (MLCM_STALE). */
+mlcm_status mlcm__lease_take(mlcm__db_conn *conn, const mlcm__rollout_head *seen, const char *holder, int64_t expires_ns,
                              int64_t *out_epoch, mlcm_error *err);
 mlcm_status mlcm__lease_renew(mlcm__db_conn *conn, int64_t id, int64_t epoch, int64_t expires_ns, mlcm_error *err);
 /* Nobody holds it afterwards; no error when it was lost already. */

@@ -58,7 +58,7 @@ static mlcm_status write_lease(mlcm_rollout *h, bool take, mlcm_error *err) {
   mlcm__db_conn *conn = NULL;
   int64_t epoch = h->lease.epoch, expires = mlcm__mono_ns(h->ctx) + h->lease.length_ns;
   mlcm_status st = mlcm__db_write_begin(h->reg->db, take ? DECISION_WAIT_NS : SHORT_WAIT_NS, &conn, err);
-  if (!st && take) st = mlcm__lease_take(conn, h->id, h->lease.holder, h->head.lease_epoch, expires, &epoch, err);
+  if (!st && take) st = mlcm__lease_take(conn, &h->head, h->lease.holder, expires, &epoch, err);
   if (!st && !take) st = mlcm__lease_renew(conn, h->id, epoch, expires, err);
   if (!st) st = mlcm__registry_commit(h->reg, &conn, err);
   mlcm__db_rollback(conn);

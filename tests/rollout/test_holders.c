@@ -154,6 +154,27 @@ START_TEST(a_write_that_was_under_way_when_the_lease_was_lost_is_fenced) {
 }
 END_TEST
 
+/* Who was stopped between reading that the lease has run out and taking it. */
+START_TEST(a_lease_renewed_in_the_meantime_is_not_taken) {
+  rolling r;
+  mlcm__db_conn *conn = NULL;
+  mlcm__rollout_head seen;
+  int64_t epoch = 0;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
+  CHECK_OK(mlcm__rollout_read(conn, 1, &seen, err));
+  CHECK_OK(mlcm__lease_renew(conn, 1, seen.lease_epoch, seen.lease_expires_ns + SECOND, err));
+  CHECK_FAILS(MLCM_STALE, "nothing was written", mlcm__lease_take(conn, &seen, "me", INT64_MAX, &epoch, err));
+  CHECK_OK(mlcm__rollout_read(conn, 1, &seen, err));
+  CHECK_OK(mlcm__lease_take(conn, &seen, "me", INT64_MAX, &epoch, err));
+  ck_assert_int_eq(epoch, seen.lease_epoch + 1);
+  mlcm__db_rollback(conn);
+  rolling_tear_down(&r);
+}
+END_TEST
+
 START_TEST(a_forked_child_is_refused_and_closes_without_touching_anything) {
   rolling r;
   rolling_set_up(&r);
@@ -588,6 +609,7 @@ int main(void) {
                           a_dead_process_is_not_waited_for,
                           a_holder_that_was_overtaken_writes_nothing,
                           a_write_that_was_under_way_when_the_lease_was_lost_is_fenced,
+                          a_lease_renewed_in_the_meantime_is_not_taken,
                           a_forked_child_is_refused_and_closes_without_touching_anything,
                           a_command_is_obeyed_by_the_holder_at_its_next_tick,
                           without_a_holder_the_command_itself_decides,
