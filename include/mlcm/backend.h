@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-#define MLCM_BACKEND_ABI_VERSION ((1u << 16) | 0u)
+#define MLCM_BACKEND_ABI_VERSION ((1u << 16) | 1u)
 
 /* A tensor as kernels see it: row-major without gaps. A map is a tensor of rank 1 with one key an element. */
 typedef struct mlcm_tensor {
@@ -86,6 +86,10 @@ typedef struct mlcm_node {
   const mlcm_tensor *const *constants; /* [n_inputs] value of an input that is a constant (session lifetime), else NULL */
   const mlcm_attr *attrs;
   size_t n_attrs;
+  const mlcm_dtype *input_dtypes; /* [n_inputs] element type (of a map: of its values); 0: left out, or not known before a run */
+  mlcm_dtype *output_dtypes;      /* [n_outputs] zeros; supports may write what it knows, for the nodes that come after */
+  const size_t *input_readers;    /* [n_inputs] how often the graph reads that value: a constant that is packed for each of many
+                                   * readers is in memory as often */
 } mlcm_node;
 
 /* Options of every kernel's run: what it reads, where it writes, and whom it asks for memory. */

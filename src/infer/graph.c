@@ -47,6 +47,7 @@ static mlcm_status define_initializers(builder *b) {
       return st;
     }
     v->is_constant = true;
+    v->dtype = v->constant.dtype;
   }
   return MLCM_OK;
 }
@@ -59,6 +60,7 @@ static mlcm_status define_inputs(builder *b) {
     if (v != NULL && v->is_constant) continue;
     mlcm_status st = define_value(b, name, &v);
     if (st) return st;
+    v->dtype = b->model->inputs[i].dtype;
   }
   return MLCM_OK;
 }
@@ -132,8 +134,10 @@ static mlcm_status define_constant(builder *b, const mlcm__gnode *node) {
     return mlcm__fail(b->err, MLCM_PARSE, "node '%.*s': Constant has one output", shown(node->name), node->name.ptr);
   mlcm_status st = define_value(b, node->source->outputs[0], &v);
   if (!st) st = mlcm__constant_load(&b->graph->arena, node->source, b->files, &v->constant, b->err);
-  if (!st) v->is_constant = true;
-  return st;
+  if (st) return st;
+  v->is_constant = true;
+  v->dtype = v->constant.dtype;
+  return MLCM_OK;
 }
 
 static mlcm_status add_node(builder *b, const mlcm__onnx_node *source, size_t index) {

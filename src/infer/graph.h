@@ -20,11 +20,13 @@ typedef struct mlcm__value {
   const char *name;
   bool is_constant;
   mlcm_tensor constant;
+  mlcm_dtype dtype; /* 0: known only after a run */
   int64_t producer; /* node, -1: input or constant */
   int32_t slot;     /* -1: needs no buffer */
   bool is_output;
   bool is_wanted;  /* some live node or output reads it */
-  size_t last_use; /* last live node that reads it */
+  size_t last_use;  /* last live node that reads it */
+  size_t n_readers; /* how often live nodes read it */
 } mlcm__value;
 
 typedef struct mlcm__gnode {

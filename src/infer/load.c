@@ -14,25 +14,38 @@ typedef struct node_view {
   mlcm_node node;
   unsigned char *has_input, *has_output;
   const mlcm_tensor **constants;
+  size_t *readers;
+  mlcm_dtype *input_dtypes, *output_dtypes;
   mlcm_attr *attrs;
 } node_view;
+
+static mlcm_status make_lists(mlcm__arena *arena, size_t n_inputs, size_t n_outputs, node_view *v, mlcm_error *err) {
+  v->has_input = mlcm__arena_alloc(arena, n_inputs, 1);
+  v->has_output = mlcm__arena_alloc(arena, n_outputs, 1);
+  v->constants = mlcm__arena_alloc(arena, n_inputs, sizeof *v->constants);
+  v->readers = mlcm__arena_alloc(arena, n_inputs, sizeof *v->readers);
+  v->input_dtypes = mlcm__arena_alloc(arena, n_inputs, sizeof *v->input_dtypes);
+  v->output_dtypes = mlcm__arena_alloc(arena, n_outputs, sizeof *v->output_dtypes);
+  bool good = v->has_input && v->has_output && v->constants && v->readers && v->input_dtypes && v->output_dtypes;
+  return good ? MLCM_OK : mlcm__fail_memory(err, n_inputs * sizeof *v->constants);
+}
 
 static mlcm_status view_node(mlcm_session *s, size_t n, mlcm__arena *arena, const mlcm__files *files, node_view *v,
                              mlcm_error *err) {
   const mlcm__gnode *g = &s->graph.nodes[n];
-  v->has_input = mlcm__arena_alloc(arena, g->n_inputs, 1);
-  v->has_output = mlcm__arena_alloc(arena, g->n_outputs, 1);
-  v->constants = mlcm__arena_alloc(arena, g->n_inputs, sizeof *v->constants);
-  if (v->has_input == NULL || v->has_output == NULL || v->constants == NULL)
-    return mlcm__fail_memory(err, g->n_inputs * sizeof *v->constants);
+  mlcm_status st = make_lists(arena, g->n_inputs, g->n_outputs, v, err);
+  if (st) return st;
   for (size_t i = 0; i < g->n_inputs; i++) {
-    const mlcm__value *value = g->inputs[i] == MLCM__NO_VALUE ? NULL : &s->graph.values[g->inputs[i]];
-    v->has_input[i] = value != NULL;
-    v->constants[i] = value != NULL && value->is_constant ? &value->constant : NULL;
+    if (g->inputs[i] == MLCM__NO_VALUE) continue;
+    const mlcm__value *value = &s->graph.values[g->inputs[i]];
+    v->has_input[i] = 1;
+    v->constants[i] = value->is_constant ? &value->constant : NULL;
+    v->readers[i] = value->n_readers;
+    v->input_dtypes[i] = value->dtype;
   }
   for (size_t i = 0; i < g->n_outputs; i++)
     v->has_output[i] = g->outputs[i] != MLCM__NO_VALUE && s->graph.values[g->outputs[i]].is_wanted;
-  mlcm_status st = mlcm__attrs_load(arena, &s->graph.arena, g->source, files, &v->attrs, err);
+  st = mlcm__attrs_load(arena, &s->graph.arena, g->source, files, &v->attrs, err);
   v->node = (mlcm_node){.struct_size = sizeof v->node,
                         .ctx = s->ctx,
                         .name = g->name,
@@ -45,7 +58,10 @@ static mlcm_status view_node(mlcm_session *s, size_t n, mlcm__arena *arena, cons
                         .has_output = v->has_output,
                         .constants = v->constants,
                         .attrs = v->attrs,
-                        .n_attrs = g->source->n_attrs};
+                        .n_attrs = g->source->n_attrs,
+                        .input_dtypes = v->input_dtypes,
+                        .output_dtypes = v->output_dtypes,
+                        .input_readers = v->readers};
   return st;
 }
 
@@ -64,10 +80,20 @@ static mlcm_status name_failure(const mlcm__gnode *g, mlcm_status st, mlcm_error
   return st;
 }
 
+/* What the backend told of its outputs is known to the nodes after it. */
+static void take_types(mlcm_session *s, size_t n, const node_view *v) {
+  const mlcm__gnode *g = &s->graph.nodes[n];
+  for (size_t i = 0; i < g->n_outputs; i++)
+    if (g->outputs[i] != MLCM__NO_VALUE) s->graph.values[g->outputs[i]].dtype = v->output_dtypes[i];
+}
+
 static mlcm_status ask(mlcm_session *s, size_t n, const node_view *v, mlcm_error *err) {
   mlcm_error why = {0};
   mlcm_status st = s->backend->supports(s->backend, &v->node, &why);
-  if (st == MLCM_OK) return MLCM_OK;
+  if (st == MLCM_OK) {
+    take_types(s, n, v);
+    return MLCM_OK;
+  }
   if (st == MLCM_UNSUPPORTED && why.code == 0) return missing_operator(s, &s->graph.nodes[n], err);
   return name_failure(&s->graph.nodes[n], st, &why, err);
 }

@@ -25,6 +25,7 @@ static void mark_live(mlcm__graph *g) {
       mlcm__value *v = &g->values[node->inputs[i]];
       if (!v->is_wanted) v->last_use = n;
       v->is_wanted = true;
+      v->n_readers++;
     }
   }
 }

@@ -39,7 +39,7 @@ AT(mlcm_attr, ints, 72);
 AT(mlcm_attr, strings, 80);
 AT(mlcm_attr, tensor, 88);
 
-SIZE(mlcm_node, 128);
+SIZE(mlcm_node, 152);
 AT(mlcm_node, struct_size, 0);
 AT(mlcm_node, ctx, 8);
 AT(mlcm_node, name, 16);
@@ -53,6 +53,9 @@ AT(mlcm_node, has_output, 96);
 AT(mlcm_node, constants, 104);
 AT(mlcm_node, attrs, 112);
 AT(mlcm_node, n_attrs, 120);
+AT(mlcm_node, input_dtypes, 128);
+AT(mlcm_node, output_dtypes, 136);
+AT(mlcm_node, input_readers, 144);
 
 SIZE(mlcm_call, 56);
 AT(mlcm_call, host, 0);

@@ -9,19 +9,10 @@
 #include "infer/reference/reference.h"
 
 int mlcm__lane_kind(mlcm_dtype dtype) {
-  switch (dtype) {
-  case MLCM_F16:
-  case MLCM_BF16:
-  case MLCM_F32:
-  case MLCM_F64: return MLCM__LANE_F;
-  case MLCM_BOOL:
-  case MLCM_I8:
-  case MLCM_I16:
-  case MLCM_I32:
-  case MLCM_I64: return MLCM__LANE_I;
-  case MLCM_STRING: return MLCM__LANE_S;
-  default: return MLCM__LANE_U;
-  }
+  const int32_t set = 1 << dtype;
+  if ((set & MLCM__REALS) != 0) return MLCM__LANE_F;
+  if ((set & (MLCM__SIGNED | MLCM__BOOLS)) != 0) return MLCM__LANE_I;
+  return (set & MLCM__UNSIGNED) != 0 ? MLCM__LANE_U : MLCM__LANE_S;
 }
 
 /* ---- Half precision ---- */
@@ -92,8 +83,10 @@ void mlcm__load_f64(double *out, const mlcm_tensor *t, int64_t at, int64_t step,
   case MLCM_I8: LOAD(int8_t, AS_F64); break;
   case MLCM_I16: LOAD(int16_t, AS_F64); break;
   case MLCM_I32: LOAD(int32_t, AS_F64); break;
-  case MLCM_I64: LOAD(int64_t, AS_F64); break;
-  default: assert(n < 0); break; /* strings are no numbers: callers check */
+  default:
+    assert(t->dtype == MLCM_I64);
+    LOAD(int64_t, AS_F64);
+    break; /* strings are no numbers: callers check */
   }
 }
 
@@ -107,14 +100,16 @@ void mlcm__load_i64(int64_t *out, const mlcm_tensor *t, int64_t at, int64_t step
   case MLCM_I8: LOAD(int8_t, AS_I64); break;
   case MLCM_I16: LOAD(int16_t, AS_I64); break;
   case MLCM_I32: LOAD(int32_t, AS_I64); break;
-  case MLCM_I64: LOAD(int64_t, AS_I64); break;
-  default: assert(n < 0); break; /* callers check */
+  default:
+    assert(t->dtype == MLCM_I64);
+    LOAD(int64_t, AS_I64);
+    break; /* callers check */
   }
 }
 
 void mlcm__load(mlcm__lanes *out, const mlcm_tensor *t, int64_t at, int64_t step, int64_t n) {
   assert(n <= MLCM__BLOCK);
-  if (mlcm__lane_kind(t->dtype) == MLCM__LANE_F)
+  if (mlcm__is_real(t->dtype))
     mlcm__load_f64(out->f, t, at, step, n);
   else
     mlcm__load_i64(out->i, t, at, step, n);
@@ -133,8 +128,10 @@ void mlcm__store_f64(mlcm_dtype dtype, void *data, int64_t at, const double *in,
   case MLCM_F32: STORE(float, ); break;
   case MLCM_F64: STORE(double, ); break;
   case MLCM_F16: STORE(uint16_t, f64_to_half); break;
-  case MLCM_BF16: STORE(uint16_t, f64_to_bfloat); break;
-  default: assert(n < 0); break; /* callers check */
+  default:
+    assert(dtype == MLCM_BF16);
+    STORE(uint16_t, f64_to_bfloat);
+    break; /* callers check */
   }
 }
 
@@ -148,16 +145,51 @@ void mlcm__store_i64(mlcm_dtype dtype, void *data, int64_t at, const int64_t *in
   case MLCM_I8: STORE(int8_t, ); break;
   case MLCM_I16: STORE(int16_t, ); break;
   case MLCM_I32: STORE(int32_t, ); break;
-  case MLCM_I64: STORE(int64_t, ); break;
-  default: assert(n < 0); break; /* callers check */
+  default:
+    assert(dtype == MLCM_I64);
+    STORE(int64_t, );
+    break; /* callers check */
   }
 }
 
 void mlcm__store(mlcm_dtype dtype, void *data, int64_t at, const mlcm__lanes *in, int64_t n) {
-  if (mlcm__lane_kind(dtype) == MLCM__LANE_F)
+  if (mlcm__is_real(dtype))
     mlcm__store_f64(dtype, data, at, in->f, n);
   else
     mlcm__store_i64(dtype, data, at, in->i, n);
+}
+
+/* ---- One element ---- */
+
+double mlcm__f64_at(const mlcm_tensor *t, int64_t i) {
+  double value = 0;
+  mlcm__load_f64(&value, t, i, 1, 1);
+  return value;
+}
+
+int64_t mlcm__i64_at(const mlcm_tensor *t, int64_t i) {
+  int64_t value = 0;
+  mlcm__load_i64(&value, t, i, 1, 1);
+  return value;
+}
+
+int64_t mlcm__int_at(const mlcm_tensor *t, int64_t i) {
+  return mlcm__is_real(t->dtype) ? mlcm__f64_to_int(MLCM_I64, mlcm__f64_at(t, i)) : mlcm__i64_at(t, i);
+}
+
+void mlcm__put_number(mlcm_dtype dtype, void *data, int64_t i, double value) {
+  if (mlcm__is_real(dtype))
+    mlcm__store_f64(dtype, data, i, &value, 1);
+  else
+    mlcm__store_i64(dtype, data, i, &(const int64_t){mlcm__f64_to_int(dtype, value)}, 1);
+}
+
+void mlcm__store_line(mlcm_dtype dtype, void *data, int64_t at, int64_t step, const double *in, int64_t n) {
+  if (step == 1) {
+    mlcm__store_f64(dtype, data, at, in, n);
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) mlcm__store_f64(dtype, data, at + i * step, &in[i], 1);
 }
 
 static int64_t clamp_to(double value, double low, double high) {

@@ -2,8 +2,6 @@
  *
  * linear.c - ai.onnx.ml's LinearClassifier and LinearRegressor.
  */
-#include <string.h>
-
 #include "infer/reference/reference.h"
 
 typedef struct linear {
@@ -15,42 +13,35 @@ typedef struct linear {
   bool add_class;      /* one score for two classes */
 } linear;
 
-static mlcm_status read_weights(mlcm__ref_reader *r, mlcm__ref_kernel *k, linear *p, int64_t n_targets) {
+static void read_weights(mlcm__ref_reader *r, linear *p, int64_t n_targets) {
   size_t n_coefficients = 0, n_intercepts = 0;
-  p->coefficients = mlcm__ref_doubles(r, k, "coefficients", NULL, &n_coefficients);
-  p->intercepts = mlcm__ref_doubles(r, k, "intercepts", NULL, &n_intercepts);
+  p->coefficients = mlcm__ref_doubles(r, "coefficients", NULL, &n_coefficients);
+  p->intercepts = mlcm__ref_doubles(r, "intercepts", NULL, &n_intercepts);
   p->post = mlcm__ref_post(r);
-  if (r->st) return r->st;
   p->n_targets = n_targets > 0 ? n_targets : (int64_t)n_intercepts;
-  if (p->n_targets <= 0 || n_coefficients == 0 || (int64_t)n_coefficients % p->n_targets != 0 ||
-      (n_intercepts != 0 && (int64_t)n_intercepts != p->n_targets))
-    return r->st = mlcm__fail(r->err, MLCM_PARSE, "%zu coefficients and %zu intercepts do not fit %lld targets", n_coefficients,
-                              n_intercepts, (long long)p->n_targets);
+  bool fits = p->n_targets > 0 && n_coefficients > 0 && (int64_t)n_coefficients % p->n_targets == 0 &&
+              (n_intercepts == 0 || (int64_t)n_intercepts == p->n_targets);
+  if (!fits) {
+    mlcm__ref_bad(r, MLCM_PARSE, "%zu coefficients and %zu intercepts do not fit %lld targets", n_coefficients, n_intercepts,
+                  (long long)p->n_targets);
+    return;
+  }
   p->n_features = (int64_t)n_coefficients / p->n_targets;
   if (n_intercepts == 0) p->intercepts = NULL;
-  return MLCM_OK;
 }
 
-static mlcm_status prepare_classifier(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  linear *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  if (mlcm__ref_labels(&r, k, "classlabels_ints", "classlabels_strings", &p->labels) || read_weights(&r, k, p, 0)) return r.st;
+static void prepare_classifier(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  linear *p = k->data;
+  mlcm__ref_labels(r, "class labels", "classlabels_ints", "classlabels_strings", &p->labels);
+  read_weights(r, p, 0);
   p->add_class = p->n_targets == 1 && p->labels.n == 2;
   if (!p->add_class && p->n_targets != p->labels.n)
-    return mlcm__fail(err, MLCM_PARSE, "there are %lld rows of coefficients for %lld classes", (long long)p->n_targets,
-                      (long long)p->labels.n);
-  k->data = p;
-  return MLCM_OK;
+    mlcm__ref_bad(r, MLCM_PARSE, "there are %lld rows of coefficients for %lld classes", (long long)p->n_targets,
+                  (long long)p->labels.n);
 }
 
-static mlcm_status prepare_regressor(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  linear *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  int64_t n_targets = mlcm__ref_int(&r, "targets", 1);
-  k->data = p;
-  return r.st ? r.st : read_weights(&r, k, p, n_targets);
+static void prepare_regressor(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  read_weights(r, k->data, mlcm__ref_int(r, "targets", 1));
 }
 
 /* ---- Run ---- */
@@ -60,12 +51,9 @@ typedef struct buffers {
 } buffers;
 
 static mlcm_status begin(const linear *p, mlcm_call *call, mlcm__rows *x, buffers *buf, mlcm_error *err) {
-  mlcm_status st = mlcm__ref_rows(call->inputs[0], x, err);
+  mlcm_status st = mlcm__ref_rows_of(call->inputs[0], p->n_features, x, err);
   if (st) return st;
-  if (x->width != p->n_features)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the model has %lld features, rows have %lld", (long long)p->n_features,
-                      (long long)x->width);
-  double *memory = call->host->scratch(call, (size_t)(x->width + p->n_targets + 1) * sizeof *memory, err);
+  double *memory = mlcm__ref_scratch(call, x->width + p->n_targets + 1, err);
   if (memory == NULL) return err->code;
   *buf = (buffers){memory, memory + x->width};
   return MLCM_OK;
@@ -104,25 +92,16 @@ static int64_t finish(const linear *p, double *scores) {
 
 static mlcm_status run_classifier(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   const linear *p = k->data;
-  int64_t n_scores = p->labels.n;
   mlcm__rows x;
   buffers buf = {0};
-  void *labels = NULL, *scores = NULL;
+  mlcm__verdicts out;
   mlcm_status st = begin(p, call, &x, &buf, err);
-  if (st) return st;
-  if (mlcm__ref_wants(call, 0) &&
-      (labels = call->host->output(call, 0, p->labels.strings != NULL ? MLCM_STRING : MLCM_I64, 1, &x.n, err)) == NULL)
-    return err->code;
-  if (mlcm__ref_wants(call, 1) &&
-      (scores = call->host->output(call, 1, MLCM_F32, 2, (const int64_t[]){x.n, n_scores}, err)) == NULL)
-    return err->code;
-  for (int64_t i = 0; i < x.n; i++) {
+  if (!st) st = mlcm__ref_verdicts(call, &p->labels, x.n, p->labels.n, &out, err);
+  for (int64_t i = 0; !st && i < x.n; i++) {
     score_row(p, &x, i, &buf);
-    int64_t best = finish(p, buf.scores);
-    if (labels != NULL) mlcm__label_store(&p->labels, labels, i, best);
-    if (scores != NULL) mlcm__store_f64(MLCM_F32, scores, i * n_scores, buf.scores, n_scores);
+    mlcm__verdict_store(&out, &p->labels, i, finish(p, buf.scores), buf.scores, p->labels.n);
   }
-  return MLCM_OK;
+  return st;
 }
 
 static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
@@ -142,8 +121,10 @@ static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlc
 }
 
 static const mlcm__ref_op OPS[] = {
-    {"LinearClassifier", MLCM__REF_ML, 1, 0, 1, 1, prepare_classifier, run_classifier, NULL, 2},
-    {"LinearRegressor", MLCM__REF_ML, 1, 0, 1, 1, prepare_regressor, run_regressor, NULL},
+    {MLCM__REF_OP("LinearClassifier", 1, 1, 1), .domain = MLCM__REF_ML, .max_outputs = 2, .takes = {MLCM__NUMBERS},
+     .gives_by = mlcm__ref_gives_verdicts, .data_bytes = sizeof(linear), .prepare = prepare_classifier, .run = run_classifier},
+    {MLCM__REF_OP("LinearRegressor", 1, 1, 1), .domain = MLCM__REF_ML, .takes = {MLCM__NUMBERS}, .gives = {MLCM_F32},
+     .data_bytes = sizeof(linear), .prepare = prepare_regressor, .run = run_regressor},
 };
 
 const mlcm__ref_family mlcm__ref_linear_family = {OPS, sizeof OPS / sizeof OPS[0]};

@@ -11,6 +11,8 @@
 
 #include "infer/reference/reference.h"
 
+enum { MAX_KEYS = INT32_MAX / 4 };
+
 struct mlcm__lookup {
   const mlcm_str *strings; /* one of the two */
   const int64_t *ints;     /* doubles: their canonical bits */
@@ -34,26 +36,29 @@ static uint64_t hash_text(mlcm_str s) {
 
 static int64_t canonical_bits(double x) {
   int64_t bits;
-  if (isnan(x)) x = (double)NAN;
-  if (x == 0) x = 0;
+  if (x == 0) x = 0; /* -0 too */
   memcpy(&bits, &x, sizeof bits);
   return isnan(x) ? INT64_C(0x7ff8000000000000) : bits;
 }
 
-static mlcm_status make_table(mlcm__ref_kernel *k, mlcm__lookup *l, size_t n, mlcm_error *err) {
+static mlcm__lookup *make_table(mlcm__ref_reader *r, size_t n) {
   size_t size = 4;
-  if (n > INT32_MAX / 4) return mlcm__fail(err, MLCM_LIMIT, "%zu keys are too many", n);
+  if (n > MAX_KEYS) {
+    mlcm__ref_bad(r, MLCM_LIMIT, "there are %zu keys, at most %d are supported", n, MAX_KEYS);
+    return NULL;
+  }
   while (size < n * 2) size *= 2;
+  mlcm__lookup *l = mlcm__ref_keep(r, 1, sizeof *l);
+  int32_t *table = mlcm__ref_keep(r, size, sizeof *table);
+  if (table == NULL) return NULL;
   l->mask = size - 1;
-  l->table = mlcm__ref_keep(k, size, sizeof *l->table, err);
-  return l->table == NULL ? err->code : MLCM_OK;
+  l->table = table;
+  return l;
 }
-
-static bool same_text(mlcm_str a, mlcm_str b) { return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0); }
 
 static size_t find_text(const mlcm__lookup *l, mlcm_str key) {
   size_t at = (size_t)hash_text(key) & l->mask;
-  while (l->table[at] != 0 && !same_text(l->strings[l->table[at] - 1], key)) at = (at + 1) & l->mask;
+  while (l->table[at] != 0 && !mlcm__same_text(l->strings[l->table[at] - 1], key)) at = (at + 1) & l->mask;
   return at;
 }
 
@@ -63,35 +68,32 @@ static size_t find_int(const mlcm__lookup *l, int64_t key) {
   return at;
 }
 
-mlcm_status mlcm__lookup_strings(mlcm__ref_kernel *k, const mlcm_str *keys, size_t n, const mlcm__lookup **out, mlcm_error *err) {
-  mlcm__lookup *l = mlcm__ref_keep(k, 1, sizeof *l, err);
-  mlcm_str *copy = mlcm__ref_keep(k, n, sizeof *copy, err);
-  if (l == NULL || copy == NULL) return err->code;
-  if (n > 0) memcpy(copy, keys, n * sizeof *copy);
-  l->strings = copy;
-  mlcm_status st = make_table(k, l, n, err);
-  for (size_t i = 0; !st && i < n; i++) l->table[find_text(l, copy[i])] = (int32_t)i + 1;
-  *out = l;
-  return st;
+const mlcm__lookup *mlcm__lookup_strings(mlcm__ref_reader *r, const mlcm_str *keys, size_t n) {
+  mlcm__lookup *l = make_table(r, n);
+  if (l == NULL) return NULL;
+  l->strings = keys;
+  for (size_t i = 0; i < n; i++) l->table[find_text(l, keys[i])] = (int32_t)i + 1;
+  return l;
 }
 
-mlcm_status mlcm__lookup_ints(mlcm__ref_kernel *k, const int64_t *keys, size_t n, const mlcm__lookup **out, mlcm_error *err) {
-  mlcm__lookup *l = mlcm__ref_keep(k, 1, sizeof *l, err);
-  int64_t *copy = mlcm__ref_keep(k, n, sizeof *copy, err);
-  if (l == NULL || copy == NULL) return err->code;
-  if (n > 0) memcpy(copy, keys, n * sizeof *copy);
-  l->ints = copy;
-  mlcm_status st = make_table(k, l, n, err);
-  for (size_t i = 0; !st && i < n; i++) l->table[find_int(l, copy[i])] = (int32_t)i + 1;
-  *out = l;
-  return st;
+const mlcm__lookup *mlcm__lookup_ints(mlcm__ref_reader *r, const int64_t *keys, size_t n) {
+  mlcm__lookup *l = make_table(r, n);
+  if (l == NULL) return NULL;
+  l->ints = keys;
+  for (size_t i = 0; i < n; i++) l->table[find_int(l, keys[i])] = (int32_t)i + 1;
+  return l;
 }
 
-mlcm_status mlcm__lookup_floats(mlcm__ref_kernel *k, const double *keys, size_t n, const mlcm__lookup **out, mlcm_error *err) {
-  int64_t *bits = mlcm__ref_keep(k, n, sizeof *bits, err);
-  if (bits == NULL) return err->code;
+const mlcm__lookup *mlcm__lookup_floats(mlcm__ref_reader *r, const double *keys, size_t n) {
+  int64_t *bits = mlcm__ref_keep(r, n, sizeof *bits);
+  if (bits == NULL) return NULL;
   for (size_t i = 0; i < n; i++) bits[i] = canonical_bits(keys[i]);
-  return mlcm__lookup_ints(k, bits, n, out, err);
+  return mlcm__lookup_ints(r, bits, n);
+}
+
+const mlcm__lookup *mlcm__lookup_labels(mlcm__ref_reader *r, const mlcm__labels *labels) {
+  return labels->strings != NULL ? mlcm__lookup_strings(r, labels->strings, (size_t)labels->n)
+                                 : mlcm__lookup_ints(r, labels->ints, (size_t)labels->n);
 }
 
 int64_t mlcm__lookup_string(const mlcm__lookup *l, mlcm_str key) {

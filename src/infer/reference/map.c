@@ -12,27 +12,12 @@
 
 /* ---- ZipMap ---- */
 
-typedef struct zip {
-  int64_t n;
-} zip;
-
-static mlcm_status prepare_zip(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  zip *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  size_t n_ints = 0, n_strings = 0;
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  (void)mlcm__ref_ints(&r, "classlabels_int64s", &n_ints);
-  (void)mlcm__ref_strings(&r, "classlabels_strings", &n_strings);
-  if (r.st) return r.st;
-  if ((n_ints == 0) == (n_strings == 0))
-    return mlcm__fail(err, MLCM_PARSE, "class labels must be given either as ints or as strings");
-  p->n = (int64_t)(n_ints + n_strings);
-  k->data = p;
-  return MLCM_OK;
+static void prepare_zip(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  mlcm__ref_labels(r, "class labels", "classlabels_int64s", "classlabels_strings", k->data);
 }
 
 static mlcm_status run_zip(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
-  const zip *p = k->data;
+  const mlcm__labels *p = k->data;
   mlcm__rows x;
   mlcm_status st = mlcm__ref_rows(call->inputs[0], &x, err);
   if (st) return st;
@@ -44,41 +29,30 @@ static mlcm_status run_zip(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_erro
 /* ---- DictVectorizer: the values of known keys in the vocabulary's order, 0 or "" for missing ones ---- */
 
 typedef struct vocabulary {
-  bool strings;
-  const mlcm__lookup *words;
-  int64_t n;
+  mlcm__labels words;
+  const mlcm__lookup *positions;
 } vocabulary;
 
-static mlcm_status prepare_dict(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  vocabulary *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  size_t n_ints = 0, n_strings = 0;
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  const int64_t *ints = mlcm__ref_ints(&r, "int64_vocabulary", &n_ints);
-  const mlcm_str *strings = mlcm__ref_strings(&r, "string_vocabulary", &n_strings);
-  if (r.st) return r.st;
-  if ((n_ints == 0) == (n_strings == 0))
-    return mlcm__fail(err, MLCM_PARSE, "the vocabulary must be given either as ints or as strings");
-  p->strings = n_strings > 0;
-  p->n = (int64_t)(n_ints + n_strings);
-  k->data = p;
-  return p->strings ? mlcm__lookup_strings(k, strings, n_strings, &p->words, err)
-                    : mlcm__lookup_ints(k, ints, n_ints, &p->words, err);
+static void prepare_dict(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  vocabulary *p = k->data;
+  mlcm__ref_labels(r, "the vocabulary", "int64_vocabulary", "string_vocabulary", &p->words);
+  p->positions = mlcm__lookup_labels(r, &p->words);
 }
 
 static mlcm_status run_dict(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   const vocabulary *p = k->data;
   const mlcm_tensor *x = call->inputs[0];
+  const bool strings = p->words.strings != NULL;
   size_t size = mlcm_dtype_size(x->dtype);
-  if (x->key_dtype != (p->strings ? MLCM_STRING : MLCM_I64))
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the vocabulary is %s, the map's keys are %s", p->strings ? "strings" : "ints",
+  if (x->key_dtype != (strings ? MLCM_STRING : MLCM_I64))
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the vocabulary is %s, the map's keys are %s", strings ? "strings" : "ints",
                       mlcm_dtype_name(x->key_dtype));
-  char *out = call->host->output(call, 0, x->dtype, 2, (const int64_t[]){1, p->n}, err);
+  char *out = call->host->output(call, 0, x->dtype, 2, (const int64_t[]){1, p->words.n}, err);
   if (out == NULL) return err->code;
-  memset(out, 0, (size_t)p->n * size);
+  memset(out, 0, (size_t)p->words.n * size);
   for (int64_t i = 0; i < x->count; i++) {
-    int64_t position = p->strings ? mlcm__lookup_string(p->words, ((const mlcm_str *)x->keys)[i])
-                                  : mlcm__lookup_int(p->words, ((const int64_t *)x->keys)[i]);
+    int64_t position = strings ? mlcm__lookup_string(p->positions, ((const mlcm_str *)x->keys)[i])
+                               : mlcm__lookup_int(p->positions, ((const int64_t *)x->keys)[i]);
     if (position >= 0) memcpy(out + (size_t)position * size, (const char *)x->data + (size_t)i * size, size);
   }
   return MLCM_OK;
@@ -86,56 +60,53 @@ static mlcm_status run_dict(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_err
 
 /* ---- CastMap: values by key (DENSE), or by key as column number (SPARSE) ---- */
 
+static const char *const CASTS[] = {"TO_FLOAT", "TO_INT64", "TO_STRING"};
+static const mlcm_dtype CAST_TYPES[] = {MLCM_F32, MLCM_I64, MLCM_STRING};
+
 typedef struct cast_map {
   mlcm_dtype to;
   bool sparse;
   int64_t width;
 } cast_map;
 
-static mlcm_status prepare_cast(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  cast_map *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  mlcm_str to = mlcm__ref_text(&r, "cast_to", "TO_FLOAT");
-  p->sparse = mlcm__ref_text_is(mlcm__ref_text(&r, "map_form", "DENSE"), "SPARSE");
-  p->width = mlcm__ref_int(&r, "max_map", 1);
-  p->to = mlcm__ref_text_is(to, "TO_FLOAT")    ? MLCM_F32
-          : mlcm__ref_text_is(to, "TO_INT64")  ? MLCM_I64
-          : mlcm__ref_text_is(to, "TO_STRING") ? MLCM_STRING
-                                               : 0;
-  if (r.st) return r.st;
-  if (p->to == 0 || (p->sparse && p->width <= 0)) return mlcm__fail(err, MLCM_PARSE, "'cast_to' or 'max_map' is out of range");
-  k->data = p;
-  return MLCM_OK;
+static void prepare_cast(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  static const char *const forms[] = {"DENSE", "SPARSE"};
+  cast_map *p = k->data;
+  p->to = CAST_TYPES[mlcm__ref_choice(r, "cast_to", CASTS, 3)];
+  p->sparse = mlcm__ref_choice(r, "map_form", forms, 2) == 1;
+  p->width = mlcm__ref_int(r, "max_map", 1);
+  if (p->sparse && p->width <= 0) mlcm__ref_bad(r, MLCM_PARSE, "'max_map' is %lld", (long long)p->width);
+}
+
+static mlcm_dtype cast_gives(const mlcm_node *node, size_t i) {
+  const mlcm_attr *to = mlcm__ref_attr(node, "cast_to");
+  (void)i;
+  for (size_t t = 0; to != NULL && t < 3; t++)
+    if (mlcm__ref_text_is(to->s, CASTS[t])) return CAST_TYPES[t];
+  return to == NULL ? MLCM_F32 : 0;
 }
 
 static mlcm_status number_of(const mlcm_tensor *x, int64_t i, double *out, mlcm_error *err) {
   if (x->dtype != MLCM_STRING) {
-    mlcm__load_f64(out, x, i, 1, 1);
+    *out = mlcm__f64_at(x, i);
     return MLCM_OK;
   }
   mlcm_str text = ((const mlcm_str *)x->data)[i];
-  if (mlcm__parse_f64(text.ptr, text.len, out)) return MLCM_OK;
-  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%.*s' is no number", text.len < 60 ? (int)text.len : 60,
-                    text.len > 0 ? text.ptr : "");
+  return mlcm__parse_f64(text.ptr, text.len, out) ? MLCM_OK : mlcm__ref_no_number(text, err);
 }
 
 static mlcm_status text_of(mlcm_call *call, const mlcm_tensor *x, int64_t i, mlcm_str *out, mlcm_error *err) {
   char number[32];
-  double value = 0;
   if (x->dtype == MLCM_STRING) {
     *out = ((const mlcm_str *)x->data)[i];
     return MLCM_OK;
   }
-  mlcm__load_f64(&value, x, i, 1, 1);
-  snprintf(number, sizeof number, "%f", value); /* as ONNX Runtime prints it */
-  if (!(value > -1e12 && value < 1e12)) mlcm__format_f64(value, number);
-  size_t len = strlen(number);
-  char *bytes = call->host->text(call, len, err);
-  if (bytes == NULL) return err->code;
-  memcpy(bytes, number, len);
-  *out = (mlcm_str){bytes, len};
-  return MLCM_OK;
+  double value = mlcm__f64_at(x, i);
+  if (value > -1e12 && value < 1e12)
+    snprintf(number, sizeof number, "%f", value); /* as ONNX Runtime prints it */
+  else
+    mlcm__format_f64(value, number);
+  return mlcm__ref_make_text(call, number, out, err);
 }
 
 static mlcm_status put_value(mlcm_call *call, const mlcm_tensor *x, int64_t i, mlcm_dtype to, void *out, int64_t column,
@@ -143,12 +114,8 @@ static mlcm_status put_value(mlcm_call *call, const mlcm_tensor *x, int64_t i, m
   double value = 0;
   if (to == MLCM_STRING) return text_of(call, x, i, &((mlcm_str *)out)[column], err);
   mlcm_status st = number_of(x, i, &value, err);
-  if (st) return st;
-  if (to == MLCM_F32)
-    ((float *)out)[column] = (float)value;
-  else
-    ((int64_t *)out)[column] = mlcm__f64_to_int(MLCM_I64, value);
-  return MLCM_OK;
+  if (!st) mlcm__put_number(to, out, column, value);
+  return st;
 }
 
 /* Keys in ascending order; maps are small, so the next one is searched each time. -1 at the end. */
@@ -177,10 +144,22 @@ static mlcm_status run_cast(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_err
   return st;
 }
 
+#define OP(name_, takes_, data, prepare_, run_, ...)                                                                             \
+  {.name = name_,                                                                                                                \
+   .domain = MLCM__REF_ML,                                                                                                       \
+   .since = 1,                                                                                                                   \
+   .min_inputs = 1,                                                                                                              \
+   .max_inputs = 1,                                                                                                              \
+   .takes = {takes_},                                                                                                            \
+   .data_bytes = sizeof(data),                                                                                                   \
+   .prepare = prepare_,                                                                                                          \
+   .run = run_,                                                                                                                  \
+   __VA_ARGS__}
+
 static const mlcm__ref_op OPS[] = {
-    {"ZipMap", MLCM__REF_ML, 1, 0, 1, 1, prepare_zip, run_zip, NULL},
-    {"DictVectorizer", MLCM__REF_ML, 1, 0, 1, 1, prepare_dict, run_dict, NULL},
-    {"CastMap", MLCM__REF_ML, 1, 0, 1, 1, prepare_cast, run_cast, NULL},
+    OP("ZipMap", MLCM__NUMBERS, mlcm__labels, prepare_zip, run_zip, .gives = {MLCM__LIKE_0}),
+    OP("DictVectorizer", MLCM__ANY, vocabulary, prepare_dict, run_dict, .gives = {MLCM__LIKE_0}),
+    OP("CastMap", MLCM__ANY, cast_map, prepare_cast, run_cast, .gives_by = cast_gives),
 };
 
 const mlcm__ref_family mlcm__ref_map_family = {OPS, sizeof OPS / sizeof OPS[0]};

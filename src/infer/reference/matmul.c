@@ -13,7 +13,7 @@
 
 enum { COLUMNS = 8 };
 
-/* Constants above this many elements are converted at run time instead, to keep them in memory once. */
+/* Constants above this many elements, or that several nodes read, are converted when they are used: in memory once. */
 static const int64_t MAX_PACKED = (int64_t)1 << 24;
 
 typedef struct params {
@@ -49,10 +49,17 @@ static void row_u64(const uint64_t *a, const uint64_t *b, int64_t k, int64_t n, 
 }
 
 static void load(void *out, const mlcm_tensor *t, int64_t at, int64_t step, int64_t n) {
-  if (mlcm__lane_kind(t->dtype) == MLCM__LANE_F)
+  if (mlcm__is_real(t->dtype))
     mlcm__load_f64(out, t, at, step, n);
   else
     mlcm__load_i64(out, t, at, step, n);
+}
+
+static void multiply_row(bool whole, const void *a, const void *b, int64_t k, int64_t n, void *out) {
+  if (whole)
+    row_u64(a, b, k, n, out);
+  else
+    row_f64(a, b, k, n, out);
 }
 
 /* ---- B as lanes ---- */
@@ -67,21 +74,12 @@ static void pack(void *out, const mlcm_tensor *t, int64_t at, bool transposed, i
   for (int64_t i = 0; i < k; i++) load(to + i * n, t, at + i, k, n);
 }
 
-static mlcm_status pack_constant(mlcm__ref_kernel *kernel, const mlcm_tensor *b, params *p, mlcm_error *err) {
-  if (b == NULL || b->rank != 2 || b->count > MAX_PACKED || mlcm__lane_kind(b->dtype) == MLCM__LANE_S) return MLCM_OK;
+static void pack_constant(mlcm__ref_reader *r, params *p) {
+  const mlcm_tensor *b = r->node->constants[1];
+  if (b == NULL || b->rank != 2 || b->count > MAX_PACKED || r->node->input_readers[1] > 1) return;
   int64_t n = p->trans_b ? b->shape[0] : b->shape[1], k = p->trans_b ? b->shape[1] : b->shape[0];
-  p->packed = mlcm__ref_keep(kernel, (size_t)b->count, sizeof(double), err);
-  if (p->packed == NULL) return err->code;
-  pack(p->packed, b, 0, p->trans_b, k, n);
-  return MLCM_OK;
-}
-
-static mlcm_status check_operands(const mlcm_tensor *a, const mlcm_tensor *b, mlcm_error *err) {
-  if (mlcm__lane_kind(a->dtype) == MLCM__LANE_S) return mlcm__ref_wrong_dtype(a, err);
-  if (a->dtype != b->dtype)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the matrices are of types %s and %s", mlcm_dtype_name(a->dtype),
-                      mlcm_dtype_name(b->dtype));
-  return MLCM_OK;
+  p->packed = mlcm__ref_keep(r, (size_t)b->count, sizeof(double));
+  if (p->packed != NULL) pack(p->packed, b, 0, p->trans_b, k, n);
 }
 
 static mlcm_status inner_mismatch(const mlcm_tensor *a, const mlcm_tensor *b, mlcm_error *err) {
@@ -96,12 +94,8 @@ typedef struct buffers {
 } buffers;
 
 static mlcm_status get_buffers(mlcm_call *call, const params *p, int64_t k, int64_t n, buffers *out, mlcm_error *err) {
-  size_t lanes = (size_t)k + (size_t)n;
-  size_t b = 0;
-  if (p->packed == NULL &&
-      (__builtin_mul_overflow((size_t)k, (size_t)n, &b) || __builtin_add_overflow(lanes, b, &lanes) || lanes > SIZE_MAX / 16))
-    return mlcm__fail_memory(err, SIZE_MAX);
-  double *memory = call->host->scratch(call, lanes * sizeof *memory, err);
+  int64_t own = p->packed == NULL ? k * n : 0; /* the elements of one matrix of B */
+  double *memory = mlcm__ref_scratch(call, k + n + own, err);
   if (memory == NULL) return err->code;
   *out = (buffers){.a = memory, .out = memory + k, .b = p->packed != NULL ? p->packed : memory + k + n};
   return MLCM_OK;
@@ -163,7 +157,7 @@ static int32_t matmul_shape(const matmul_plan *p, const mlcm_tensor *a, const ml
 }
 
 static void store_row(const mlcm_tensor *out, int64_t at, const double *row, int64_t n) {
-  if (mlcm__lane_kind(out->dtype) == MLCM__LANE_F)
+  if (mlcm__is_real(out->dtype))
     mlcm__store_f64(out->dtype, out->data, at, row, n);
   else
     mlcm__store_i64(out->dtype, out->data, at, (const int64_t *)(const void *)row, n);
@@ -172,10 +166,7 @@ static void store_row(const mlcm_tensor *out, int64_t at, const double *row, int
 static void multiply_rows(const matmul_plan *p, const buffers *buf, int64_t at_a, const mlcm_tensor *out, int64_t at) {
   for (int64_t i = 0; i < p->m; i++) {
     load(buf->a, &p->a, at_a + i * p->k, 1, p->k);
-    if (mlcm__lane_kind(out->dtype) == MLCM__LANE_F)
-      row_f64(buf->a, buf->b, p->k, p->n, buf->out);
-    else
-      row_u64((uint64_t *)(void *)buf->a, (uint64_t *)(void *)buf->b, p->k, p->n, (uint64_t *)(void *)buf->out);
+    multiply_row(!mlcm__is_real(out->dtype), buf->a, buf->b, p->k, p->n, buf->out);
     store_row(out, at + i * p->n, buf->out, p->n);
   }
 }
@@ -187,10 +178,10 @@ static mlcm_status run_matmul(const mlcm__ref_kernel *kernel, mlcm_call *call, m
   matmul_plan p;
   buffers buf = {0};
   mlcm__walk w;
-  mlcm_status st = check_operands(a, b, err);
-  if (!st) st = plan_matmul(a, b, &p, err);
+  mlcm_status st = plan_matmul(a, b, &p, err);
   if (st) return st;
   if (call->host->output(call, 0, a->dtype, matmul_shape(&p, a, b, shape), shape, err) == NULL) return err->code;
+  if (call->outputs[0]->count == 0) return MLCM_OK; /* a million rows of nothing are no work */
   st = get_buffers(call, own, p.k, p.n, &buf, err);
   if (st) return st;
   mlcm__walk_start(&w, p.rank, p.batch, 2, (const int64_t *const[]){p.steps_a, p.steps_b});
@@ -204,25 +195,17 @@ static mlcm_status run_matmul(const mlcm__ref_kernel *kernel, mlcm_call *call, m
   return MLCM_OK;
 }
 
-static mlcm_status prepare_matmul(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  params *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  k->data = p;
-  return pack_constant(k, node->constants[1], p, err);
-}
+static void prepare_matmul(mlcm__ref_kernel *k, mlcm__ref_reader *r) { pack_constant(r, k->data); }
 
 /* ---- Gemm ---- */
 
-static mlcm_status prepare_gemm(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  params *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  p->alpha = mlcm__ref_float(&r, "alpha", 1);
-  p->beta = mlcm__ref_float(&r, "beta", 1);
-  p->trans_a = mlcm__ref_int(&r, "transA", 0) != 0;
-  p->trans_b = mlcm__ref_int(&r, "transB", 0) != 0;
-  k->data = p;
-  return r.st ? r.st : pack_constant(k, node->constants[1], p, err);
+static void prepare_gemm(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  params *p = k->data;
+  p->alpha = mlcm__ref_float(r, "alpha", 1);
+  p->beta = mlcm__ref_float(r, "beta", 1);
+  p->trans_a = mlcm__ref_flag(r, "transA", false);
+  p->trans_b = mlcm__ref_flag(r, "transB", false);
+  pack_constant(r, p);
 }
 
 /* out[j] = alpha * out[j] + beta * c[j]; the row of C is loaded in blocks. */
@@ -230,7 +213,7 @@ static void add_bias(const params *p, const mlcm_tensor *c, int64_t at, int64_t 
   mlcm__lanes block;
   int64_t *ints = (int64_t *)(void *)out;
   for (int64_t j = 0; j < n; j += MLCM__BLOCK) {
-    int64_t m = n - j < MLCM__BLOCK ? n - j : MLCM__BLOCK;
+    int64_t m = mlcm__block_of(n - j);
     if (c != NULL) mlcm__load(&block, c, at + j * step, step, m);
     for (int64_t i = 0; !whole && i < m; i++) out[j + i] = p->alpha * out[j + i] + (c != NULL ? p->beta * block.f[i] : 0.0);
     for (int64_t i = 0; whole && i < m; i++) {
@@ -240,12 +223,10 @@ static void add_bias(const params *p, const mlcm_tensor *c, int64_t at, int64_t 
   }
 }
 
-static mlcm_status check_bias(const mlcm_tensor *c, const mlcm_tensor *a, int64_t m, int64_t n, int64_t *steps, mlcm_error *err) {
+static mlcm_status check_bias(const mlcm_tensor *c, int64_t m, int64_t n, int64_t *steps, mlcm_error *err) {
   int32_t rank = 2;
   int64_t shape[MLCM_MAX_RANK] = {m, n};
   char text[120];
-  if (c->dtype != a->dtype)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "C is %s, A is %s", mlcm_dtype_name(c->dtype), mlcm_dtype_name(a->dtype));
   mlcm_status st = mlcm__broadcast(&rank, shape, c, err);
   if (st) return st;
   if (rank != 2 || shape[0] != m || shape[1] != n)
@@ -260,25 +241,22 @@ static mlcm_status run_gemm(const mlcm__ref_kernel *kernel, mlcm_call *call, mlc
   const mlcm_tensor *a = call->inputs[0], *b = call->inputs[1], *c = mlcm__ref_input(call, 2);
   int64_t steps_c[MLCM_MAX_RANK] = {0};
   buffers buf = {0};
-  mlcm_status st = check_operands(a, b, err);
-  if (st) return st;
+  mlcm_status st = MLCM_OK;
   if (a->rank != 2 || b->rank != 2) return inner_mismatch(a, b, err);
   int64_t m = p->trans_a ? a->shape[1] : a->shape[0], k = p->trans_a ? a->shape[0] : a->shape[1];
   int64_t n = p->trans_b ? b->shape[0] : b->shape[1];
   if ((p->trans_b ? b->shape[1] : b->shape[0]) != k) return inner_mismatch(a, b, err);
-  if (c != NULL) st = check_bias(c, a, m, n, steps_c, err);
+  if (c != NULL) st = check_bias(c, m, n, steps_c, err);
   if (st) return st;
   if (call->host->output(call, 0, a->dtype, 2, (const int64_t[]){m, n}, err) == NULL) return err->code;
+  if (call->outputs[0]->count == 0) return MLCM_OK;
   st = get_buffers(call, p, k, n, &buf, err);
   if (st) return st;
-  bool whole = mlcm__lane_kind(a->dtype) != MLCM__LANE_F;
+  bool whole = !mlcm__is_real(a->dtype);
   if (p->packed == NULL) pack(buf.b, b, 0, p->trans_b, k, n);
   for (int64_t i = 0; i < m; i++) {
     load(buf.a, a, p->trans_a ? i : i * k, p->trans_a ? m : 1, k);
-    if (whole)
-      row_u64((uint64_t *)(void *)buf.a, (uint64_t *)(void *)buf.b, k, n, (uint64_t *)(void *)buf.out);
-    else
-      row_f64(buf.a, buf.b, k, n, buf.out);
+    multiply_row(whole, buf.a, buf.b, k, n, buf.out);
     add_bias(p, c, i * steps_c[0], steps_c[1], buf.out, n, whole);
     store_row(call->outputs[0], i * n, buf.out, n);
   }
@@ -286,8 +264,10 @@ static mlcm_status run_gemm(const mlcm__ref_kernel *kernel, mlcm_call *call, mlc
 }
 
 static const mlcm__ref_op OPS[] = {
-    {"MatMul", MLCM__REF_CORE, 1, 0, 2, 2, prepare_matmul, run_matmul, NULL},
-    {"Gemm", MLCM__REF_CORE, 1, 0, 2, 3, prepare_gemm, run_gemm, NULL},
+    {MLCM__REF_OP("MatMul", 1, 2, 2), .takes = {MLCM__NUMBERS, MLCM__SAME}, .gives = {MLCM__LIKE_0}, .data_bytes = sizeof(params),
+     .prepare = prepare_matmul, .run = run_matmul},
+    {MLCM__REF_OP("Gemm", 1, 2, 3), .takes = {MLCM__NUMBERS, MLCM__SAME}, .gives = {MLCM__LIKE_0}, .data_bytes = sizeof(params),
+     .prepare = prepare_gemm, .run = run_gemm},
 };
 
 const mlcm__ref_family mlcm__ref_matmul_family = {OPS, sizeof OPS / sizeof OPS[0]};

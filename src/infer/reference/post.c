@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * post.c - what ai.onnx.ml's classifiers and regressors share: post transforms and class labels.
+ * post.c - what ai.onnx.ml's classifiers and regressors share: post transforms, class labels, their two outputs.
  */
 #include <assert.h>
 #include <math.h>
@@ -10,12 +10,7 @@
 
 int mlcm__ref_post(mlcm__ref_reader *r) {
   static const char *const names[] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"};
-  mlcm_str text = mlcm__ref_text(r, "post_transform", "NONE");
-  for (int i = 0; i < 5; i++)
-    if (mlcm__ref_text_is(text, names[i])) return i;
-  if (r->st == MLCM_OK)
-    r->st = mlcm__fail(r->err, MLCM_PARSE, "post_transform '%.*s' is unknown", text.len < 40 ? (int)text.len : 40, text.ptr);
-  return MLCM__POST_NONE;
+  return mlcm__ref_choice(r, "post_transform", names, 5);
 }
 
 static double logistic(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
@@ -56,21 +51,19 @@ void mlcm__post_apply(int post, double *scores, int64_t n) {
   }
 }
 
-mlcm_status mlcm__ref_labels(mlcm__ref_reader *r, mlcm__ref_kernel *k, const char *ints, const char *strings, mlcm__labels *out) {
+/* ---- Labels ---- */
+
+void mlcm__ref_labels(mlcm__ref_reader *r, const char *what, const char *ints, const char *strings, mlcm__labels *out) {
   size_t n_ints = 0, n_strings = 0;
   const int64_t *i = mlcm__ref_ints(r, ints, &n_ints);
   const mlcm_str *s = mlcm__ref_strings(r, strings, &n_strings);
-  if (r->st) return r->st;
   if ((n_ints == 0) == (n_strings == 0))
-    return r->st = mlcm__fail(r->err, MLCM_PARSE, "class labels must be given either as ints or as strings");
-  int64_t *own_ints = mlcm__ref_keep(k, n_ints, sizeof *own_ints, r->err);
-  mlcm_str *own_strings = mlcm__ref_keep(k, n_strings, sizeof *own_strings, r->err);
-  if (own_ints == NULL || own_strings == NULL) return r->st = r->err->code;
-  if (n_ints > 0) memcpy(own_ints, i, n_ints * sizeof *i);
-  if (n_strings > 0) memcpy(own_strings, s, n_strings * sizeof *s);
-  *out = (mlcm__labels){
-      .ints = n_ints > 0 ? own_ints : NULL, .strings = n_strings > 0 ? own_strings : NULL, .n = (int64_t)(n_ints + n_strings)};
-  return MLCM_OK;
+    mlcm__ref_bad(r, MLCM_PARSE, "%s must be given either as ints ('%s') or as strings ('%s')", what, ints, strings);
+  if (n_strings > 0)
+    out->strings = mlcm__ref_keep_copy(r, s, n_strings, sizeof *s);
+  else
+    out->ints = mlcm__ref_keep_copy(r, i, n_ints, sizeof *i);
+  out->n = (int64_t)(n_strings > 0 ? n_strings : n_ints);
 }
 
 void mlcm__label_store(const mlcm__labels *labels, void *out, int64_t row, int64_t class_index) {
@@ -79,4 +72,23 @@ void mlcm__label_store(const mlcm__labels *labels, void *out, int64_t row, int64
     ((mlcm_str *)out)[row] = labels->strings[class_index];
   else
     ((int64_t *)out)[row] = labels->ints[class_index];
+}
+
+/* ---- What classifiers give ---- */
+
+mlcm_dtype mlcm__ref_gives_verdicts(const mlcm_node *node, size_t i) {
+  if (i > 0) return MLCM_F32;
+  return mlcm__ref_attr(node, "classlabels_strings") != NULL ? MLCM_STRING : MLCM_I64;
+}
+
+mlcm_status mlcm__ref_verdicts(mlcm_call *call, const mlcm__labels *labels, int64_t n, int64_t n_scores, mlcm__verdicts *out,
+                               mlcm_error *err) {
+  mlcm_status st = mlcm__ref_output_if(call, 0, mlcm__label_dtype(labels), 1, &n, &out->labels, err);
+  return st ? st : mlcm__ref_output_if(call, 1, MLCM_F32, 2, (const int64_t[]){n, n_scores}, &out->scores, err);
+}
+
+void mlcm__verdict_store(const mlcm__verdicts *v, const mlcm__labels *labels, int64_t row, int64_t best, const double *scores,
+                         int64_t n_scores) {
+  if (v->labels != NULL) mlcm__label_store(labels, v->labels, row, best);
+  if (v->scores != NULL) mlcm__store_f64(MLCM_F32, v->scores, row * n_scores, scores, n_scores);
 }

@@ -17,9 +17,8 @@ typedef struct variant {
 } variant;
 
 typedef struct params {
-  bool keep_dims, noop_when_empty, has_axes;
-  size_t n_axes;
-  int64_t axes[MLCM_MAX_RANK];
+  bool keep_dims, noop_when_empty;
+  mlcm__int_list axes;
 } params;
 
 typedef struct plan {
@@ -30,36 +29,23 @@ typedef struct plan {
   int64_t count; /* elements that go into one result */
 } plan;
 
-static mlcm_status prepare(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
+static void prepare(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
   const variant *v = k->op->variant;
-  params *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  p->keep_dims = mlcm__ref_int(&r, "keepdims", 1) != 0;
-  p->noop_when_empty = mlcm__ref_int(&r, "noop_with_empty_axes", 0) != 0;
-  if (node->opset < v->axes_input_since) {
-    const int64_t *axes = mlcm__ref_ints(&r, "axes", &p->n_axes);
-    if (p->n_axes > MLCM_MAX_RANK) return mlcm__fail(err, MLCM_PARSE, "'axes' has %zu elements", p->n_axes);
-    p->has_axes = axes != NULL;
-    if (axes != NULL) memcpy(p->axes, axes, p->n_axes * sizeof *axes);
-  }
-  k->data = p;
-  return r.st;
+  params *p = k->data;
+  p->keep_dims = mlcm__ref_flag(r, "keepdims", true);
+  p->noop_when_empty = mlcm__ref_flag(r, "noop_with_empty_axes", false);
+  if (r->node->opset < v->axes_input_since) mlcm__ref_int_list(r, "axes", MLCM_MAX_RANK, &p->axes);
 }
 
 static mlcm_status mark_axes(const params *p, const mlcm_call *call, int32_t rank, bool *reduced, mlcm_error *err) {
-  const mlcm_tensor *given = mlcm__ref_input(call, 1);
-  int64_t axes[MLCM_MAX_RANK];
-  size_t n = p->n_axes;
-  mlcm_status st = MLCM_OK;
-  memcpy(axes, p->axes, sizeof axes);
-  if (given != NULL) st = mlcm__ref_index_list(given, "axes", axes, MLCM_MAX_RANK, &n, err);
-  for (size_t i = 0; !st && i < n; i++) {
+  mlcm__int_list axes = p->axes;
+  mlcm_status st = mlcm__ref_index_list(mlcm__ref_input(call, 1), "axes", MLCM_MAX_RANK, &axes, err);
+  for (size_t i = 0; !st && i < axes.n; i++) {
     int32_t axis = 0;
-    st = mlcm__ref_axis(axes[i], rank, &axis, err);
-    if (!st) reduced[axis] = true;
+    st = mlcm__ref_axis(axes.at[i], rank, &axis, err);
+    reduced[axis] = true;
   }
-  for (int32_t d = 0; n == 0 && !p->noop_when_empty && d < rank; d++) reduced[d] = true;
+  for (int32_t d = 0; axes.n == 0 && !p->noop_when_empty && d < rank; d++) reduced[d] = true;
   return st;
 }
 
@@ -119,7 +105,7 @@ static double reduce_f64(int how, const mlcm_tensor *x, const plan *p, int64_t b
   mlcm__walk_start(&w, p->n_reduced, p->reduced, 1, steps);
   while (mlcm__walk_row(&w)) {
     for (int64_t i = 0; i < w.inner; i += MLCM__BLOCK) {
-      int64_t n = w.inner - i < MLCM__BLOCK ? w.inner - i : MLCM__BLOCK;
+      int64_t n = mlcm__block_of(w.inner - i);
       mlcm__load_f64(block, x, base + w.at[0] + i * w.step[0], w.step[0], n);
       acc = fold_f64(how, acc, block, n);
     }
@@ -135,11 +121,7 @@ static double log_sum_exp(const mlcm_tensor *x, const plan *p, int64_t base) {
   if (isinf(top) || isnan(top)) return top;
   mlcm__walk_start(&w, p->n_reduced, p->reduced, 1, steps);
   while (mlcm__walk_row(&w)) {
-    for (int64_t i = 0; i < w.inner; i++) {
-      double value = 0;
-      mlcm__load_f64(&value, x, base + w.at[0] + i * w.step[0], 1, 1);
-      sum += exp(value - top);
-    }
+    for (int64_t i = 0; i < w.inner; i++) sum += exp(mlcm__f64_at(x, base + w.at[0] + i * w.step[0]) - top);
   }
   return top + log(sum);
 }
@@ -170,11 +152,7 @@ static int64_t reduce_i64(int how, const mlcm_tensor *x, const plan *p, int64_t 
   mlcm__walk w;
   mlcm__walk_start(&w, p->n_reduced, p->reduced, 1, steps);
   while (mlcm__walk_row(&w)) {
-    for (int64_t i = 0; i < w.inner; i++) {
-      int64_t value = 0;
-      mlcm__load_i64(&value, x, base + w.at[0] + i * w.step[0], 1, 1);
-      acc = fold_i64(how, is_unsigned, acc, value);
-    }
+    for (int64_t i = 0; i < w.inner; i++) acc = fold_i64(how, is_unsigned, acc, mlcm__i64_at(x, base + w.at[0] + i * w.step[0]));
   }
   if (how != MEAN || p->count == 0) return acc;
   return is_unsigned ? (int64_t)((uint64_t)acc / (uint64_t)p->count) : acc / p->count;
@@ -183,19 +161,13 @@ static int64_t reduce_i64(int how, const mlcm_tensor *x, const plan *p, int64_t 
 /* ---- The operator ---- */
 
 static void reduce_one(int how, const mlcm_tensor *x, const plan *p, int64_t base, const mlcm_tensor *out, int64_t at) {
-  bool real = how == L2 || how == LOG_SUM || how == LOG_SUM_EXP;
-  bool whole = mlcm__lane_kind(x->dtype) != MLCM__LANE_F;
-  if (whole && !real) {
-    int64_t value = reduce_i64(how, x, p, base);
-    mlcm__store_i64(out->dtype, out->data, at, &value, 1);
+  bool needs_reals = how == L2 || how == LOG_SUM || how == LOG_SUM_EXP;
+  if (!mlcm__is_real(x->dtype) && !needs_reals) {
+    mlcm__store_i64(out->dtype, out->data, at, &(const int64_t){reduce_i64(how, x, p, base)}, 1);
     return;
   }
   double value = how == LOG_SUM_EXP ? log_sum_exp(x, p, base) : finish_f64(how, reduce_f64(how, x, p, base), p->count);
-  int64_t rounded = whole ? mlcm__f64_to_int(out->dtype, value) : 0;
-  if (whole)
-    mlcm__store_i64(out->dtype, out->data, at, &rounded, 1);
-  else
-    mlcm__store_f64(out->dtype, out->data, at, &value, 1);
+  mlcm__put_number(out->dtype, out->data, at, value);
 }
 
 static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
@@ -205,13 +177,9 @@ static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *e
   int64_t at = 0;
   plan p;
   mlcm__walk w;
-  if (mlcm__lane_kind(x->dtype) == MLCM__LANE_S) return mlcm__ref_wrong_dtype(x, err);
   mlcm_status st = mark_axes(k->data, call, x->rank, reduced, err);
   if (st) return st;
   make_plan(k->data, x, reduced, &p);
-  if (p.n_reduced == 0 && ((const params *)k->data)->noop_when_empty &&
-      (v->how == SUM || v->how == MEAN || v->how == MAX || v->how == MIN || v->how == PROD))
-    return mlcm__ref_copy_out(call, 0, x, x->rank, x->shape, err);
   if (call->host->output(call, 0, x->dtype, p.rank_out, p.shape_out, err) == NULL) return err->code;
   mlcm__walk_start(&w, p.n_kept, p.kept, 1, (const int64_t *const[]){p.kept_steps});
   while (mlcm__walk_row(&w))
@@ -219,17 +187,25 @@ static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *e
   return MLCM_OK;
 }
 
-#define REDUCE(name, how, axes_input_since)                                                                                      \
+#define OP(name_, takes_, how_, axes_input_since_)                                                                               \
   {                                                                                                                              \
-    name, MLCM__REF_CORE, 1, 0, 1, 2, prepare, run, &(const variant) { how, axes_input_since }                                   \
+    .name = name_, .since = 1, .min_inputs = 1, .max_inputs = 2, .takes = {takes_, MLCM__INDEX}, .gives = {MLCM__LIKE_0},        \
+    .data_bytes = sizeof(params), .prepare = prepare, .run = run, .variant = &(const variant) {                                  \
+      how_, axes_input_since_                                                                                                    \
+    }                                                                                                                            \
   }
 
 static const mlcm__ref_op OPS[] = {
-    REDUCE("ReduceSum", SUM, 13),        REDUCE("ReduceMean", MEAN, 18),
-    REDUCE("ReduceMax", MAX, 18),        REDUCE("ReduceMin", MIN, 18),
-    REDUCE("ReduceProd", PROD, 18),      REDUCE("ReduceL1", L1, 18),
-    REDUCE("ReduceL2", L2, 18),          REDUCE("ReduceSumSquare", SUM_SQUARE, 18),
-    REDUCE("ReduceLogSum", LOG_SUM, 18), REDUCE("ReduceLogSumExp", LOG_SUM_EXP, 18),
+    OP("ReduceSum", MLCM__NUMBERS, SUM, 13),
+    OP("ReduceMean", MLCM__NUMBERS, MEAN, 18),
+    OP("ReduceMax", MLCM__NUMBERS | MLCM__BOOLS, MAX, 18),
+    OP("ReduceMin", MLCM__NUMBERS | MLCM__BOOLS, MIN, 18),
+    OP("ReduceProd", MLCM__NUMBERS, PROD, 18),
+    OP("ReduceL1", MLCM__NUMBERS, L1, 18),
+    OP("ReduceL2", MLCM__NUMBERS, L2, 18),
+    OP("ReduceSumSquare", MLCM__NUMBERS, SUM_SQUARE, 18),
+    OP("ReduceLogSum", MLCM__NUMBERS, LOG_SUM, 18),
+    OP("ReduceLogSumExp", MLCM__NUMBERS, LOG_SUM_EXP, 18),
 };
 
 const mlcm__ref_family mlcm__ref_reduce_family = {OPS, sizeof OPS / sizeof OPS[0]};

@@ -24,21 +24,14 @@ static void where_row(const mlcm__walk *w, const uint8_t *condition, const mlcm_
 static mlcm_status run_where(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   (void)k;
   const mlcm_tensor *condition = call->inputs[0], *x = call->inputs[1], *y = call->inputs[2];
-  int64_t shape[MLCM_MAX_RANK] = {0}, steps[3][MLCM_MAX_RANK], at = 0;
-  int32_t rank = 0;
-  mlcm__walk w;
-  if (condition->dtype != MLCM_BOOL || x->dtype != y->dtype)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the condition is %s, the values are %s and %s",
-                      mlcm_dtype_name(condition->dtype), mlcm_dtype_name(x->dtype), mlcm_dtype_name(y->dtype));
-  mlcm_status st = MLCM_OK;
-  for (size_t i = 0; !st && i < 3; i++) st = mlcm__broadcast(&rank, shape, call->inputs[i], err);
+  mlcm__together all;
+  int64_t at = 0;
+  mlcm_status st = mlcm__walk_together(&all, 3, call->inputs, err);
   if (st) return st;
-  if (call->host->output(call, 0, x->dtype, rank, shape, err) == NULL) return err->code;
-  for (size_t i = 0; i < 3; i++) mlcm__broadcast_steps(call->inputs[i], rank, steps[i]);
-  mlcm__walk_start(&w, rank, shape, 3, (const int64_t *const[]){steps[0], steps[1], steps[2]});
-  while (mlcm__walk_row(&w)) {
-    where_row(&w, condition->data, x, y, call->outputs[0], at);
-    at += w.inner;
+  if (call->host->output(call, 0, x->dtype, all.rank, all.shape, err) == NULL) return err->code;
+  while (mlcm__walk_row(&all.walk)) {
+    where_row(&all.walk, condition->data, x, y, call->outputs[0], at);
+    at += all.walk.inner;
   }
   return MLCM_OK;
 }
@@ -49,22 +42,18 @@ typedef struct clip {
   double low, high;
 } clip;
 
-static mlcm_status prepare_clip(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  clip *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  p->low = mlcm__ref_float(&r, "min", -INFINITY);
-  p->high = mlcm__ref_float(&r, "max", INFINITY);
-  k->data = p;
-  return r.st;
+static void prepare_clip(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  clip *p = k->data;
+  p->low = mlcm__ref_float(r, "min", -INFINITY);
+  p->high = mlcm__ref_float(r, "max", INFINITY);
 }
 
 static mlcm_status get_limit(const mlcm_call *call, size_t i, mlcm__lanes *out, bool *has, mlcm_error *err) {
   const mlcm_tensor *t = mlcm__ref_input(call, i);
   *has = t != NULL;
   if (t == NULL) return MLCM_OK;
-  if (t->count != 1 || t->dtype != call->inputs[0]->dtype)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "a limit is no single %s", mlcm_dtype_name(call->inputs[0]->dtype));
+  if (t->count != 1)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "a limit must be one number, it has %lld", (long long)t->count);
   mlcm__load(out, t, 0, 1, 1);
   return MLCM_OK;
 }
@@ -85,14 +74,13 @@ static mlcm_status run_clip(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_err
   mlcm__lanes low, high, lanes;
   bool has_low = false, has_high = false;
   int kind = mlcm__lane_kind(x->dtype);
-  if (kind == MLCM__LANE_S) return mlcm__ref_wrong_dtype(x, err);
   mlcm_status st = get_limit(call, 1, &low, &has_low, err);
   if (!st) st = get_limit(call, 2, &high, &has_high, err);
   if (st) return st;
   void *out = mlcm__ref_output_like(call, x, err);
   if (out == NULL) return err->code;
   for (int64_t at = 0; at < x->count; at += MLCM__BLOCK) {
-    int64_t n = x->count - at < MLCM__BLOCK ? x->count - at : MLCM__BLOCK;
+    int64_t n = mlcm__block_of(x->count - at);
     mlcm__load(&lanes, x, at, 1, n);
     if (kind == MLCM__LANE_F) clip_f64(lanes.f, n, has_low ? low.f[0] : p->low, has_high ? high.f[0] : p->high);
     for (int64_t i = 0; kind != MLCM__LANE_F && i < n; i++) {
@@ -104,22 +92,12 @@ static mlcm_status run_clip(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_err
   return MLCM_OK;
 }
 
-/* ---- ArgMax, ArgMin, TopK: elements compared by value, equal ones by position ---- */
+/* ---- Elements compared by value ---- */
 
 typedef union key {
   double f;
   int64_t i;
 } key;
-
-typedef struct item {
-  key value;
-  int64_t index;
-} item;
-
-typedef struct pick {
-  int64_t axis, k;
-  bool keep_dims, last, largest, sorted;
-} pick;
 
 /* Does a come before b when the largest are wanted? NaN counts as larger than any number, as in NumPy. */
 static bool above(int kind, key a, key b) {
@@ -128,38 +106,41 @@ static bool above(int kind, key a, key b) {
 }
 
 static key key_at(const mlcm_tensor *x, int kind, int64_t at) {
-  key k = {0};
-  if (kind == MLCM__LANE_F)
-    mlcm__load_f64(&k.f, x, at, 1, 1);
-  else
-    mlcm__load_i64(&k.i, x, at, 1, 1);
-  return k;
+  return kind == MLCM__LANE_F ? (key){.f = mlcm__f64_at(x, at)} : (key){.i = mlcm__i64_at(x, at)};
 }
 
-typedef struct arg_variant {
+/* ---- ArgMax, ArgMin ---- */
+
+typedef struct variant {
   bool largest;
-} arg_variant;
+} variant;
 
-static mlcm_status prepare_arg(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  pick *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  p->axis = mlcm__ref_int(&r, "axis", 0);
-  p->keep_dims = mlcm__ref_int(&r, "keepdims", 1) != 0;
-  p->last = mlcm__ref_int(&r, "select_last_index", 0) != 0;
-  p->largest = ((const arg_variant *)k->op->variant)->largest;
-  k->data = p;
-  return r.st;
+typedef struct arg {
+  bool largest, keep_dims, last;
+  int64_t axis;
+} arg;
+
+static void prepare_arg(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  arg *p = k->data;
+  p->axis = mlcm__ref_int(r, "axis", 0);
+  p->keep_dims = mlcm__ref_flag(r, "keepdims", true);
+  p->last = mlcm__ref_flag(r, "select_last_index", false);
+  p->largest = ((const variant *)k->op->variant)->largest;
 }
 
-static int64_t best_of(const pick *p, const mlcm_tensor *x, int kind, int64_t base, int64_t step, int64_t n) {
+/* Of equal ones the first counts, or the last when asked. */
+static bool takes_over(const arg *p, int kind, key next, key best) {
+  if (p->last) return p->largest ? !above(kind, best, next) : !above(kind, next, best);
+  return p->largest ? above(kind, next, best) : above(kind, best, next);
+}
+
+static int64_t best_of(const arg *p, const mlcm_tensor *x, int64_t base, const mlcm__lines *l) {
+  int kind = mlcm__lane_kind(x->dtype);
   key best = key_at(x, kind, base);
   int64_t index = 0;
-  for (int64_t i = 1; i < n; i++) {
-    key next = key_at(x, kind, base + i * step);
-    bool better = p->largest ? above(kind, next, best) : above(kind, best, next);
-    bool equal = p->last && !above(kind, next, best) && !above(kind, best, next);
-    if (!better && !equal) continue;
+  for (int64_t i = 1; i < l->length; i++) {
+    key next = key_at(x, kind, base + i * l->step);
+    if (!takes_over(p, kind, next, best)) continue;
     best = next;
     index = i;
   }
@@ -167,42 +148,41 @@ static int64_t best_of(const pick *p, const mlcm_tensor *x, int kind, int64_t ba
 }
 
 static mlcm_status run_arg(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
-  const pick *p = k->data;
+  const arg *p = k->data;
   const mlcm_tensor *x = call->inputs[0];
   int64_t shape[MLCM_MAX_RANK];
   int32_t axis = 0, rank = 0;
-  int kind = mlcm__lane_kind(x->dtype);
-  if (kind == MLCM__LANE_S) return mlcm__ref_wrong_dtype(x, err);
   mlcm_status st = mlcm__ref_axis(p->axis, x->rank, &axis, err);
   if (st) return st;
-  for (int32_t d = 0; d < x->rank; d++) {
-    if (d != axis)
-      shape[rank++] = x->shape[d];
-    else if (p->keep_dims)
-      shape[rank++] = 1;
-  }
-  int64_t n = x->shape[axis], step = mlcm__product(x->shape, axis + 1, x->rank), outer = mlcm__product(x->shape, 0, axis);
+  for (int32_t d = 0; d < x->rank; d++)
+    if (d != axis || p->keep_dims) shape[rank++] = d != axis ? x->shape[d] : 1;
   int64_t *out = call->host->output(call, 0, MLCM_I64, rank, shape, err);
   if (out == NULL) return err->code;
-  if (n == 0 && outer * step > 0) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "there is no element along axis %d", (int)axis);
-  for (int64_t o = 0; n > 0 && o < outer; o++)
-    for (int64_t i = 0; i < step; i++) *out++ = best_of(p, x, kind, o * n * step + i, step, n);
+  mlcm__lines lines = mlcm__lines_along(x, axis);
+  if (lines.length == 0 && lines.n_lines > 0)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "there is no element along axis %d", (int)axis);
+  for (int64_t i = 0; i < lines.n_lines; i++) out[i] = best_of(p, x, mlcm__line_start(&lines, i, lines.length), &lines);
   return MLCM_OK;
 }
 
 /* ---- TopK ---- */
 
-static mlcm_status prepare_top_k(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  pick *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  p->axis = mlcm__ref_int(&r, "axis", -1);
-  p->k = mlcm__ref_int(&r, "k", -1);
-  p->largest = mlcm__ref_int(&r, "largest", 1) != 0;
-  p->sorted = mlcm__ref_int(&r, "sorted", 1) != 0;
-  if (r.st == MLCM_OK && node->opset >= 10 && node->n_inputs < 2) return mlcm__fail(err, MLCM_PARSE, "the input 'K' is missing");
-  k->data = p;
-  return r.st;
+typedef struct item {
+  key value;
+  int64_t index;
+} item;
+
+typedef struct pick {
+  int64_t axis, k;
+  bool largest;
+} pick;
+
+static void prepare_top_k(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  pick *p = k->data;
+  p->axis = mlcm__ref_int(r, "axis", -1);
+  p->k = mlcm__ref_int(r, "k", -1);
+  p->largest = mlcm__ref_flag(r, "largest", true);
+  if (r->node->opset >= 10 && r->node->n_inputs < 2) mlcm__ref_bad(r, MLCM_PARSE, "the input 'K' is missing");
 }
 
 static bool comes_first(const pick *p, int kind, const item *a, const item *b) {
@@ -225,12 +205,12 @@ static void sink(const pick *p, int kind, item *heap, int64_t n, int64_t at) {
   }
 }
 
-static void select_best(const pick *p, const mlcm_tensor *x, int64_t base, int64_t step, int64_t n, int64_t k, item *heap) {
+static void select_best(const pick *p, const mlcm_tensor *x, int64_t base, const mlcm__lines *l, int64_t k, item *heap) {
   int kind = mlcm__lane_kind(x->dtype);
-  for (int64_t i = 0; i < k; i++) heap[i] = (item){key_at(x, kind, base + i * step), i};
+  for (int64_t i = 0; i < k; i++) heap[i] = (item){key_at(x, kind, base + i * l->step), i};
   for (int64_t i = k / 2; i-- > 0;) sink(p, kind, heap, k, i);
-  for (int64_t i = k; k > 0 && i < n; i++) {
-    item next = {key_at(x, kind, base + i * step), i};
+  for (int64_t i = k; i < l->length; i++) {
+    item next = {key_at(x, kind, base + i * l->step), i};
     if (!comes_first(p, kind, &next, &heap[0])) continue;
     heap[0] = next;
     sink(p, kind, heap, k, 0);
@@ -243,41 +223,38 @@ static void select_best(const pick *p, const mlcm_tensor *x, int64_t base, int64
   }
 }
 
-static void store_best(mlcm_call *call, const mlcm_tensor *x, int64_t base, int64_t step, int64_t k, const item *best) {
-  bool real = mlcm__lane_kind(x->dtype) == MLCM__LANE_F;
+static void store_best(mlcm_dtype dtype, void *values, int64_t *indices, int64_t base, int64_t step, int64_t k,
+                       const item *best) {
   for (int64_t i = 0; i < k; i++) {
     int64_t at = base + i * step;
-    if (mlcm__ref_wants(call, 0) && real) mlcm__store_f64(x->dtype, call->outputs[0]->data, at, &best[i].value.f, 1);
-    if (mlcm__ref_wants(call, 0) && !real) mlcm__store_i64(x->dtype, call->outputs[0]->data, at, &best[i].value.i, 1);
-    if (mlcm__ref_wants(call, 1)) ((int64_t *)call->outputs[1]->data)[at] = best[i].index;
+    if (values != NULL && mlcm__is_real(dtype)) mlcm__store_f64(dtype, values, at, &best[i].value.f, 1);
+    if (values != NULL && !mlcm__is_real(dtype)) mlcm__store_i64(dtype, values, at, &best[i].value.i, 1);
+    if (indices != NULL) indices[at] = best[i].index;
   }
 }
 
 static mlcm_status run_top_k(const mlcm__ref_kernel *kernel, mlcm_call *call, mlcm_error *err) {
   const pick *p = kernel->data;
-  const mlcm_tensor *x = call->inputs[0], *given = mlcm__ref_input(call, 1);
+  const mlcm_tensor *x = call->inputs[0];
   int64_t shape[MLCM_MAX_RANK], k = p->k;
   int32_t axis = 0;
-  if (mlcm__lane_kind(x->dtype) == MLCM__LANE_S) return mlcm__ref_wrong_dtype(x, err);
-  if (given != NULL && (given->dtype != MLCM_I64 || given->count != 1))
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "K is no single i64");
-  if (given != NULL) k = *(const int64_t *)given->data;
-  mlcm_status st = mlcm__ref_axis(p->axis, x->rank, &axis, err);
+  void *values = NULL, *indices = NULL;
+  mlcm_status st = mlcm__ref_one_int(mlcm__ref_input(call, 1), "K", &k, err);
+  if (!st) st = mlcm__ref_axis(p->axis, x->rank, &axis, err);
   if (st) return st;
-  int64_t n = x->shape[axis], step = mlcm__product(x->shape, axis + 1, x->rank), outer = mlcm__product(x->shape, 0, axis);
-  if (k < 0 || k > n)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "K is %lld, there are %lld elements", (long long)k, (long long)n);
+  mlcm__lines lines = mlcm__lines_along(x, axis);
+  if (k < 0 || k > lines.length)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "K is %lld, there are %lld elements", (long long)k, (long long)lines.length);
   memcpy(shape, x->shape, sizeof shape);
   shape[axis] = k;
-  if (mlcm__ref_wants(call, 0) && call->host->output(call, 0, x->dtype, x->rank, shape, err) == NULL) return err->code;
-  if (mlcm__ref_wants(call, 1) && call->host->output(call, 1, MLCM_I64, x->rank, shape, err) == NULL) return err->code;
-  item *heap = call->host->scratch(call, (size_t)k * sizeof *heap, err);
+  st = mlcm__ref_output_if(call, 0, x->dtype, x->rank, shape, &values, err);
+  if (!st) st = mlcm__ref_output_if(call, 1, MLCM_I64, x->rank, shape, &indices, err);
+  if (st) return st;
+  item *heap = (item *)(void *)mlcm__ref_scratch(call, 2 * k, err);
   if (heap == NULL) return err->code;
-  for (int64_t o = 0; o < outer; o++) {
-    for (int64_t i = 0; i < step; i++) {
-      select_best(p, x, o * n * step + i, step, n, k, heap);
-      store_best(call, x, o * k * step + i, step, k, heap);
-    }
+  for (int64_t i = 0; k > 0 && i < lines.n_lines; i++) {
+    select_best(p, x, mlcm__line_start(&lines, i, lines.length), &lines, k, heap);
+    store_best(x->dtype, values, indices, mlcm__line_start(&lines, i, k), lines.step, k, heap);
   }
   return MLCM_OK;
 }
@@ -285,10 +262,7 @@ static mlcm_status run_top_k(const mlcm__ref_kernel *kernel, mlcm_call *call, ml
 /* ---- NonZero ---- */
 
 static bool is_zero(const mlcm_tensor *x, int64_t at) {
-  double real = 0;
-  if (x->dtype == MLCM_STRING) return ((const mlcm_str *)x->data)[at].len == 0;
-  mlcm__load_f64(&real, x, at, 1, 1);
-  return real == 0;
+  return x->dtype == MLCM_STRING ? ((const mlcm_str *)x->data)[at].len == 0 : mlcm__f64_at(x, at) == 0;
 }
 
 static mlcm_status run_non_zero(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
@@ -301,18 +275,29 @@ static mlcm_status run_non_zero(const mlcm__ref_kernel *k, mlcm_call *call, mlcm
   for (int64_t i = 0; i < x->count; i++) {
     for (int32_t d = 0; !is_zero(x, i) && d < x->rank; d++) out[d * found + at] = index[d];
     at += !is_zero(x, i);
-    for (int32_t d = x->rank - 1; d >= 0 && ++index[d] == x->shape[d]; d--) index[d] = 0;
+    mlcm__index_next(index, x->rank, x->shape);
   }
   return MLCM_OK;
 }
 
+#define ARG(name_, largest_)                                                                                                     \
+  {                                                                                                                              \
+    .name = name_, .since = 1, .min_inputs = 1, .max_inputs = 1, .takes = {MLCM__NUMBERS}, .gives = {MLCM_I64},                  \
+    .data_bytes = sizeof(arg), .prepare = prepare_arg, .run = run_arg, .variant = &(const variant) {                             \
+      largest_                                                                                                                   \
+    }                                                                                                                            \
+  }
+
 static const mlcm__ref_op OPS[] = {
-    {"Where", MLCM__REF_CORE, 9, 0, 3, 3, NULL, run_where, NULL},
-    {"Clip", MLCM__REF_CORE, 1, 0, 1, 3, prepare_clip, run_clip, NULL},
-    {"ArgMax", MLCM__REF_CORE, 1, 0, 1, 1, prepare_arg, run_arg, &(const arg_variant){true}},
-    {"ArgMin", MLCM__REF_CORE, 1, 0, 1, 1, prepare_arg, run_arg, &(const arg_variant){false}},
-    {"TopK", MLCM__REF_CORE, 1, 0, 1, 2, prepare_top_k, run_top_k, NULL, 2},
-    {"NonZero", MLCM__REF_CORE, 9, 0, 1, 1, NULL, run_non_zero, NULL},
+    ARG("ArgMax", true),
+    ARG("ArgMin", false),
+    {MLCM__REF_OP("Where", 9, 3, 3), .takes = {MLCM__BOOLS, MLCM__ANY, MLCM__SAME_AS_1}, .gives = {MLCM__LIKE_1},
+     .run = run_where},
+    {MLCM__REF_OP("Clip", 1, 1, 3), .takes = {MLCM__NUMBERS, MLCM__SAME}, .gives = {MLCM__LIKE_0}, .data_bytes = sizeof(clip),
+     .prepare = prepare_clip, .run = run_clip},
+    {MLCM__REF_OP("TopK", 1, 1, 2), .max_outputs = 2, .takes = {MLCM__NUMBERS, MLCM__INDEX}, .gives = {MLCM__LIKE_0, MLCM_I64},
+     .data_bytes = sizeof(pick), .prepare = prepare_top_k, .run = run_top_k},
+    {MLCM__REF_OP("NonZero", 9, 1, 1), .takes = {MLCM__ANY}, .gives = {MLCM_I64}, .run = run_non_zero},
 };
 
 const mlcm__ref_family mlcm__ref_select_family = {OPS, sizeof OPS / sizeof OPS[0]};

@@ -64,15 +64,47 @@ mlcm_status mlcm__ref_axis(int64_t axis, int32_t rank, int32_t *out, mlcm_error 
   return MLCM_OK;
 }
 
-mlcm_status mlcm__ref_index_list(const mlcm_tensor *t, const char *what, int64_t *out, size_t cap, size_t *n, mlcm_error *err) {
-  if ((t->dtype != MLCM_I64 && t->dtype != MLCM_I32) || t->rank > 1)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s must be a list of i64, it is %s of %d dimensions", what,
-                      mlcm_dtype_name(t->dtype), (int)t->rank);
+mlcm_status mlcm__ref_index_list(const mlcm_tensor *t, const char *what, size_t cap, mlcm__int_list *out, mlcm_error *err) {
+  assert(cap <= sizeof out->at / sizeof out->at[0]);
+  if (t == NULL) return MLCM_OK;
+  if (t->rank > 1) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%s' must be a list, it has %d dimensions", what, (int)t->rank);
   if ((uint64_t)t->count > cap)
-    return mlcm__fail(err, MLCM_LIMIT, "%s has %lld elements, at most %zu are supported", what, (long long)t->count, cap);
-  mlcm__load_i64(out, t, 0, 1, t->count);
-  *n = (size_t)t->count;
+    return mlcm__fail(err, MLCM_LIMIT, "'%s' has %lld elements, at most %zu are supported", what, (long long)t->count, cap);
+  mlcm__load_i64(out->at, t, 0, 1, t->count);
+  out->n = (size_t)t->count;
+  out->given = true;
   return MLCM_OK;
+}
+
+mlcm_status mlcm__ref_one_int(const mlcm_tensor *t, const char *what, int64_t *out, mlcm_error *err) {
+  if (t == NULL) return MLCM_OK;
+  if (t->count != 1)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%s' must be one number, it has %lld", what, (long long)t->count);
+  *out = mlcm__int_at(t, 0);
+  return MLCM_OK;
+}
+
+mlcm_status mlcm__ref_index_at(const mlcm_tensor *t, int64_t i, int64_t size, int64_t *out, mlcm_error *err) {
+  int64_t index = mlcm__i64_at(t, i);
+  if (index < -size || index >= size)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "index %lld is out of range for %lld elements", (long long)index,
+                      (long long)size);
+  *out = index < 0 ? index + size : index;
+  return MLCM_OK;
+}
+
+mlcm_status mlcm__ref_rank_limit(int32_t rank, mlcm_error *err) {
+  if (rank <= MLCM_MAX_RANK) return MLCM_OK;
+  return mlcm__fail(err, MLCM_LIMIT, "the result has %d dimensions, at most %d are supported", (int)rank, MLCM_MAX_RANK);
+}
+
+void mlcm__index_next(int64_t *index, int32_t rank, const int64_t *shape) {
+  for (int32_t d = rank - 1; d >= 0 && ++index[d] == shape[d]; d--) index[d] = 0;
+}
+
+mlcm__lines mlcm__lines_along(const mlcm_tensor *t, int32_t axis) {
+  int64_t step = mlcm__product(t->shape, axis + 1, t->rank);
+  return (mlcm__lines){.n_lines = mlcm__product(t->shape, 0, axis) * step, .length = t->shape[axis], .step = step};
 }
 
 /* ---- Walking ---- */
@@ -123,7 +155,24 @@ bool mlcm__walk_row(mlcm__walk *w) {
   return false;
 }
 
+mlcm_status mlcm__walk_together(mlcm__together *out, int n, const mlcm_tensor *const *t, mlcm_error *err) {
+  int64_t steps[MLCM__WALK][MLCM_MAX_RANK];
+  mlcm_status st = MLCM_OK;
+  out->rank = 0;
+  for (int i = 0; !st && i < n; i++) st = mlcm__broadcast(&out->rank, out->shape, t[i], err);
+  if (st) return st;
+  for (int i = 0; i < n; i++) mlcm__broadcast_steps(t[i], out->rank, steps[i]);
+  mlcm__walk_start(&out->walk, out->rank, out->shape, n, (const int64_t *const[]){steps[0], steps[1], steps[2]});
+  return MLCM_OK;
+}
+
 /* ---- Moving ---- */
+
+mlcm__place mlcm__place_whole(const mlcm_tensor *t) {
+  mlcm__place place = {.data = t->data};
+  mlcm__steps_of(t->rank, t->shape, place.steps);
+  return place;
+}
 
 #define MOVE_ROW(type)                                                                                                           \
   do {                                                                                                                           \
@@ -155,6 +204,19 @@ void mlcm__move(size_t size, int32_t rank, const int64_t *shape, const mlcm__pla
 
 /* ---- Outputs ---- */
 
+double *mlcm__ref_scratch(mlcm_call *call, int64_t n, mlcm_error *err) {
+  assert(n >= 0 && n <= INT64_MAX / 8);
+  return call->host->scratch(call, (size_t)n * sizeof(double), err);
+}
+
+mlcm_status mlcm__ref_output_if(mlcm_call *call, size_t i, mlcm_dtype dtype, int32_t rank, const int64_t *shape, void **out,
+                                mlcm_error *err) {
+  *out = NULL;
+  if (!mlcm__ref_wants(call, i)) return MLCM_OK;
+  *out = call->host->output(call, i, dtype, rank, shape, err);
+  return *out != NULL ? MLCM_OK : err->code;
+}
+
 void *mlcm__ref_output_like(mlcm_call *call, const mlcm_tensor *like, mlcm_error *err) {
   return call->host->output(call, 0, like->dtype, like->rank, like->shape, err);
 }
@@ -168,16 +230,20 @@ mlcm_status mlcm__ref_copy_out(mlcm_call *call, size_t i, const mlcm_tensor *t, 
   return MLCM_OK;
 }
 
-mlcm_status mlcm__ref_wrong_dtype(const mlcm_tensor *t, mlcm_error *err) {
-  return mlcm__fail(err, MLCM_UNSUPPORTED, "the operator has no code for %s", mlcm_dtype_name(t->dtype));
-}
+/* ---- Rows ---- */
 
 mlcm_status mlcm__ref_rows(const mlcm_tensor *t, mlcm__rows *out, mlcm_error *err) {
   char shape[120];
-  if (mlcm__lane_kind(t->dtype) == MLCM__LANE_S) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "numbers are needed, got strings");
   if (t->rank < 1 || t->rank > 2)
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "rows of features [n, f] are needed, got %s",
                       mlcm__shape_text(shape, t->rank, t->shape));
   *out = (mlcm__rows){.t = t, .n = t->rank == 1 ? 1 : t->shape[0], .width = t->shape[t->rank - 1]};
   return MLCM_OK;
+}
+
+mlcm_status mlcm__ref_rows_of(const mlcm_tensor *t, int64_t n_features, mlcm__rows *out, mlcm_error *err) {
+  mlcm_status st = mlcm__ref_rows(t, out, err);
+  if (st || out->width == n_features) return st;
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the model has %lld features, rows have %lld", (long long)n_features,
+                    (long long)out->width);
 }

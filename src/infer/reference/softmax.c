@@ -12,17 +12,8 @@ typedef struct variant {
   int how;
 } variant;
 
-typedef struct params {
-  int64_t axis;
-} params;
-
-static mlcm_status prepare(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  params *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  p->axis = mlcm__ref_int(&r, "axis", node->opset < 13 ? 1 : -1);
-  k->data = p;
-  return r.st;
+static void prepare(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  *(int64_t *)k->data = mlcm__ref_int(r, "axis", r->node->opset < 13 ? 1 : -1);
 }
 
 static void soft(double *x, int64_t n, bool in_log) {
@@ -46,43 +37,50 @@ static void hard(double *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) x[i] = i == best;
 }
 
-static void store_strided(const mlcm_tensor *out, int64_t at, int64_t step, const double *x, int64_t n) {
-  if (step == 1) mlcm__store_f64(out->dtype, out->data, at, x, n);
-  for (int64_t i = 0; step != 1 && i < n; i++) mlcm__store_f64(out->dtype, out->data, at + i * step, &x[i], 1);
+/* What is normalised together. Before opset 13 the axis may be one past the last: rows of one element. */
+static mlcm_status lines_of(const mlcm__ref_kernel *k, const mlcm_tensor *x, mlcm__lines *out, mlcm_error *err) {
+  int64_t axis = *(const int64_t *)k->data;
+  int32_t at = x->rank;
+  bool old = k->opset < 13, past = old && axis == x->rank;
+  mlcm_status st = past ? MLCM_OK : mlcm__ref_axis(axis, x->rank, &at, err);
+  if (st) return st;
+  if (old)
+    *out = (mlcm__lines){mlcm__product(x->shape, 0, at), mlcm__product(x->shape, at, x->rank), 1};
+  else
+    *out = mlcm__lines_along(x, at);
+  return MLCM_OK;
 }
 
 static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   const variant *v = k->op->variant;
   const mlcm_tensor *x = call->inputs[0];
-  int64_t axis = ((const params *)k->data)->axis;
-  int32_t at = 0;
-  if (mlcm__lane_kind(x->dtype) != MLCM__LANE_F) return mlcm__ref_wrong_dtype(x, err);
-  bool split = k->opset < 13 && axis == x->rank; /* allowed: rows of one element */
-  mlcm_status st = split ? MLCM_OK : mlcm__ref_axis(axis, x->rank, &at, err);
+  mlcm__lines lines = {0};
+  mlcm_status st = lines_of(k, x, &lines, err);
   if (st) return st;
-  if (split) at = x->rank;
-  int64_t n = k->opset < 13 ? mlcm__product(x->shape, at, x->rank) : x->shape[at];
-  int64_t step = k->opset < 13 ? 1 : mlcm__product(x->shape, at + 1, x->rank);
-  if (mlcm__ref_output_like(call, x, err) == NULL) return err->code;
-  double *row = call->host->scratch(call, (size_t)n * sizeof *row, err);
+  void *out = mlcm__ref_output_like(call, x, err);
+  if (out == NULL) return err->code;
+  double *row = mlcm__ref_scratch(call, lines.length, err);
   if (row == NULL) return err->code;
-  for (int64_t block = 0; n > 0 && block < x->count; block += n * step) {
-    for (int64_t i = 0; i < step; i++) {
-      mlcm__load_f64(row, x, block + i, step, n);
-      if (v->how == HARDMAX)
-        hard(row, n);
-      else
-        soft(row, n, v->how == LOG_SOFTMAX);
-      store_strided(call->outputs[0], block + i, step, row, n);
-    }
+  for (int64_t i = 0; x->count > 0 && i < lines.n_lines; i++) {
+    int64_t start = mlcm__line_start(&lines, i, lines.length);
+    mlcm__load_f64(row, x, start, lines.step, lines.length);
+    if (v->how == HARDMAX)
+      hard(row, lines.length);
+    else
+      soft(row, lines.length, v->how == LOG_SOFTMAX);
+    mlcm__store_line(x->dtype, out, start, lines.step, row, lines.length);
   }
   return MLCM_OK;
 }
 
-static const mlcm__ref_op OPS[] = {
-    {"Softmax", MLCM__REF_CORE, 1, 0, 1, 1, prepare, run, &(const variant){SOFTMAX}},
-    {"LogSoftmax", MLCM__REF_CORE, 1, 0, 1, 1, prepare, run, &(const variant){LOG_SOFTMAX}},
-    {"Hardmax", MLCM__REF_CORE, 1, 0, 1, 1, prepare, run, &(const variant){HARDMAX}},
-};
+#define OP(name_, how_)                                                                                                          \
+  {                                                                                                                              \
+    .name = name_, .since = 1, .min_inputs = 1, .max_inputs = 1, .takes = {MLCM__REALS}, .gives = {MLCM__LIKE_0},                \
+    .data_bytes = sizeof(int64_t), .prepare = prepare, .run = run, .variant = &(const variant) {                                 \
+      how_                                                                                                                       \
+    }                                                                                                                            \
+  }
+
+static const mlcm__ref_op OPS[] = {OP("Softmax", SOFTMAX), OP("LogSoftmax", LOG_SOFTMAX), OP("Hardmax", HARDMAX)};
 
 const mlcm__ref_family mlcm__ref_softmax_family = {OPS, sizeof OPS / sizeof OPS[0]};

@@ -12,112 +12,116 @@
 
 enum { LINEAR, POLY, RBF, SIGMOID };
 
+/* Work space grows with the square of it. */
+enum { MAX_CLASSES = 32768 };
+
 typedef struct svm {
   int kernel, post;
   double gamma, coef0, degree;
   const double *vectors, *coefficients, *rho, *prob_a, *prob_b;
   size_t n_coefficients, n_rho, n_prob;
   int64_t n_vectors, n_features;
-  int64_t *first, *per_class; /* [n_classes]; NULL: a linear model a class */
-  bool one_class, positive;
+  const int64_t *first, *per_class; /* [n_classes]; NULL: a linear model a class */
+  bool one_class;
   mlcm__labels labels;
 } svm;
 
 /* ---- Load ---- */
 
-static mlcm_status read_common(mlcm__ref_reader *r, mlcm__ref_kernel *k, svm *p, size_t *n_vectors) {
-  static const char *const kernels[] = {"LINEAR", "POLY", "RBF", "SIGMOID"};
+static void read_common(mlcm__ref_reader *r, svm *p, size_t *n_values) {
+  static const char *const kernels[] = {[LINEAR] = "LINEAR", [POLY] = "POLY", [RBF] = "RBF", [SIGMOID] = "SIGMOID"};
   size_t n_params = 0;
-  mlcm_str kernel = mlcm__ref_text(r, "kernel_type", "LINEAR");
-  const double *params = mlcm__ref_doubles(r, k, "kernel_params", NULL, &n_params);
-  p->vectors = mlcm__ref_doubles(r, k, "support_vectors", NULL, n_vectors);
-  p->coefficients = mlcm__ref_doubles(r, k, "coefficients", NULL, &p->n_coefficients);
-  p->rho = mlcm__ref_doubles(r, k, "rho", NULL, &p->n_rho);
+  p->kernel = mlcm__ref_choice(r, "kernel_type", kernels, 4);
+  const double *params = mlcm__ref_doubles(r, "kernel_params", NULL, &n_params);
+  p->vectors = mlcm__ref_doubles(r, "support_vectors", NULL, n_values);
+  p->coefficients = mlcm__ref_doubles(r, "coefficients", NULL, &p->n_coefficients);
+  p->rho = mlcm__ref_doubles(r, "rho", NULL, &p->n_rho);
   p->post = mlcm__ref_post(r);
-  if (r->st) return r->st;
-  p->kernel = -1;
-  for (int i = 0; i < 4; i++)
-    if (mlcm__ref_text_is(kernel, kernels[i])) p->kernel = i;
-  if (p->kernel < 0) return r->st = mlcm__fail(r->err, MLCM_PARSE, "kernel_type is unknown");
-  if (n_params != 0 && n_params != 3)
-    return r->st = mlcm__fail(r->err, MLCM_PARSE, "'kernel_params' has %zu values instead of 3", n_params);
-  p->gamma = n_params == 3 ? params[0] : 0;
-  p->coef0 = n_params == 3 ? params[1] : 0;
-  p->degree = n_params == 3 ? params[2] : 0;
-  if (p->n_rho == 0 || p->n_coefficients == 0) return r->st = mlcm__fail(r->err, MLCM_PARSE, "'rho' or 'coefficients' is empty");
-  return MLCM_OK;
-}
-
-static mlcm_status shape_vectors(mlcm__ref_reader *r, svm *p, size_t n_values) {
-  if (p->n_vectors <= 0 || n_values % (size_t)p->n_vectors != 0)
-    return r->st = mlcm__fail(r->err, MLCM_PARSE, "%zu values are no %lld support vectors", n_values, (long long)p->n_vectors);
-  p->n_features = (int64_t)n_values / p->n_vectors;
-  return MLCM_OK;
-}
-
-static mlcm_status read_classes(mlcm__ref_reader *r, mlcm__ref_kernel *k, svm *p, size_t n_values) {
-  size_t n = 0;
-  const int64_t *per_class = mlcm__ref_ints(r, "vectors_per_class", &n);
-  if (r->st || n == 0) return r->st;
-  p->first = mlcm__ref_keep(k, n, sizeof *p->first, r->err);
-  p->per_class = mlcm__ref_keep(k, n, sizeof *p->per_class, r->err);
-  if (p->first == NULL || p->per_class == NULL) return r->st = r->err->code;
-  for (size_t i = 0; i < n; i++) {
-    if (per_class[i] < 0 || per_class[i] > INT32_MAX)
-      return r->st = mlcm__fail(r->err, MLCM_PARSE, "'vectors_per_class' is out of range");
-    p->first[i] = p->n_vectors;
-    p->per_class[i] = per_class[i];
-    p->n_vectors += per_class[i];
+  if (n_params == 3) {
+    p->gamma = params[0];
+    p->coef0 = params[1];
+    p->degree = params[2];
+  } else if (n_params != 0) {
+    mlcm__ref_bad(r, MLCM_PARSE, "'kernel_params' has %zu values instead of 3", n_params);
   }
-  int64_t c = (int64_t)n, pairs = c * (c - 1) / 2;
-  if (p->n_vectors > (int64_t)p->n_coefficients)
-    return r->st = mlcm__fail(r->err, MLCM_PARSE, "there are more support vectors than coefficients");
-  if (c != p->labels.n || c < 2 || (int64_t)p->n_rho != pairs || (int64_t)p->n_coefficients != p->n_vectors * (c - 1) ||
-      (p->n_prob != 0 && (int64_t)p->n_prob != pairs))
-    return r->st = mlcm__fail(r->err, MLCM_PARSE,
-                              "classes (%lld of %lld labels), rho (%zu), coefficients (%zu) and probabilities (%zu) do not fit",
-                              (long long)c, (long long)p->labels.n, p->n_rho, p->n_coefficients, p->n_prob);
-  return shape_vectors(r, p, n_values);
+  if (p->n_rho == 0 || p->n_coefficients == 0) mlcm__ref_bad(r, MLCM_PARSE, "'rho' or 'coefficients' is empty");
 }
 
-static mlcm_status prepare_classifier(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  svm *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  size_t n_values = 0, n_b = 0;
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  p->prob_a = mlcm__ref_doubles(&r, k, "prob_a", NULL, &p->n_prob);
-  p->prob_b = mlcm__ref_doubles(&r, k, "prob_b", NULL, &n_b);
-  if (mlcm__ref_labels(&r, k, "classlabels_ints", "classlabels_strings", &p->labels) || read_common(&r, k, p, &n_values))
-    return r.st;
-  if (n_b != p->n_prob) return mlcm__fail(err, MLCM_PARSE, "'prob_a' and 'prob_b' differ in length");
-  p->positive = true;
-  for (size_t i = 0; i < p->n_coefficients; i++) p->positive = p->positive && p->coefficients[i] >= 0;
-  k->data = p;
-  if (read_classes(&r, k, p, n_values) || p->per_class != NULL) return r.st;
+static void shape_vectors(mlcm__ref_reader *r, svm *p, size_t n_values) {
+  if (p->n_vectors <= 0 || n_values % (size_t)p->n_vectors != 0)
+    mlcm__ref_bad(r, MLCM_PARSE, "%zu values are no %lld support vectors", n_values, (long long)p->n_vectors);
+  else
+    p->n_features = (int64_t)n_values / p->n_vectors;
+}
+
+/* Where the vectors of each class begin, and how many there are in all: 'vectors_per_class' is per_class [n]. */
+static void count_vectors(mlcm__ref_reader *r, svm *p, const int64_t *per_class, size_t n) {
+  int64_t *first = mlcm__ref_keep(r, n, sizeof *first);
+  p->per_class = mlcm__ref_keep_copy(r, per_class, n, sizeof *per_class);
+  p->first = first;
+  for (size_t i = 0; r->st == MLCM_OK && i < n; i++) {
+    first[i] = p->n_vectors;
+    if (per_class[i] < 0 || per_class[i] > (int64_t)p->n_coefficients - p->n_vectors)
+      mlcm__ref_bad(r, MLCM_PARSE, "'vectors_per_class' counts more support vectors than there are coefficients");
+    else
+      p->n_vectors += per_class[i];
+  }
+}
+
+static void read_pairs(mlcm__ref_reader *r, svm *p, const int64_t *per_class, size_t n, size_t n_values) {
+  if (n > MAX_CLASSES) {
+    mlcm__ref_bad(r, MLCM_LIMIT, "there are %zu classes, at most %d are supported", n, MAX_CLASSES);
+    return;
+  }
+  count_vectors(r, p, per_class, n);
+  int64_t c = (int64_t)n, pairs = c * (c - 1) / 2;
+  bool fits = c == p->labels.n && c >= 2 && (int64_t)p->n_rho == pairs && (int64_t)p->n_coefficients == p->n_vectors * (c - 1) &&
+              (p->n_prob == 0 || (int64_t)p->n_prob == pairs);
+  if (!fits)
+    mlcm__ref_bad(r, MLCM_PARSE,
+                  "classes (%lld of %lld labels), rho (%zu), coefficients (%zu) and probabilities (%zu) do not fit", (long long)c,
+                  (long long)p->labels.n, p->n_rho, p->n_coefficients, p->n_prob);
+  shape_vectors(r, p, n_values);
+}
+
+static void read_linear(mlcm__ref_reader *r, svm *p) {
   p->kernel = LINEAR;
   if (p->labels.n == 0 || p->n_coefficients % (size_t)p->labels.n != 0)
-    return mlcm__fail(err, MLCM_PARSE, "%zu coefficients for %lld classes", p->n_coefficients, (long long)p->labels.n);
-  p->n_features = (int64_t)p->n_coefficients / p->labels.n;
-  return MLCM_OK;
+    mlcm__ref_bad(r, MLCM_PARSE, "%zu coefficients for %lld classes", p->n_coefficients, (long long)p->labels.n);
+  else
+    p->n_features = (int64_t)p->n_coefficients / p->labels.n;
 }
 
-static mlcm_status prepare_regressor(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
-  svm *p = mlcm__ref_keep(k, 1, sizeof *p, err);
+static void prepare_classifier(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  svm *p = k->data;
+  size_t n_values = 0, n_b = 0, n = 0;
+  p->prob_a = mlcm__ref_doubles(r, "prob_a", NULL, &p->n_prob);
+  p->prob_b = mlcm__ref_doubles(r, "prob_b", NULL, &n_b);
+  if (n_b != p->n_prob) mlcm__ref_bad(r, MLCM_PARSE, "'prob_a' and 'prob_b' differ in length");
+  mlcm__ref_labels(r, "class labels", "classlabels_ints", "classlabels_strings", &p->labels);
+  read_common(r, p, &n_values);
+  const int64_t *per_class = mlcm__ref_ints(r, "vectors_per_class", &n);
+  if (n > 0)
+    read_pairs(r, p, per_class, n, n_values);
+  else
+    read_linear(r, p);
+}
+
+static void prepare_regressor(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
+  svm *p = k->data;
   size_t n_values = 0;
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  p->one_class = mlcm__ref_int(&r, "one_class", 0) != 0;
-  p->n_vectors = mlcm__ref_int(&r, "n_supports", 0);
-  k->data = p;
-  if (read_common(&r, k, p, &n_values)) return r.st;
+  p->one_class = mlcm__ref_flag(r, "one_class", false);
+  p->n_vectors = mlcm__ref_int(r, "n_supports", 0);
+  read_common(r, p, &n_values);
   if (p->n_vectors <= 0) {
+    p->n_vectors = 0;
     p->kernel = LINEAR;
     p->n_features = (int64_t)p->n_coefficients;
-    return MLCM_OK;
+    return;
   }
   if ((int64_t)p->n_coefficients != p->n_vectors)
-    return mlcm__fail(err, MLCM_PARSE, "%zu coefficients for %lld support vectors", p->n_coefficients, (long long)p->n_vectors);
-  return shape_vectors(&r, p, n_values);
+    mlcm__ref_bad(r, MLCM_PARSE, "%zu coefficients for %lld support vectors", p->n_coefficients, (long long)p->n_vectors);
+  shape_vectors(r, p, n_values);
 }
 
 /* ---- Kernels ---- */
@@ -196,18 +200,18 @@ typedef struct buffers {
 static int64_t n_pairs(const svm *p) { return p->labels.n * (p->labels.n - 1) / 2; }
 
 static mlcm_status get_buffers(const svm *p, mlcm_call *call, int64_t width, buffers *b, mlcm_error *err) {
-  int64_t c = p->labels.n, decisions = n_pairs(p) > c ? n_pairs(p) : c;
-  int64_t n = width + p->n_vectors + decisions + 2 * c + 2 * c * c + c;
-  double *memory = call->host->scratch(call, (size_t)n * sizeof *memory, err);
+  int64_t c = p->labels.n, pairs = p->per_class != NULL ? n_pairs(p) : 0, square = p->n_prob > 0 ? c * c : 0;
+  int64_t decisions = pairs > c ? pairs : c;
+  double *memory = mlcm__ref_scratch(call, width + p->n_vectors + decisions + 3 * c + 2 * square, err);
   if (memory == NULL) return err->code;
   b->row = memory;
   b->kernels = b->row + width;
   b->decisions = b->kernels + p->n_vectors;
   b->probabilities = b->decisions + decisions;
   b->qp = b->probabilities + c;
-  b->pairs = b->qp + c;
-  b->q = b->pairs + c * c;
-  b->votes = (int64_t *)(void *)(b->q + c * c);
+  b->votes = (int64_t *)(void *)(b->qp + c);
+  b->pairs = b->qp + 2 * c;
+  b->q = b->pairs + square;
   return MLCM_OK;
 }
 
@@ -280,50 +284,41 @@ static mlcm_status run_classifier(const mlcm__ref_kernel *k, mlcm_call *call, ml
   const svm *p = k->data;
   mlcm__rows x;
   buffers b = {0};
-  void *labels = NULL, *out = NULL;
-  mlcm_status st = mlcm__ref_rows(call->inputs[0], &x, err);
-  if (st) return st;
-  if (x.width != p->n_features)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the model has %lld features, rows have %lld", (long long)p->n_features,
-                      (long long)x.width);
+  mlcm__verdicts out;
   bool pairwise = p->per_class != NULL && p->n_prob == 0 && p->labels.n > 2;
   int64_t n_scores = pairwise ? n_pairs(p) : p->labels.n;
-  st = get_buffers(p, call, x.width, &b, err);
-  if (st) return st;
-  if (mlcm__ref_wants(call, 0) &&
-      (labels = call->host->output(call, 0, p->labels.strings != NULL ? MLCM_STRING : MLCM_I64, 1, &x.n, err)) == NULL)
-    return err->code;
-  if (mlcm__ref_wants(call, 1) && (out = call->host->output(call, 1, MLCM_F32, 2, (const int64_t[]){x.n, n_scores}, err)) == NULL)
-    return err->code;
-  for (int64_t i = 0; i < x.n; i++) {
+  mlcm_status st = mlcm__ref_rows_of(call->inputs[0], p->n_features, &x, err);
+  if (!st) st = get_buffers(p, call, x.width, &b, err);
+  if (!st) st = mlcm__ref_verdicts(call, &p->labels, x.n, n_scores, &out, err);
+  for (int64_t i = 0; !st && i < x.n; i++) {
     const double *scores = NULL;
     mlcm__load_f64(b.row, x.t, i * x.width, 1, x.width);
     int64_t best = score_row(p, &b, &scores);
-    if (labels != NULL) mlcm__label_store(&p->labels, labels, i, best);
-    if (out != NULL) mlcm__store_f64(MLCM_F32, out, i * n_scores, scores, n_scores);
+    mlcm__verdict_store(&out, &p->labels, i, best, scores, n_scores);
   }
-  return MLCM_OK;
+  return st;
 }
 
 /* ---- Regressor ---- */
 
+static double regress_row(const svm *p, const double *row, double *kernels) {
+  if (p->n_vectors == 0) return p->rho[0] + dot(p->coefficients, row, p->n_features);
+  all_kernels(p, row, kernels);
+  return p->rho[0] + dot(p->coefficients, kernels, p->n_vectors);
+}
+
 static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   const svm *p = k->data;
   mlcm__rows x;
-  mlcm_status st = mlcm__ref_rows(call->inputs[0], &x, err);
+  mlcm_status st = mlcm__ref_rows_of(call->inputs[0], p->n_features, &x, err);
   if (st) return st;
-  if (x.width != p->n_features)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the model has %lld features, rows have %lld", (long long)p->n_features,
-                      (long long)x.width);
   void *out = call->host->output(call, 0, MLCM_F32, 2, (const int64_t[]){x.n, 1}, err);
-  double *row = call->host->scratch(call, (size_t)(x.width + (p->n_vectors > 0 ? p->n_vectors : 0)) * sizeof *row, err);
-  if (out == NULL || row == NULL) return err->code;
-  double *kernels = row + x.width;
+  if (out == NULL) return err->code;
+  double *row = mlcm__ref_scratch(call, x.width + p->n_vectors, err);
+  if (row == NULL) return err->code;
   for (int64_t i = 0; i < x.n; i++) {
     mlcm__load_f64(row, x.t, i * x.width, 1, x.width);
-    if (p->n_vectors > 0) all_kernels(p, row, kernels);
-    double score =
-        p->rho[0] + (p->n_vectors > 0 ? dot(p->coefficients, kernels, p->n_vectors) : dot(p->coefficients, row, x.width));
+    double score = regress_row(p, row, row + x.width);
     if (p->one_class) score = score > 0 ? 1 : -1;
     mlcm__post_apply(p->post, &score, 1);
     mlcm__store_f64(MLCM_F32, out, i, &score, 1);
@@ -332,8 +327,10 @@ static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlc
 }
 
 static const mlcm__ref_op OPS[] = {
-    {"SVMClassifier", MLCM__REF_ML, 1, 0, 1, 1, prepare_classifier, run_classifier, NULL, 2},
-    {"SVMRegressor", MLCM__REF_ML, 1, 0, 1, 1, prepare_regressor, run_regressor, NULL},
+    {MLCM__REF_OP("SVMClassifier", 1, 1, 1), .domain = MLCM__REF_ML, .max_outputs = 2, .takes = {MLCM__NUMBERS},
+     .gives_by = mlcm__ref_gives_verdicts, .data_bytes = sizeof(svm), .prepare = prepare_classifier, .run = run_classifier},
+    {MLCM__REF_OP("SVMRegressor", 1, 1, 1), .domain = MLCM__REF_ML, .takes = {MLCM__NUMBERS}, .gives = {MLCM_F32},
+     .data_bytes = sizeof(svm), .prepare = prepare_regressor, .run = run_regressor},
 };
 
 const mlcm__ref_family mlcm__ref_svm_family = {OPS, sizeof OPS / sizeof OPS[0]};

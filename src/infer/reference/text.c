@@ -1,10 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * text.c - StringConcat.
+ * text.c - StringConcat, and what operators that make or read text share.
  */
 #include <string.h>
 
 #include "infer/reference/reference.h"
+
+bool mlcm__same_text(mlcm_str a, mlcm_str b) { return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0); }
+
+mlcm_status mlcm__ref_no_number(mlcm_str text, mlcm_error *err) {
+  return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%.*s' is no number", text.len < 60 ? (int)text.len : 60,
+                    text.ptr != NULL ? text.ptr : "");
+}
+
+mlcm_status mlcm__ref_make_text(mlcm_call *call, const char *text, mlcm_str *out, mlcm_error *err) {
+  size_t len = strlen(text);
+  char *bytes = call->host->text(call, len, err);
+  if (bytes == NULL) return err->code;
+  memcpy(bytes, text, len);
+  *out = (mlcm_str){bytes, len};
+  return MLCM_OK;
+}
 
 static mlcm_status join(mlcm_call *call, mlcm_str a, mlcm_str b, mlcm_str *out, mlcm_error *err) {
   char *bytes = call->host->text(call, a.len + b.len, err);
@@ -17,29 +33,21 @@ static mlcm_status join(mlcm_call *call, mlcm_str a, mlcm_str b, mlcm_str *out, 
 
 static mlcm_status run_concat(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   (void)k;
-  const mlcm_tensor *a = call->inputs[0], *b = call->inputs[1];
-  int64_t shape[MLCM_MAX_RANK], steps_a[MLCM_MAX_RANK], steps_b[MLCM_MAX_RANK];
-  int32_t rank = a->rank;
-  mlcm__walk w;
-  if (a->dtype != MLCM_STRING) return mlcm__ref_wrong_dtype(a, err);
-  if (b->dtype != MLCM_STRING) return mlcm__ref_wrong_dtype(b, err);
-  memcpy(shape, a->shape, sizeof shape);
-  mlcm_status st = mlcm__broadcast(&rank, shape, b, err);
+  const mlcm_str *a = call->inputs[0]->data, *b = call->inputs[1]->data;
+  mlcm__together both;
+  mlcm_status st = mlcm__walk_together(&both, 2, call->inputs, err);
   if (st) return st;
-  mlcm_str *out = call->host->output(call, 0, MLCM_STRING, rank, shape, err);
+  mlcm_str *out = call->host->output(call, 0, MLCM_STRING, both.rank, both.shape, err);
   if (out == NULL) return err->code;
-  mlcm__broadcast_steps(a, rank, steps_a);
-  mlcm__broadcast_steps(b, rank, steps_b);
-  mlcm__walk_start(&w, rank, shape, 2, (const int64_t *const[]){steps_a, steps_b});
-  while (mlcm__walk_row(&w))
-    for (int64_t i = 0; i < w.inner; i++) {
-      st = join(call, ((const mlcm_str *)a->data)[w.at[0] + i * w.step[0]], ((const mlcm_str *)b->data)[w.at[1] + i * w.step[1]],
-                out++, err);
-      if (st) return st;
-    }
-  return MLCM_OK;
+  const mlcm__walk *w = &both.walk;
+  while (!st && mlcm__walk_row(&both.walk))
+    for (int64_t i = 0; !st && i < w->inner; i++)
+      st = join(call, a[w->at[0] + i * w->step[0]], b[w->at[1] + i * w->step[1]], out++, err);
+  return st;
 }
 
-static const mlcm__ref_op OPS[] = {{"StringConcat", MLCM__REF_CORE, 20, 0, 2, 2, NULL, run_concat, NULL}};
+static const mlcm__ref_op OPS[] = {
+    {MLCM__REF_OP("StringConcat", 20, 2, 2), .takes = {MLCM__TEXTS}, .gives = {MLCM_STRING}, .run = run_concat},
+};
 
 const mlcm__ref_family mlcm__ref_text_family = {OPS, sizeof OPS / sizeof OPS[0]};

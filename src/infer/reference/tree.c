@@ -6,7 +6,8 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
+
+enum { MAX_NODES = INT32_MAX / 2 };
 
 /* ---- Order ---- */
 
@@ -16,53 +17,51 @@ typedef struct visit {
 } visit;
 
 typedef struct builder {
+  mlcm__ref_reader *r;
   const mlcm__tree_source *source;
   mlcm__forest *forest;
   uint8_t *seen;
   visit *stack;
   size_t depth;
-  mlcm_error *err;
 } builder;
 
-static mlcm_status push(builder *b, int64_t source, int32_t parent) {
-  if (source < 0 || source >= (int64_t)b->source->n_nodes)
-    return mlcm__fail(b->err, MLCM_PARSE, "a tree's node has a child that does not exist");
-  if (b->seen[source])
-    return mlcm__fail(b->err, MLCM_PARSE, "node %lld of the trees has two parents: a cycle, or not a tree", (long long)source);
-  b->seen[source] = 1;
-  b->stack[b->depth++] = (visit){source, parent};
-  return MLCM_OK;
+static void push(builder *b, int64_t source, int32_t parent) {
+  if (source < 0 || source >= (int64_t)b->source->n_nodes) {
+    mlcm__ref_bad(b->r, MLCM_PARSE, "a tree's node has a child that does not exist");
+  } else if (b->seen[source]) {
+    mlcm__ref_bad(b->r, MLCM_PARSE, "node %lld of the trees has two parents: a cycle, or not a tree", (long long)source);
+  } else {
+    b->seen[source] = 1;
+    b->stack[b->depth++] = (visit){source, parent};
+  }
 }
 
-static mlcm_status place_leaf(builder *b, int64_t i, mlcm__tree_node *node) {
-  const mlcm__tree_source *s = b->source;
-  int64_t first = s->leaf_first[i], n = s->leaf_n[i];
-  if (first < 0 || n < 0 || (uint64_t)first + (uint64_t)n > s->n_weights)
-    return mlcm__fail(b->err, MLCM_PARSE, "a leaf's weights are out of range");
-  *node = (mlcm__tree_node){.feature = -1, .no = (int32_t)first, .members = (uint32_t)n};
-  return MLCM_OK;
-}
-
-static mlcm_status place(builder *b, visit v) {
+static void place(builder *b, visit v) {
   const mlcm__tree_source *s = b->source;
   mlcm__forest *f = b->forest;
   assert(f->n_nodes < s->n_nodes); /* each is placed once: `seen` */
   int32_t at = (int32_t)f->n_nodes++;
   mlcm__tree_node *node = &f->nodes[at];
+  int64_t feature = s->feature[v.source];
   assert(v.parent < at);
   if (v.parent >= 0) f->nodes[v.parent].no = at;
-  if (s->mode[v.source] == MLCM__TREE_LEAF) return place_leaf(b, v.source, node);
-  int64_t feature = s->feature[v.source];
-  if (feature < 0 || feature > INT32_MAX - 1)
-    return mlcm__fail(b->err, MLCM_PARSE, "feature %lld is out of range", (long long)feature);
+  if (s->mode[v.source] == MLCM__TREE_LEAF) {
+    *node = (mlcm__tree_node){.feature = -1, .no = (int32_t)s->leaf_first[v.source], .members = (uint32_t)s->leaf_n[v.source]};
+    assert((uint64_t)s->leaf_first[v.source] + (uint64_t)s->leaf_n[v.source] <= s->n_weights);
+    return;
+  }
+  if (feature < 0 || feature > INT32_MAX - 1) {
+    mlcm__ref_bad(b->r, MLCM_PARSE, "feature %lld is out of range", (long long)feature);
+    return;
+  }
   *node = (mlcm__tree_node){.value = s->value[v.source],
                             .feature = (int32_t)feature,
                             .mode = s->mode[v.source],
                             .missing_true = s->missing_true[v.source],
                             .members = (uint32_t)s->members[v.source]};
   if (feature + 1 > f->n_features) f->n_features = feature + 1;
-  mlcm_status st = push(b, s->no[v.source], at);
-  return st ? st : push(b, s->yes[v.source], -1); /* on top: becomes the next node */
+  push(b, s->no[v.source], at);
+  push(b, s->yes[v.source], -1); /* on top: becomes the next node */
 }
 
 static void find_only_mode(mlcm__forest *f) {
@@ -78,59 +77,50 @@ static void find_only_mode(mlcm__forest *f) {
   }
 }
 
-static mlcm_status take_weights(mlcm__ref_kernel *k, const mlcm__tree_source *s, mlcm__forest *f, mlcm_error *err) {
-  f->target = mlcm__ref_keep(k, s->n_weights, sizeof *f->target, err);
-  f->weight = mlcm__ref_keep(k, s->n_weights, sizeof *f->weight, err);
-  double *members = mlcm__ref_keep(k, s->n_member_values, sizeof *members, err);
-  if (f->target == NULL || f->weight == NULL || members == NULL) return err->code;
-  if (s->n_member_values > 0) memcpy(members, s->member_values, s->n_member_values * sizeof *members);
-  f->member_values = members;
-  for (size_t i = 0; i < s->n_weights; i++) {
+static void take_weights(mlcm__ref_reader *r, const mlcm__tree_source *s, mlcm__forest *f) {
+  int32_t *target = mlcm__ref_keep(r, s->n_weights, sizeof *target);
+  f->target = target;
+  f->weight = mlcm__ref_keep_copy(r, s->leaf_weight, s->n_weights, sizeof *f->weight);
+  f->member_values = mlcm__ref_keep_copy(r, s->member_values, s->n_member_values, sizeof *f->member_values);
+  for (size_t i = 0; r->st == MLCM_OK && i < s->n_weights; i++) {
     if (s->leaf_target[i] < 0 || s->leaf_target[i] >= s->n_targets)
-      return mlcm__fail(err, MLCM_PARSE, "a leaf is for target %lld of %lld", (long long)s->leaf_target[i],
-                        (long long)s->n_targets);
-    f->target[i] = (int32_t)s->leaf_target[i];
-    f->weight[i] = s->leaf_weight[i];
+      mlcm__ref_bad(r, MLCM_PARSE, "a leaf is for target %lld of %lld", (long long)s->leaf_target[i], (long long)s->n_targets);
+    target[i] = (int32_t)s->leaf_target[i];
   }
-  return MLCM_OK;
 }
 
-static mlcm_status order_nodes(mlcm__ref_kernel *k, builder *b) {
+static void order_nodes(builder *b) {
   const mlcm__tree_source *s = b->source;
   mlcm__forest *f = b->forest;
-  mlcm_status st = MLCM_OK;
-  f->nodes = mlcm__ref_keep(k, s->n_nodes, sizeof *f->nodes, b->err);
-  f->roots = mlcm__ref_keep(k, s->n_roots, sizeof *f->roots, b->err);
-  if (f->nodes == NULL || f->roots == NULL) return b->err->code;
-  for (size_t i = 0; !st && i < s->n_roots; i++) {
-    f->roots[f->n_roots++] = (int32_t)f->n_nodes;
-    st = push(b, s->roots[i], -1);
-    while (!st && b->depth > 0) st = place(b, b->stack[--b->depth]);
+  int32_t *roots = mlcm__ref_keep(b->r, s->n_roots, sizeof *roots);
+  f->nodes = mlcm__ref_keep(b->r, s->n_nodes, sizeof *f->nodes);
+  f->roots = roots;
+  for (size_t i = 0; b->r->st == MLCM_OK && i < s->n_roots; i++) {
+    roots[f->n_roots++] = (int32_t)f->n_nodes;
+    push(b, s->roots[i], -1);
+    while (b->r->st == MLCM_OK && b->depth > 0) place(b, b->stack[--b->depth]);
   }
-  if (!st && s->all_reached && f->n_nodes != s->n_nodes)
-    return mlcm__fail(b->err, MLCM_PARSE, "%zu of %zu nodes cannot be reached from their tree's root: a cycle, or not a tree",
-                      s->n_nodes - f->n_nodes, s->n_nodes);
-  return st;
+  if (s->all_reached && f->n_nodes != s->n_nodes)
+    mlcm__ref_bad(b->r, MLCM_PARSE, "%zu of %zu nodes cannot be reached from their tree's root: a cycle, or not a tree",
+                  s->n_nodes - f->n_nodes, s->n_nodes);
 }
 
-mlcm_status mlcm__forest_build(mlcm__ref_kernel *k, const mlcm__tree_source *s, int aggregate, mlcm__forest *out,
-                               mlcm_error *err) {
-  mlcm__forest f = {.aggregate = aggregate, .n_targets = s->n_targets};
+void mlcm__forest_build(mlcm__ref_reader *r, const mlcm__tree_source *s, int aggregate, mlcm__forest *out) {
+  *out = (mlcm__forest){.aggregate = aggregate, .n_targets = s->n_targets};
   mlcm__arena arena;
-  builder b = {.source = s, .forest = &f, .err = err};
-  if (s->n_nodes > INT32_MAX / 2 || s->n_weights > INT32_MAX / 2 || s->n_targets < 1 || s->n_targets > INT32_MAX / 2)
-    return mlcm__fail(err, MLCM_LIMIT, "%zu nodes, %zu weights and %lld targets are out of range", s->n_nodes, s->n_weights,
-                      (long long)s->n_targets);
-  mlcm__arena_init(&arena, k->arena.ctx);
-  b.seen = mlcm__arena_alloc(&arena, s->n_nodes, 1);
-  b.stack = mlcm__arena_alloc(&arena, s->n_nodes + 1, sizeof *b.stack);
-  mlcm_status st = b.seen == NULL || b.stack == NULL ? mlcm__fail_memory(err, s->n_nodes * sizeof *b.stack) : order_nodes(k, &b);
+  mlcm__arena_init(&arena, r->node->ctx);
+  mlcm__ref_reader load = {.node = r->node, .arena = &arena, .err = r->err};
+  builder b = {.r = r, .source = s, .forest = out};
+  if (s->n_nodes > MAX_NODES || s->n_weights > MAX_NODES || s->n_targets < 1 || s->n_targets > MAX_NODES)
+    mlcm__ref_bad(r, MLCM_LIMIT, "%zu nodes, %zu weights and %lld targets: none may be over %d, and targets must be positive",
+                  s->n_nodes, s->n_weights, (long long)s->n_targets, MAX_NODES);
+  b.seen = mlcm__ref_keep(&load, s->n_nodes, 1);
+  b.stack = mlcm__ref_keep(&load, s->n_nodes + 1, sizeof *b.stack);
+  if (r->st == MLCM_OK) r->st = load.st;
+  if (r->st == MLCM_OK) order_nodes(&b);
+  if (r->st == MLCM_OK) take_weights(r, s, out);
+  if (r->st == MLCM_OK) find_only_mode(out);
   mlcm__arena_reset(&arena);
-  if (!st) st = take_weights(k, s, &f, err);
-  if (st) return st;
-  find_only_mode(&f);
-  *out = f;
-  return MLCM_OK;
 }
 
 /* ---- Walk ---- */

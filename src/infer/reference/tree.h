@@ -57,10 +57,10 @@ enum { MLCM__SUM, MLCM__AVERAGE, MLCM__MIN, MLCM__MAX };
 typedef struct mlcm__forest {
   mlcm__tree_node *nodes;
   size_t n_nodes;
-  int32_t *roots;
+  const int32_t *roots;
   size_t n_roots;
-  int32_t *target; /* of each weight */
-  double *weight;
+  const int32_t *target; /* of each weight */
+  const double *weight;
   const double *member_values;
   int64_t n_targets;
   int64_t n_features; /* 1 + the largest that is read */
@@ -69,15 +69,14 @@ typedef struct mlcm__forest {
 } mlcm__forest;
 
 /* Puts a source in order; nothing of the source is kept. MLCM_PARSE when it is no forest. */
-mlcm_status mlcm__forest_build(mlcm__ref_kernel *k, const mlcm__tree_source *source, int aggregate, mlcm__forest *out,
-                               mlcm_error *err);
+void mlcm__forest_build(mlcm__ref_reader *r, const mlcm__tree_source *source, int aggregate, mlcm__forest *out);
 
 /* Adds up one row's leaves: scores [n_targets] and has_score [n_targets] (for MIN and MAX) start afresh; AVERAGE is applied. */
 void mlcm__forest_score(const mlcm__forest *forest, const double *row, double *scores, uint8_t *has_score);
 
 /* The attributes nodes_* and either class_* or target_* (opset 1 to 4). */
-mlcm_status mlcm__tree_read_old(mlcm__ref_reader *r, mlcm__ref_kernel *k, const char *leaf_prefix, mlcm__tree_source *out);
+void mlcm__tree_read_old(mlcm__ref_reader *r, const char *leaf_prefix, mlcm__tree_source *out);
 /* The attributes of TreeEnsemble (opset 5). */
-mlcm_status mlcm__tree_read_new(mlcm__ref_reader *r, mlcm__ref_kernel *k, mlcm__tree_source *out);
+void mlcm__tree_read_new(mlcm__ref_reader *r, mlcm__tree_source *out);
 
 #endif

@@ -18,24 +18,13 @@ typedef struct ensemble {
   int post;
   mlcm__labels labels;   /* classifier */
   bool binary, positive; /* all leaves for one of two classes; no weight negative */
-  mlcm_dtype out_dtype;  /* 0: the input's */
 } ensemble;
 
 /* ---- Load ---- */
 
-static int aggregate_of(mlcm__ref_reader *r) {
-  static const char *const names[] = {"SUM", "AVERAGE", "MIN", "MAX"};
-  mlcm_str text = mlcm__ref_text(r, "aggregate_function", "SUM");
-  for (int i = 0; i < 4; i++)
-    if (mlcm__ref_text_is(text, names[i])) return i;
-  if (r->st == MLCM_OK) r->st = mlcm__fail(r->err, MLCM_PARSE, "aggregate_function is unknown");
-  return MLCM__SUM;
-}
-
-static mlcm_status check_base(mlcm__ref_reader *r, const ensemble *e) {
-  if (e->n_base == 0 || (int64_t)e->n_base == e->forest.n_targets || (e->binary && e->n_base == 1)) return MLCM_OK;
-  return r->st = mlcm__fail(r->err, MLCM_PARSE, "'base_values' has %zu values for %lld targets", e->n_base,
-                            (long long)e->forest.n_targets);
+static void check_base(mlcm__ref_reader *r, const ensemble *e) {
+  if (e->n_base == 0 || (int64_t)e->n_base == e->forest.n_targets || (e->binary && e->n_base == 1)) return;
+  mlcm__ref_bad(r, MLCM_PARSE, "'base_values' has %zu values for %lld targets", e->n_base, (long long)e->forest.n_targets);
 }
 
 static void look_for_binary(ensemble *e, const mlcm__tree_source *s) {
@@ -47,65 +36,63 @@ static void look_for_binary(ensemble *e, const mlcm__tree_source *s) {
   }
 }
 
-/* `load` gives memory that goes when prepare ends; what stays is kept in k. */
+/* `load` gives memory that goes when prepare ends; what stays is kept through `stay`. */
 typedef struct loader {
-  mlcm__ref_kernel *k, load;
-  mlcm__ref_reader r;
+  mlcm__ref_reader *stay, load;
   mlcm__tree_source source;
   int aggregate;
 } loader;
 
-static mlcm_status read_classifier(loader *l, ensemble *e) {
-  if (mlcm__tree_read_old(&l->r, &l->load, "class", &l->source)) return l->r.st;
-  if (mlcm__ref_labels(&l->r, l->k, "classlabels_int64s", "classlabels_strings", &e->labels)) return l->r.st;
+typedef struct variant {
+  void (*read)(loader *l, ensemble *e);
+} variant;
+
+static void read_classifier(loader *l, ensemble *e) {
+  mlcm__ref_labels(l->stay, "class labels", "classlabels_int64s", "classlabels_strings", &e->labels);
+  mlcm__tree_read_old(&l->load, "class", &l->source);
   l->source.n_targets = e->labels.n;
   l->aggregate = MLCM__SUM;
-  look_for_binary(e, &l->source);
-  e->base = mlcm__ref_doubles(&l->r, l->k, "base_values", "base_values_as_tensor", &e->n_base);
-  e->post = mlcm__ref_post(&l->r);
-  return l->r.st;
+  if (l->load.st == MLCM_OK) look_for_binary(e, &l->source);
+  e->base = mlcm__ref_doubles(l->stay, "base_values", "base_values_as_tensor", &e->n_base);
+  e->post = mlcm__ref_post(l->stay);
 }
 
-static mlcm_status read_regressor(loader *l, ensemble *e) {
-  l->source.n_targets = mlcm__ref_int(&l->r, "n_targets", 1);
-  if (mlcm__tree_read_old(&l->r, &l->load, "target", &l->source)) return l->r.st;
-  e->base = mlcm__ref_doubles(&l->r, l->k, "base_values", "base_values_as_tensor", &e->n_base);
-  e->post = mlcm__ref_post(&l->r);
-  e->out_dtype = MLCM_F32;
-  l->aggregate = aggregate_of(&l->r);
-  return l->r.st;
+static void read_regressor(loader *l, ensemble *e) {
+  static const char *const names[] = {[MLCM__SUM] = "SUM", [MLCM__AVERAGE] = "AVERAGE", [MLCM__MIN] = "MIN", [MLCM__MAX] = "MAX"};
+  mlcm__tree_read_old(&l->load, "target", &l->source);
+  l->source.n_targets = mlcm__ref_int(l->stay, "n_targets", 1);
+  l->aggregate = mlcm__ref_choice(l->stay, "aggregate_function", names, 4);
+  e->base = mlcm__ref_doubles(l->stay, "base_values", "base_values_as_tensor", &e->n_base);
+  e->post = mlcm__ref_post(l->stay);
 }
 
-static mlcm_status read_ensemble(loader *l, ensemble *e) {
+/* Here post transforms and aggregates are numbers, in an order of their own. */
+static void read_ensemble(loader *l, ensemble *e) {
   static const int posts[] = {MLCM__POST_NONE, MLCM__POST_SOFTMAX, MLCM__POST_LOGISTIC, MLCM__POST_SOFTMAX_ZERO,
                               MLCM__POST_PROBIT};
   static const int aggregates[] = {MLCM__AVERAGE, MLCM__SUM, MLCM__MIN, MLCM__MAX};
-  l->source.n_targets = mlcm__ref_int(&l->r, "n_targets", 1);
-  int64_t post = mlcm__ref_int(&l->r, "post_transform", 0), aggregate = mlcm__ref_int(&l->r, "aggregate_function", 1);
-  if (mlcm__tree_read_new(&l->r, &l->load, &l->source)) return l->r.st;
-  if (post < 0 || post > 4 || aggregate < 0 || aggregate > 3)
-    return mlcm__fail(l->r.err, MLCM_PARSE, "post_transform or aggregate_function is out of range");
+  mlcm__tree_read_new(&l->load, &l->source);
+  l->source.n_targets = mlcm__ref_int(l->stay, "n_targets", 1);
+  int64_t post = mlcm__ref_int(l->stay, "post_transform", 0), aggregate = mlcm__ref_int(l->stay, "aggregate_function", 1);
+  if (post < 0 || post > 4 || aggregate < 0 || aggregate > 3) {
+    mlcm__ref_bad(l->stay, MLCM_PARSE, "post_transform or aggregate_function is out of range");
+    return;
+  }
   e->post = posts[post];
   l->aggregate = aggregates[aggregate];
-  return MLCM_OK;
 }
 
-typedef struct variant {
-  mlcm_status (*read)(loader *l, ensemble *e);
-} variant;
-
-static mlcm_status prepare(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
+static void prepare(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
   const variant *v = k->op->variant;
-  ensemble *e = mlcm__ref_keep(k, 1, sizeof *e, err);
-  if (e == NULL) return err->code;
-  loader l = {.k = k, .r = mlcm__ref_read(node, err)};
-  mlcm__arena_init(&l.load.arena, node->ctx);
-  mlcm_status st = v->read(&l, e);
-  if (!st) st = mlcm__forest_build(k, &l.source, l.aggregate, &e->forest, err);
-  if (!st) st = check_base(&l.r, e);
-  mlcm__arena_reset(&l.load.arena);
-  k->data = e;
-  return st;
+  ensemble *e = k->data;
+  mlcm__arena arena;
+  mlcm__arena_init(&arena, r->node->ctx);
+  loader l = {.stay = r, .load = {.node = r->node, .arena = &arena, .err = r->err}};
+  v->read(&l, e);
+  if (r->st == MLCM_OK) r->st = l.load.st;
+  if (r->st == MLCM_OK) mlcm__forest_build(r, &l.source, l.aggregate, &e->forest);
+  check_base(r, e);
+  mlcm__arena_reset(&arena);
 }
 
 /* ---- Run ---- */
@@ -121,10 +108,10 @@ static mlcm_status begin(const ensemble *e, mlcm_call *call, mlcm__rows *x, buff
   if (x->width < e->forest.n_features)
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the trees read feature %lld, rows have %lld features",
                       (long long)e->forest.n_features - 1, (long long)x->width);
-  size_t width = (size_t)x->width, targets = (size_t)e->forest.n_targets;
-  double *memory = call->host->scratch(call, (width + targets) * sizeof *memory + targets, err);
+  int64_t targets = e->forest.n_targets;
+  double *memory = mlcm__ref_scratch(call, x->width + 2 * targets, err); /* has_score needs an eighth of its part */
   if (memory == NULL) return err->code;
-  *buf = (buffers){.row = memory, .scores = memory + width, .has_score = (uint8_t *)(memory + width + targets)};
+  *buf = (buffers){.row = memory, .scores = memory + x->width, .has_score = (uint8_t *)(memory + x->width + targets)};
   return MLCM_OK;
 }
 
@@ -158,22 +145,15 @@ static mlcm_status run_classifier(const mlcm__ref_kernel *k, mlcm_call *call, ml
   const ensemble *e = k->data;
   mlcm__rows x;
   buffers buf = {0};
-  void *labels = NULL, *scores = NULL;
+  mlcm__verdicts out;
   mlcm_status st = begin(e, call, &x, &buf, err);
-  if (st) return st;
-  if (mlcm__ref_wants(call, 0) &&
-      (labels = call->host->output(call, 0, e->labels.strings != NULL ? MLCM_STRING : MLCM_I64, 1, &x.n, err)) == NULL)
-    return err->code;
-  if (mlcm__ref_wants(call, 1) &&
-      (scores = call->host->output(call, 1, MLCM_F32, 2, (const int64_t[]){x.n, e->labels.n}, err)) == NULL)
-    return err->code;
-  for (int64_t i = 0; i < x.n; i++) {
+  if (!st) st = mlcm__ref_verdicts(call, &e->labels, x.n, e->labels.n, &out, err);
+  for (int64_t i = 0; !st && i < x.n; i++) {
     score_row(e, &x, i, &buf);
     int64_t best = e->binary ? finish_binary(e, buf.scores, buf.has_score) : finish_classes(e, buf.scores);
-    if (labels != NULL) mlcm__label_store(&e->labels, labels, i, best);
-    if (scores != NULL) mlcm__store_f64(MLCM_F32, scores, i * e->labels.n, buf.scores, e->labels.n);
+    mlcm__verdict_store(&out, &e->labels, i, best, buf.scores, e->labels.n);
   }
-  return MLCM_OK;
+  return st;
 }
 
 static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
@@ -183,7 +163,7 @@ static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlc
   buffers buf = {0};
   mlcm_status st = begin(e, call, &x, &buf, err);
   if (st) return st;
-  mlcm_dtype dtype = e->out_dtype != 0 || mlcm__lane_kind(x.t->dtype) != MLCM__LANE_F ? MLCM_F32 : x.t->dtype;
+  mlcm_dtype dtype = k->op->gives[0] == MLCM_F32 ? MLCM_F32 : x.t->dtype;
   void *out = call->host->output(call, 0, dtype, 2, (const int64_t[]){x.n, n_targets}, err);
   if (out == NULL) return err->code;
   for (int64_t i = 0; i < x.n; i++) {
@@ -195,10 +175,24 @@ static mlcm_status run_regressor(const mlcm__ref_kernel *k, mlcm_call *call, mlc
   return MLCM_OK;
 }
 
+#define OP(name_, since_, takes_, run_, read, ...)                                                                               \
+  {.name = name_,                                                                                                                \
+   .domain = MLCM__REF_ML,                                                                                                       \
+   .since = since_,                                                                                                              \
+   .min_inputs = 1,                                                                                                              \
+   .max_inputs = 1,                                                                                                              \
+   .takes = {takes_},                                                                                                            \
+   .data_bytes = sizeof(ensemble),                                                                                               \
+   .prepare = prepare,                                                                                                           \
+   .run = run_,                                                                                                                  \
+   .variant = &(const variant){read},                                                                                            \
+   __VA_ARGS__}
+
 static const mlcm__ref_op OPS[] = {
-    {"TreeEnsembleClassifier", MLCM__REF_ML, 1, 0, 1, 1, prepare, run_classifier, &(const variant){read_classifier}, 2},
-    {"TreeEnsembleRegressor", MLCM__REF_ML, 1, 0, 1, 1, prepare, run_regressor, &(const variant){read_regressor}},
-    {"TreeEnsemble", MLCM__REF_ML, 5, 0, 1, 1, prepare, run_regressor, &(const variant){read_ensemble}},
+    OP("TreeEnsembleClassifier", 1, MLCM__NUMBERS, run_classifier, read_classifier, .max_outputs = 2,
+       .gives_by = mlcm__ref_gives_verdicts),
+    OP("TreeEnsembleRegressor", 1, MLCM__NUMBERS, run_regressor, read_regressor, .gives = {MLCM_F32}),
+    OP("TreeEnsemble", 5, MLCM__REALS, run_regressor, read_ensemble, .gives = {MLCM__LIKE_0}),
 };
 
 const mlcm__ref_family mlcm__ref_tree_family = {OPS, sizeof OPS / sizeof OPS[0]};

@@ -2,8 +2,7 @@
  *
  * unary.c - one element in, one out: arithmetic, activations, tests, logic.
  *
- * A function works on a block of lanes in place. An operator without a function for the input's kind of lane has no code for
- * that type. Tests (IsNaN ...) leave 0 or 1 in the integer lanes and give a bool tensor.
+ * A function works on a block of lanes in place. Tests (IsNaN ...) leave 0 or 1 in the integer lanes and give a bool tensor.
  */
 #include <math.h>
 #include <string.h>
@@ -12,41 +11,28 @@
 
 typedef struct params {
   double alpha, beta, gamma;
-  int64_t a, b;
+  bool detect_negative, detect_positive; /* IsInf */
+  bool approximate;                      /* Gelu: by tanh */
 } params;
 
 typedef void block_fn(mlcm__lanes *x, int64_t n, const params *p);
 
 typedef struct variant {
-  block_fn *f, *i, *u;
-  bool gives_bool;
+  block_fn *fn[MLCM__NUMBER_LANES];
   double alpha, beta, gamma; /* defaults of the attributes */
 } variant;
 
-#define EACH_F(name, expression)                                                                                                 \
+#define EACH(name, from, type, to, expression)                                                                                   \
   static void name(mlcm__lanes *lanes, int64_t n, const params *p) {                                                             \
     (void)p;                                                                                                                     \
     for (int64_t i = 0; i < n; i++) {                                                                                            \
-      const double x = lanes->f[i];                                                                                              \
-      lanes->f[i] = (expression);                                                                                                \
+      const type x = lanes->from[i];                                                                                             \
+      lanes->to[i] = (expression);                                                                                               \
     }                                                                                                                            \
   }
-#define EACH_I(name, expression)                                                                                                 \
-  static void name(mlcm__lanes *lanes, int64_t n, const params *p) {                                                             \
-    (void)p;                                                                                                                     \
-    for (int64_t i = 0; i < n; i++) {                                                                                            \
-      const int64_t x = lanes->i[i];                                                                                             \
-      lanes->i[i] = (expression);                                                                                                \
-    }                                                                                                                            \
-  }
-#define EACH_TEST(name, expression)                                                                                              \
-  static void name(mlcm__lanes *lanes, int64_t n, const params *p) {                                                             \
-    (void)p;                                                                                                                     \
-    for (int64_t i = 0; i < n; i++) {                                                                                            \
-      const double x = lanes->f[i];                                                                                              \
-      lanes->i[i] = (expression);                                                                                                \
-    }                                                                                                                            \
-  }
+#define EACH_F(name, expression) EACH(name, f, double, f, expression)
+#define EACH_I(name, expression) EACH(name, i, int64_t, i, expression)
+#define EACH_TEST(name, expression) EACH(name, f, double, i, expression)
 
 static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
 
@@ -75,8 +61,8 @@ EACH_F(hard_sigmoid_f, clamp(p->alpha *x + p->beta, 0, 1))
 EACH_F(hard_swish_f, x *clamp(x / 6 + 0.5, 0, 1))
 EACH_F(mish_f, x *tanh(softplus(x)))
 EACH_F(erf_f, erf(x))
-EACH_F(gelu_f, p->a != 0 ? 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
-                         : 0.5 * x * (1 + erf(x * 0.7071067811865476)))
+EACH_F(gelu_f, p->approximate ? 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+                              : 0.5 * x * (1 + erf(x * 0.7071067811865476)))
 EACH_F(swish_f, x *sigmoid(p->alpha *x))
 EACH_F(floor_f, floor(x))
 EACH_F(ceil_f, ceil(x))
@@ -105,44 +91,30 @@ EACH_I(sign_u, x != 0)
 EACH_I(not_i, x == 0)
 EACH_I(bit_not_i, ~x)
 EACH_TEST(is_nan_f, isnan(x) != 0)
-EACH_TEST(is_inf_f, isinf(x) != 0 && (x > 0 ? p->b : p->a) != 0)
+EACH_TEST(is_inf_f, isinf(x) != 0 && (x > 0 ? p->detect_positive : p->detect_negative))
 
-static mlcm_status prepare(mlcm__ref_kernel *k, const mlcm_node *node, mlcm_error *err) {
+static void prepare(mlcm__ref_kernel *k, mlcm__ref_reader *r) {
   const variant *v = k->op->variant;
-  params *p = mlcm__ref_keep(k, 1, sizeof *p, err);
-  if (p == NULL) return err->code;
-  mlcm__ref_reader r = mlcm__ref_read(node, err);
-  bool shrink = mlcm__ref_text_is(node->op, "Shrink");
-  p->alpha = mlcm__ref_float(&r, shrink ? "lambd" : "alpha", v->alpha);
-  p->beta = mlcm__ref_float(&r, shrink ? "bias" : "beta", v->beta);
-  p->gamma = mlcm__ref_float(&r, "gamma", v->gamma);
-  p->a = mlcm__ref_int(&r, "detect_negative", 1);
-  p->b = mlcm__ref_int(&r, "detect_positive", 1);
-  if (mlcm__ref_text_is(node->op, "Gelu")) p->a = mlcm__ref_text_is(mlcm__ref_text(&r, "approximate", "none"), "tanh");
-  k->data = p;
-  return r.st;
-}
-
-static block_fn *function_for(const variant *v, mlcm_dtype dtype) {
-  switch (mlcm__lane_kind(dtype)) {
-  case MLCM__LANE_F: return v->f;
-  case MLCM__LANE_I: return v->i;
-  case MLCM__LANE_U: return v->u;
-  default: return NULL;
-  }
+  params *p = k->data;
+  bool shrink = mlcm__ref_text_is(r->node->op, "Shrink");
+  p->alpha = mlcm__ref_float(r, shrink ? "lambd" : "alpha", v->alpha);
+  p->beta = mlcm__ref_float(r, shrink ? "bias" : "beta", v->beta);
+  p->gamma = mlcm__ref_float(r, "gamma", v->gamma);
+  p->detect_negative = mlcm__ref_flag(r, "detect_negative", true);
+  p->detect_positive = mlcm__ref_flag(r, "detect_positive", true);
+  p->approximate = mlcm__ref_text_is(mlcm__ref_text(r, "approximate", "none"), "tanh");
 }
 
 static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   const variant *v = k->op->variant;
   const mlcm_tensor *x = call->inputs[0];
-  mlcm_dtype dtype = v->gives_bool ? MLCM_BOOL : x->dtype;
-  block_fn *fn = function_for(v, x->dtype);
+  mlcm_dtype dtype = k->op->gives[0] == MLCM_BOOL ? MLCM_BOOL : x->dtype;
+  block_fn *fn = v->fn[mlcm__lane_kind(x->dtype)];
   mlcm__lanes lanes;
-  if (fn == NULL) return mlcm__ref_wrong_dtype(x, err);
   void *out = call->host->output(call, 0, dtype, x->rank, x->shape, err);
   if (out == NULL) return err->code;
   for (int64_t at = 0; at < x->count; at += MLCM__BLOCK) {
-    int64_t n = x->count - at < MLCM__BLOCK ? x->count - at : MLCM__BLOCK;
+    int64_t n = mlcm__block_of(x->count - at);
     mlcm__load(&lanes, x, at, 1, n);
     fn(&lanes, n, k->data);
     mlcm__store(dtype, out, at, &lanes, n);
@@ -150,62 +122,59 @@ static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *e
   return MLCM_OK;
 }
 
-#define F(name, since, fn)                                                                                                       \
+/* Functions are given for floating, signed and unsigned lanes; what an operator takes says which are needed. */
+#define OP(name_, since_, takes_, gives_, ...)                                                                                   \
   {                                                                                                                              \
-    name, MLCM__REF_CORE, since, 0, 1, 1, prepare, run, &(const variant) { .f = fn }                                             \
+    .name = name_, .since = since_, .min_inputs = 1, .max_inputs = 1, .takes = {takes_}, .gives = {gives_},                      \
+    .data_bytes = sizeof(params), .prepare = prepare, .run = run, .variant = &(const variant) {                                  \
+      .fn = __VA_ARGS__                                                                                                          \
+    }                                                                                                                            \
   }
-#define FI(name, since, fn_f, fn_i, fn_u)                                                                                        \
-  {                                                                                                                              \
-    name, MLCM__REF_CORE, since, 0, 1, 1, prepare, run, &(const variant) { .f = fn_f, .i = fn_i, .u = fn_u }                     \
-  }
-#define WITH(name, since, fn, ...)                                                                                               \
-  {                                                                                                                              \
-    name, MLCM__REF_CORE, since, 0, 1, 1, prepare, run, &(const variant) { .f = fn, __VA_ARGS__ }                                \
-  }
+#define F(name, since, ...) OP(name, since, MLCM__REALS, MLCM__LIKE_0, __VA_ARGS__)
 
 static const mlcm__ref_op OPS[] = {
-    FI("Abs", 1, abs_f, abs_i, keep_i),
-    FI("Neg", 1, neg_f, neg_i, NULL),
-    FI("Relu", 1, relu_f, relu_i, NULL),
-    FI("Sign", 9, sign_f, sign_i, sign_u),
-    FI("Not", 1, NULL, not_i, NULL),
-    FI("BitwiseNot", 18, NULL, bit_not_i, bit_not_i),
-    F("Sqrt", 1, sqrt_f),
-    F("Exp", 1, exp_f),
-    F("Log", 1, log_f),
-    F("Sigmoid", 1, sigmoid_f),
-    F("Tanh", 1, tanh_f),
-    WITH("LeakyRelu", 1, leaky_relu_f, .alpha = 0.009999999776482582), /* the float 0.01 */
-    WITH("Elu", 1, elu_f, .alpha = 1),
-    WITH("Selu", 1, selu_f, .alpha = 1.67326319217681884765625, .gamma = 1.05070102214813232421875),
-    WITH("Celu", 12, celu_f, .alpha = 1),
-    WITH("ThresholdedRelu", 10, thresholded_relu_f, .alpha = 1),
-    F("Softplus", 1, softplus_f),
-    F("Softsign", 1, softsign_f),
-    WITH("HardSigmoid", 1, hard_sigmoid_f, .alpha = 0.20000000298023224, .beta = 0.5),
-    F("HardSwish", 14, hard_swish_f),
-    F("Mish", 18, mish_f),
-    F("Gelu", 20, gelu_f),
-    WITH("Swish", 24, swish_f, .alpha = 1),
-    F("Erf", 9, erf_f),
-    F("Floor", 1, floor_f),
-    F("Ceil", 1, ceil_f),
-    F("Round", 11, round_f),
-    F("Reciprocal", 1, reciprocal_f),
-    F("Sin", 7, sin_f),
-    F("Cos", 7, cos_f),
-    F("Tan", 7, tan_f),
-    F("Asin", 7, asin_f),
-    F("Acos", 7, acos_f),
-    F("Atan", 7, atan_f),
-    F("Sinh", 9, sinh_f),
-    F("Cosh", 9, cosh_f),
-    F("Asinh", 9, asinh_f),
-    F("Acosh", 9, acosh_f),
-    F("Atanh", 9, atanh_f),
-    WITH("Shrink", 9, shrink_f, .i = shrink_i, .alpha = 0.5),
-    WITH("IsNaN", 9, is_nan_f, .gives_bool = true),
-    WITH("IsInf", 10, is_inf_f, .gives_bool = true),
+    OP("Abs", 1, MLCM__NUMBERS, MLCM__LIKE_0, {abs_f, abs_i, keep_i}),
+    OP("Neg", 1, MLCM__REALS | MLCM__SIGNED, MLCM__LIKE_0, {neg_f, neg_i}),
+    OP("Relu", 1, MLCM__REALS | MLCM__SIGNED, MLCM__LIKE_0, {relu_f, relu_i}),
+    OP("Sign", 9, MLCM__NUMBERS, MLCM__LIKE_0, {sign_f, sign_i, sign_u}),
+    OP("Shrink", 9, MLCM__REALS | MLCM__SIGNED, MLCM__LIKE_0, {shrink_f, shrink_i}, .alpha = 0.5),
+    OP("Not", 1, MLCM__BOOLS, MLCM__LIKE_0, {NULL, not_i}),
+    OP("BitwiseNot", 18, MLCM__SIGNED | MLCM__UNSIGNED, MLCM__LIKE_0, {NULL, bit_not_i, bit_not_i}),
+    OP("IsNaN", 9, MLCM__REALS, MLCM_BOOL, {is_nan_f}),
+    OP("IsInf", 10, MLCM__REALS, MLCM_BOOL, {is_inf_f}),
+    F("Sqrt", 1, {sqrt_f}),
+    F("Exp", 1, {exp_f}),
+    F("Log", 1, {log_f}),
+    F("Sigmoid", 1, {sigmoid_f}),
+    F("Tanh", 1, {tanh_f}),
+    F("LeakyRelu", 1, {leaky_relu_f}, .alpha = 0.009999999776482582), /* the float 0.01 */
+    F("Elu", 1, {elu_f}, .alpha = 1),
+    F("Selu", 1, {selu_f}, .alpha = 1.67326319217681884765625, .gamma = 1.05070102214813232421875),
+    F("Celu", 12, {celu_f}, .alpha = 1),
+    F("ThresholdedRelu", 10, {thresholded_relu_f}, .alpha = 1),
+    F("Softplus", 1, {softplus_f}),
+    F("Softsign", 1, {softsign_f}),
+    F("HardSigmoid", 1, {hard_sigmoid_f}, .alpha = 0.20000000298023224, .beta = 0.5),
+    F("HardSwish", 14, {hard_swish_f}),
+    F("Mish", 18, {mish_f}),
+    F("Gelu", 20, {gelu_f}),
+    F("Swish", 24, {swish_f}, .alpha = 1),
+    F("Erf", 9, {erf_f}),
+    F("Floor", 1, {floor_f}),
+    F("Ceil", 1, {ceil_f}),
+    F("Round", 11, {round_f}),
+    F("Reciprocal", 1, {reciprocal_f}),
+    F("Sin", 7, {sin_f}),
+    F("Cos", 7, {cos_f}),
+    F("Tan", 7, {tan_f}),
+    F("Asin", 7, {asin_f}),
+    F("Acos", 7, {acos_f}),
+    F("Atan", 7, {atan_f}),
+    F("Sinh", 9, {sinh_f}),
+    F("Cosh", 9, {cosh_f}),
+    F("Asinh", 9, {asinh_f}),
+    F("Acosh", 9, {acosh_f}),
+    F("Atanh", 9, {atanh_f}),
 };
 
 const mlcm__ref_family mlcm__ref_unary_family = {OPS, sizeof OPS / sizeof OPS[0]};

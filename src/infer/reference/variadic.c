@@ -18,7 +18,7 @@ typedef union cell {
 typedef void fold_fn(cell *acc, const mlcm__lanes *x, int64_t n);
 
 typedef struct variant {
-  fold_fn *f, *i, *u;
+  fold_fn *fn[MLCM__NUMBER_LANES];
   bool mean;
 } variant;
 
@@ -38,15 +38,6 @@ FOLD(min_i, i, A(i) < X(i) ? A(i) : X(i))
 FOLD(min_u, u, A(u) < X(u) ? A(u) : X(u))
 FOLD(copy_u, u, X(u))
 
-static fold_fn *function_for(const variant *v, mlcm_dtype dtype) {
-  switch (mlcm__lane_kind(dtype)) {
-  case MLCM__LANE_F: return v->f;
-  case MLCM__LANE_I: return v->i;
-  case MLCM__LANE_U: return v->u;
-  default: return NULL;
-  }
-}
-
 static void fold_input(cell *acc, const mlcm_tensor *t, int32_t rank, const int64_t *shape, fold_fn *fn) {
   int64_t steps[MLCM_MAX_RANK], at = 0;
   mlcm__lanes lanes;
@@ -55,7 +46,7 @@ static void fold_input(cell *acc, const mlcm_tensor *t, int32_t rank, const int6
   mlcm__walk_start(&w, rank, shape, 1, (const int64_t *const[]){steps});
   while (mlcm__walk_row(&w)) {
     for (int64_t i = 0; i < w.inner; i += MLCM__BLOCK) {
-      int64_t n = w.inner - i < MLCM__BLOCK ? w.inner - i : MLCM__BLOCK;
+      int64_t n = mlcm__block_of(w.inner - i);
       mlcm__load(&lanes, t, w.at[0] + i * w.step[0], w.step[0], n);
       fn(acc + at + i, &lanes, n);
     }
@@ -66,7 +57,7 @@ static void fold_input(cell *acc, const mlcm_tensor *t, int32_t rank, const int6
 static void store(const mlcm_tensor *out, const cell *acc, size_t n_inputs, bool mean) {
   mlcm__lanes lanes;
   for (int64_t at = 0; at < out->count; at += MLCM__BLOCK) {
-    int64_t n = out->count - at < MLCM__BLOCK ? out->count - at : MLCM__BLOCK;
+    int64_t n = mlcm__block_of(out->count - at);
     for (int64_t i = 0; i < n; i++) lanes.u[i] = acc[at + i].u;
     for (int64_t i = 0; mean && i < n; i++) lanes.f[i] /= (double)n_inputs;
     mlcm__store(out->dtype, out->data, at, &lanes, n);
@@ -76,19 +67,14 @@ static void store(const mlcm_tensor *out, const cell *acc, size_t n_inputs, bool
 static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *err) {
   const variant *v = k->op->variant;
   const mlcm_tensor *first = call->inputs[0];
-  fold_fn *fn = function_for(v, first->dtype);
+  fold_fn *fn = v->fn[mlcm__lane_kind(first->dtype)];
   int32_t rank = 0;
   int64_t shape[MLCM_MAX_RANK] = {0};
   mlcm_status st = MLCM_OK;
-  if (fn == NULL) return mlcm__ref_wrong_dtype(first, err);
-  for (size_t i = 0; !st && i < call->n_inputs; i++) {
-    if (call->inputs[i] == NULL || call->inputs[i]->dtype != first->dtype)
-      return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the inputs are of different types");
-    st = mlcm__broadcast(&rank, shape, call->inputs[i], err);
-  }
+  for (size_t i = 0; !st && i < call->n_inputs; i++) st = mlcm__broadcast(&rank, shape, call->inputs[i], err);
   if (st) return st;
   if (call->host->output(call, 0, first->dtype, rank, shape, err) == NULL) return err->code;
-  cell *acc = call->host->scratch(call, (size_t)call->outputs[0]->count * sizeof *acc, err);
+  cell *acc = (cell *)(void *)mlcm__ref_scratch(call, call->outputs[0]->count, err);
   if (acc == NULL) return err->code;
   fold_input(acc, first, rank, shape, copy_u);
   for (size_t i = 1; i < call->n_inputs; i++) fold_input(acc, call->inputs[i], rank, shape, fn);
@@ -96,11 +82,19 @@ static mlcm_status run(const mlcm__ref_kernel *k, mlcm_call *call, mlcm_error *e
   return MLCM_OK;
 }
 
+#define OP(name_, since_, takes_, ...)                                                                                           \
+  {                                                                                                                              \
+    .name = name_, .since = since_, .min_inputs = 1, .max_inputs = -1, .takes = {takes_, MLCM__SAME}, .gives = {MLCM__LIKE_0},   \
+    .run = run, .variant = &(const variant) {                                                                                    \
+      .fn = __VA_ARGS__                                                                                                          \
+    }                                                                                                                            \
+  }
+
 static const mlcm__ref_op OPS[] = {
-    {"Sum", MLCM__REF_CORE, 1, 0, 1, -1, NULL, run, &(const variant){.f = sum_f}},
-    {"Mean", MLCM__REF_CORE, 1, 0, 1, -1, NULL, run, &(const variant){.f = sum_f, .mean = true}},
-    {"Max", MLCM__REF_CORE, 1, 0, 1, -1, NULL, run, &(const variant){max_f, max_i, max_u, false}},
-    {"Min", MLCM__REF_CORE, 1, 0, 1, -1, NULL, run, &(const variant){min_f, min_i, min_u, false}},
+    OP("Sum", 1, MLCM__REALS, {sum_f}),
+    OP("Mean", 1, MLCM__REALS, {sum_f}, .mean = true),
+    OP("Max", 1, MLCM__NUMBERS, {max_f, max_i, max_u}),
+    OP("Min", 1, MLCM__NUMBERS, {min_f, min_i, min_u}),
 };
 
 const mlcm__ref_family mlcm__ref_variadic_family = {OPS, sizeof OPS / sizeof OPS[0]};
