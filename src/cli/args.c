@@ -4,10 +4,12 @@
  */
 #include "args.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/nearest.h"
 
 const cli_option cli_common_options[] = {
     {"registry", "DIR", "the registry (else MLCM_REGISTRY, else ./.mlcm)"},
@@ -36,54 +38,25 @@ static int wrong(cli_args *args, const char *format, ...) {
 
 /* ---- The nearest spelling ------------------------------------------------------------------------------------------ */
 
-/* Edit distance of two short words: insertions, deletions, replacements, neighbours exchanged. */
-static size_t distance(const char *a, const char *b) {
-  enum { WORD = 48 };
-  size_t rows[3][WORD + 1], n = strlen(a), m = strlen(b);
-  size_t *before = rows[0], *above = rows[1], *row = rows[2];
-  if (n > WORD || m > WORD) return WORD;
-  for (size_t j = 0; j <= m; j++) row[j] = j, above[j] = j;
-  for (size_t i = 1; i <= n; i++) {
-    size_t *free_row = before;
-    before = above, above = row, row = free_row;
-    row[0] = i;
-    for (size_t j = 1; j <= m; j++) {
-      size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
-      if (above[j] + 1 < best) best = above[j] + 1;
-      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best) best = before[j - 2] + 1;
-      row[j] = best;
-    }
-  }
-  return row[m];
-}
-
-typedef struct nearest {
-  const char *name;
-  size_t distance;
-} nearest;
-
-static void consider(nearest *best, const char *typed, const char *name) {
-  size_t d = distance(typed, name);
-  if (d < best->distance) *best = (nearest){name, d};
-}
-
-/* " (did you mean 'X'?)" when something is near enough, else "". */
-static void suggest(const char *typed, nearest best, const char *before, char *out, size_t size) {
+/* Writes " (did you mean 'X'?)" with `before` in front of X, or "" for NULL. */
+static void suggest(const char *nearest, const char *before, char *out, size_t size) {
   out[0] = '\0';
-  if (best.name && best.distance <= 1 + strlen(typed) / 3) snprintf(out, size, " (did you mean '%s%s'?)", before, best.name);
+  if (nearest) snprintf(out, size, " (did you mean '%s%s'?)", before, nearest);
 }
+
+enum { MAX_WORDS = 128 }; /* commands and groups, or options of a command: more than there are */
 
 void cli_suggest_command(const char *typed, char *out, size_t size) {
-  nearest best = {NULL, 99};
-  for (size_t i = 0; i < cli_n_commands; i++)
-    if (!(cli_commands[i].flags & CLI_HIDDEN)) consider(&best, typed, cli_commands[i].name);
-  char group[32];
-  for (size_t i = 0; i < cli_n_commands && !strchr(typed, ' '); i++) {
-    snprintf(group, sizeof group, "%.*s", (int)strcspn(cli_commands[i].name, " "), cli_commands[i].name);
-    if (distance(typed, group) < best.distance) best = (nearest){cli_commands[i].name, distance(typed, group)};
+  const char *names[MAX_WORDS];
+  char groups[MAX_WORDS][16];
+  size_t n = 0;
+  for (size_t i = 0; i < cli_n_commands; i++) {
+    names[n++] = cli_commands[i].name;
+    snprintf(groups[i], sizeof groups[i], "%.*s", (int)strcspn(cli_commands[i].name, " "), cli_commands[i].name);
+    names[n++] = groups[i];
   }
-  suggest(typed, best, "mlcm ", out, size);
+  assert(n <= MAX_WORDS);
+  suggest(mlcm__nearest(typed, names, n), "mlcm ", out, size);
 }
 
 /* ---- Commands ------------------------------------------------------------------------------------------------------ */
@@ -102,114 +75,114 @@ static int match_words(const cli_command *command, int argc, char **argv) {
   return words;
 }
 
+static bool in_group(const cli_command *command, const char *group) {
+  const size_t len = strlen(group);
+  return strncmp(command->name, group, len) == 0 && command->name[len] == ' ';
+}
+
 static bool is_group(const char *word) {
-  size_t len = strlen(word);
   for (size_t i = 0; i < cli_n_commands; i++)
-    if (strncmp(cli_commands[i].name, word, len) == 0 && cli_commands[i].name[len] == ' ') return true;
+    if (in_group(&cli_commands[i], word)) return true;
   return false;
 }
 
-/* The verbs of a group, as "set, delete, history". */
-static void list_verbs(const char *group, char *out, size_t size) {
-  size_t len = strlen(group);
-  out[0] = '\0';
-  for (size_t i = 0; i < cli_n_commands; i++) {
-    size_t used = strlen(out);
-    if (strncmp(cli_commands[i].name, group, len) == 0 && cli_commands[i].name[len] == ' ')
-      snprintf(out + used, size - used, "%s%s", used ? ", " : "", cli_commands[i].name + len + 1);
-  }
+static int unknown_command(cli_args *args, const char *typed) {
+  char meant[160];
+  cli_suggest_command(typed, meant, sizeof meant);
+  return wrong(args, "unknown command '%.80s'%s%s", typed, meant, *meant ? "" : "; 'mlcm help' lists them all");
 }
 
-static int unknown_command(cli_args *args, int argc, char **argv) {
-  char typed[96], meant[160], verbs[200];
-  bool group = is_group(argv[0]), verb = group && argc > 1 && argv[1][0] != '-';
-  if (verb)
-    snprintf(typed, sizeof typed, "%s %s", argv[0], argv[1]);
-  else
-    snprintf(typed, sizeof typed, "%s", argv[0]);
-  if (group) list_verbs(argv[0], verbs, sizeof verbs);
-  if (group && !verb) return wrong(args, "'mlcm %s' wants a verb: %s", typed, verbs);
-  cli_suggest_command(typed, meant, sizeof meant);
-  if (group && !*meant) return wrong(args, "'mlcm %s' has no verb '%.80s': %s", argv[0], argv[1], verbs);
-  return wrong(args, "unknown command '%s'%s%s", typed, meant, *meant ? "" : "; 'mlcm help' lists them all");
+/* A group without a verb (NULL), or with one that it has not: lists those that it has. */
+static int unknown_verb(cli_args *args, const char *group, const char *verb) {
+  const char *verbs[MAX_WORDS];
+  char before[32], meant[96], list[200] = "";
+  const size_t len = strlen(group);
+  size_t n = 0;
+  for (size_t i = 0; i < cli_n_commands; i++)
+    if (in_group(&cli_commands[i], group)) verbs[n++] = cli_commands[i].name + len + 1;
+  for (size_t i = 0; i < n; i++) snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", verbs[i]);
+  if (!verb) return wrong(args, "'mlcm %s' wants a verb: %s", group, list);
+  snprintf(before, sizeof before, "mlcm %s ", group);
+  suggest(mlcm__nearest(verb, verbs, n), before, meant, sizeof meant);
+  return wrong(args, "'mlcm %s' has no verb '%.80s'%s: %s", group, verb, meant, list);
 }
 
 /* ---- Options and arguments ----------------------------------------------------------------------------------------- */
 
-static const cli_option *find_in(const cli_option *options, size_t n, const char *name, nearest *best) {
-  for (size_t i = 0; i < n; i++) {
-    if (strcmp(options[i].name, name) == 0) return &options[i];
-    consider(best, name, options[i].name);
-  }
-  return NULL;
+static size_t append(const cli_option **out, size_t n_out, const cli_option *options, size_t n) {
+  assert(n_out + n <= CLI_MAX_OPTIONS);
+  for (size_t i = 0; i < n; i++) out[n_out + i] = &options[i];
+  return n_out + n;
 }
 
-/* An option of the command, or before the command's name one that all have. */
-static const cli_option *find_option(const cli_command *command, const char *name, nearest *best) {
-  const cli_option *found = command ? find_in(command->options, command->n_options, name, best) : NULL;
-  if (!found && command && (command->flags & CLI_CHANGES)) found = find_in(cli_change_options, cli_n_change_options, name, best);
-  if (!found) found = find_in(cli_common_options, cli_n_common_options, name, best);
-  return found;
+size_t cli_options_of(const cli_command *command, const cli_option *out[CLI_MAX_OPTIONS]) {
+  size_t n = 0;
+  if (command) n = append(out, n, command->options, command->n_options);
+  if (command && (command->flags & CLI_CHANGES)) n = append(out, n, cli_change_options, cli_n_change_options);
+  return append(out, n, cli_common_options, cli_n_common_options);
 }
 
-static int unknown_option(cli_args *args, const char *name, nearest best) {
+static int unknown_option(cli_args *args, const char *name, const cli_option *const *options, size_t n) {
+  const char *names[CLI_MAX_OPTIONS];
   char meant[96];
-  suggest(name, best, "--", meant, sizeof meant);
-  if (!args->command)
+  for (size_t i = 0; i < n; i++) names[i] = options[i]->name;
+  suggest(mlcm__nearest(name, names, n), "--", meant, sizeof meant);
+  const cli_command *command = args->command;
+  if (!command)
     return wrong(args, "'--%s' is no option of every command%s: options of a command come behind its name", name, meant);
-  if (*meant) return wrong(args, "'mlcm %s' has no option '--%s'%s", args->command->name, name, meant);
-  return wrong(args, "'mlcm %s' has no option '--%s'; 'mlcm help %s' lists them", args->command->name, name, args->command->name);
+  if (*meant) return wrong(args, "'mlcm %s' has no option '--%s'%s", command->name, name, meant);
+  return wrong(args, "'mlcm %s' has no option '--%s'; 'mlcm help %s' lists them", command->name, name, command->name);
 }
 
-static int add_option(cli_args *args, int *i, int argc, char **argv) {
-  char name[64];
-  const char *equals = strchr(argv[*i], '=');
-  size_t len = equals ? (size_t)(equals - argv[*i]) - 2 : strlen(argv[*i]) - 2;
-  nearest best = {NULL, 99};
-  snprintf(name, sizeof name, "%.*s", (int)len, argv[*i] + 2);
-  const cli_option *option = find_option(args->command, name, &best);
-  if (!option) return unknown_option(args, name, best);
-  const char *value = equals ? equals + 1 : NULL;
-  if (!option->value && value) return wrong(args, "--%s takes no value", option->name);
-  if (option->value && !value) {
-    if (*i + 1 >= argc) return wrong(args, "--%s wants a value: --%s %s", option->name, option->name, option->value);
-    value = argv[++*i];
-  }
+static int keep_option(cli_args *args, const cli_option *option, const char *value) {
   if (args->n_values == CLI_MAX_VALUES) return wrong(args, "more than %d options", CLI_MAX_VALUES);
   args->values[args->n_values].name = option->name;
-  args->values[args->n_values++].value = value ? value : "";
+  args->values[args->n_values++].value = value;
   return 0;
+}
+
+/* The option argv[*i], with its value behind '=' or in the next word. */
+static int add_option(cli_args *args, int *i, int argc, char **argv) {
+  const cli_option *options[CLI_MAX_OPTIONS], *option = NULL;
+  const size_t n = cli_options_of(args->command, options), len = strcspn(argv[*i] + 2, "=");
+  const char *value = argv[*i][2 + len] ? argv[*i] + 2 + len + 1 : NULL;
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", (int)len, argv[*i] + 2);
+  for (size_t k = 0; k < n; k++)
+    if (strcmp(options[k]->name, name) == 0) option = options[k];
+  if (!option) return unknown_option(args, name, options, n);
+  if (!option->value) return value ? wrong(args, "--%s takes no value", name) : keep_option(args, option, "");
+  if (value) return keep_option(args, option, value);
+  if (*i + 1 == argc) return wrong(args, "--%s wants a value: --%s %s", name, name, option->value);
+  return keep_option(args, option, argv[++*i]);
 }
 
 /* Smallest and largest number of positional arguments, read off the help text. */
 static void count_positional(const char *text, size_t *min, size_t *max) {
   *min = *max = 0;
-  for (const char *p = text; *p;) {
-    size_t len = strcspn(p, " ");
+  while (*text) {
+    const size_t len = strcspn(text, " ");
     ++*max;
-    if (*p != '[') ++*min;
-    if (len > 3 && strstr(p, "...") && strstr(p, "...") < p + len) *max = CLI_MAX_ARGS;
-    p += len;
-    while (*p == ' ') p++;
+    *min += *text != '[';
+    if (len > 3 && memcmp(text + len - 3, "...", 3) == 0) *max = CLI_MAX_ARGS;
+    text += len + strspn(text + len, " ");
   }
 }
 
 static int check_positional(cli_args *args) {
   size_t min, max;
-  const cli_command *c = args->command;
-  count_positional(c->positional, &min, &max);
+  count_positional(args->command->positional, &min, &max);
   if (args->n_positional >= min && args->n_positional <= max) return 0;
-  return wrong(args, "%s\nusage: mlcm %s%s%s [OPTIONS]%s%s",
-               args->n_positional < min ? "too few arguments" : "too many arguments", c->name, *c->positional ? " " : "",
-               c->positional, c->example ? "\nfor example: " : "", c->example ? c->example : "");
+  args->tell_usage = true;
+  return wrong(args, "too %s arguments", args->n_positional < min ? "few" : "many");
 }
 
 static bool is_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
 
+/* Help for the first one or two words: a command, a group, or all. */
 static int ask_help(cli_args *args, int argc, char **argv) {
   args->topic[0] = '\0';
-  for (int i = 0; i < argc && i < 2; i++) {
-    if (argv[i][0] == '-') break;
+  for (int i = 0; i < argc && i < 2 && argv[i][0] != '-'; i++) {
     size_t used = strlen(args->topic);
     snprintf(args->topic + used, sizeof args->topic - used, "%s%s", i ? " " : "", argv[i]);
   }
@@ -237,7 +210,7 @@ static int parse_rest(cli_args *args, int words, int argc, char **argv) {
       return ask_help(args, words, argv);
     else if (word[1] == '-')
       bad = add_option(args, &i, argc, argv);
-    else if (word[1] >= '0' && word[1] <= '9')
+    else if (strchr("0123456789", word[1]))
       bad = add_argument(args, word); /* a negative number */
     else
       bad = wrong(args, "unknown option '%s': options are long ones, 'mlcm help %s' lists them", word, args->command->name);
@@ -246,15 +219,21 @@ static int parse_rest(cli_args *args, int words, int argc, char **argv) {
   return check_positional(args);
 }
 
-int cli_args_parse(cli_args *args, int argc, char **argv) {
-  memset(args, 0, sizeof *args);
-  argc--, argv++;
+/* Options of every command may stand before its name. Answers how many words they take, or -1 when one is wrong. */
+static int parse_first(cli_args *args, int argc, char **argv) {
   int at = 0;
   for (; at < argc && strncmp(argv[at], "--", 2) == 0 && !is_help(argv[at]) && strcmp(argv[at], "--version") != 0; at++) {
-    int bad = add_option(args, &at, argc, argv);
-    if (bad) return bad;
+    if (strcmp(argv[at], "--") == 0) return at + 1;
+    if (add_option(args, &at, argc, argv) != 0) return -1;
   }
-  argc -= at, argv += at;
+  return at;
+}
+
+int cli_args_parse(cli_args *args, int argc, char **argv) {
+  memset(args, 0, sizeof *args);
+  const int at = parse_first(args, argc - 1, argv + 1);
+  if (at < 0) return 2;
+  argc -= 1 + at, argv += 1 + at;
   if (argc == 0 || is_help(argv[0])) return ask_help(args, 0, argv);
   if (strcmp(argv[0], "help") == 0) return ask_help(args, argc - 1, argv + 1);
   if (strcmp(argv[0], "--version") == 0) argv[0] += 2;
@@ -265,9 +244,10 @@ int cli_args_parse(cli_args *args, int argc, char **argv) {
     if (n > words) words = n, args->command = &cli_commands[i];
   }
   if (args->command) return parse_rest(args, words, argc, argv);
-  for (int i = 1; i < argc && is_group(argv[0]); i++)
+  if (!is_group(argv[0])) return unknown_command(args, argv[0]);
+  for (int i = 1; i < argc; i++)
     if (is_help(argv[i])) return ask_help(args, 1, argv);
-  return unknown_command(args, argc, argv);
+  return unknown_verb(args, argv[0], argc > 1 && argv[1][0] != '-' ? argv[1] : NULL);
 }
 
 const char *cli_get(const cli_args *args, const char *option) {

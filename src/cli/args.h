@@ -18,13 +18,12 @@ typedef struct cli_option {
   const char *help;
 } cli_option;
 
-enum { CLI_MAX_ARGS = 64, CLI_MAX_VALUES = 128 };
+enum { CLI_MAX_ARGS = 64, CLI_MAX_VALUES = 128, CLI_MAX_OPTIONS = 24 };
 
 /* Groups of options that many commands share; added to a command by its flags. */
 enum {
   CLI_CHANGES = 1, /* --actor, --reason */
-  CLI_STREAMS = 2, /* --json gives one object a line */
-  CLI_HIDDEN = 4   /* not in the list of commands */
+  CLI_STREAMS = 2  /* --json gives one object a line */
 };
 
 typedef struct cli_command {
@@ -45,6 +44,8 @@ extern const cli_option cli_common_options[]; /* every command has them */
 extern const size_t cli_n_common_options;
 extern const cli_option cli_change_options[];
 extern const size_t cli_n_change_options;
+/* All options of a command, its own first; of NULL those of every command. Answers how many. */
+size_t cli_options_of(const cli_command *command, const cli_option *out[CLI_MAX_OPTIONS]);
 
 /* What was typed, sorted out. Strings point into argv. */
 typedef struct cli_args {
@@ -59,6 +60,7 @@ typedef struct cli_args {
   const char *help_topic; /* set when help is asked for: a command, a group ("alias") or "" */
   char topic[96];         /* room for it */
   char error[1024];       /* what is wrong, with the nearest spelling */
+  bool tell_usage;        /* the usage of the command explains it */
 } cli_args;
 
 /* Sorts argv out against the table. Answers 0, or 2 with the reason in args->error. */
@@ -68,13 +70,14 @@ const char *cli_get(const cli_args *args, const char *option); /* last value giv
 bool cli_has(const cli_args *args, const char *option);
 const char *cli_each(const cli_args *args, const char *option, size_t *cursor); /* next value of a repeated option, or NULL */
 
-/* Writes help for a topic to stdout, folded to `columns` (0: not at all): "" lists the commands. Answers 0, or 2 with *error set for
- * a topic that there is not. */
-int cli_help(cli_args *args, int columns);
+/* Whether there is help for a topic: "" (the list of commands), a group, a command. */
+bool cli_help_knows(const char *topic);
+/* Writes it to stdout, folded to `columns` (0: not at all). */
+void cli_help(const char *topic, int columns);
 /* The nearest of all commands to what was typed, as " (did you mean 'mlcm X'?)", or "". */
 void cli_suggest_command(const char *typed, char *out, size_t size);
-/* What `mlcm completion SHELL` and `mlcm man` write; cli_completion answers 0, or 2 for an unknown shell. */
-int cli_completion(FILE *f, const char *shell);
+/* What `mlcm completion SHELL` and `mlcm man` write; false for an unknown shell. */
+bool cli_completion(FILE *f, const char *shell);
 void cli_manual(FILE *f);
 
 #endif

@@ -1,43 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli.c - what commands share: the registry, errors, JSON, messages, files, Ctrl-C, the progress bar.
+ * cli.c - what commands share: the registry, errors, JSON, messages, files.
  */
 #include "cli.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "memory.h"
+
+/* ---- The registry -------------------------------------------------------------------------------------------------- */
+
+static const char *chosen_dir(const cli *c) {
+  const char *option = cli_get(&c->args, "registry"), *variable = getenv("MLCM_REGISTRY");
+  if (option && *option) return option;
+  return variable && *variable ? variable : NULL;
+}
 
 const char *cli_registry_dir(const cli *c) {
-  const char *dir = cli_get(&c->args, "registry");
-  if (!dir || !*dir) dir = getenv("MLCM_REGISTRY");
-  return dir && *dir ? dir : ".mlcm";
+  const char *dir = chosen_dir(c);
+  return dir ? dir : ".mlcm";
 }
 
 int cli_open(cli *c, uint32_t flags) {
   mlcm_registry_options options;
   mlcm_registry_options_init(&options, sizeof options);
   options.flags = flags;
-  options.actor = cli_get(&c->args, "actor");
-  c->by.actor = options.actor;
-  c->by.reason = cli_get(&c->args, "reason");
-  if (mlcm_registry_open(c->ctx, cli_registry_dir(c), &options, &c->reg, &c->err) == MLCM_OK) return 0;
-  int code = cli_fail(c);
-  if (code == EXIT_NOT_FOUND) cli_next(c, "mlcm init --registry %s", cli_registry_dir(c));
-  return code;
+  options.actor = c->by.actor;
+  mlcm_status st = mlcm_registry_open(c->ctx, cli_registry_dir(c), &options, &c->reg, &c->err);
+  if (st == MLCM_OK) return 0;
+  if (st != MLCM_NOT_FOUND || flags == MLCM_OPEN_CREATE) return cli_fail(c);
+  const char *dir = chosen_dir(c); /* the library's own words are for those who write C */
+  return cli_error(c, st, "there is no registry in '%s': make one with 'mlcm init%s%s', or name another with --registry",
+                   cli_registry_dir(c), dir ? " " : "", dir ? dir : "");
 }
+
+void cli_close(cli *c) {
+  for (size_t i = 0; i < c->n_cleaned; i++) free(c->cleaned[i]);
+  free(c->cleaned);
+  mlcm_registry_close(c->reg);
+  mlcm_context_free(c->ctx);
+}
+
+/* ---- Errors -------------------------------------------------------------------------------------------------------- */
 
 static int exit_code_of(mlcm_status status) {
   switch (status) {
-  case MLCM_OK: return EXIT_OK;
   case MLCM_NOT_FOUND: return EXIT_NOT_FOUND;
   case MLCM_CONFLICT:
   case MLCM_BUSY:
   case MLCM_ALREADY_EXISTS:
+  case MLCM_INVALID_STATE:
   case MLCM_STALE: return EXIT_CONFLICT;
   case MLCM_TIMEOUT: return EXIT_TIMEOUT;
   case MLCM_CANCELLED: return EXIT_INTERRUPTED;
@@ -45,20 +60,25 @@ static int exit_code_of(mlcm_status status) {
   }
 }
 
-/* An error for machines: {"error":{"status":...,"message":...}}. */
-static void json_error(cli *c, const char *status, const char *message) {
-  cJSON *error = cJSON_CreateObject(), *root = cJSON_CreateObject();
-  cJSON_AddStringToObject(error, "status", status);
-  cJSON_AddStringToObject(error, "message", message);
-  cJSON_AddItemToObject(root, "error", error);
-  cli_json(c, root);
+/* An error for machines: {"error":{"status":...,"message":...}}; for people a line on stderr. */
+static void tell(cli *c, const char *status, const char *message) {
+  if (c->json) {
+    cJSON *root = json_object(), *error = json_object();
+    json_text(error, "status", status);
+    json_text(error, "message", message);
+    json_put(root, "error", error);
+    cli_json(root);
+    return;
+  }
+  fprintf(stderr, "%smlcm:%s ", cli_on(&c->msg, STYLE_BAD), cli_off(&c->msg));
+  cli_fold(stderr, c->msg.columns, 6, 6, cli_clean(c, message));
+  fputc('\n', stderr);
 }
 
 int cli_fail(cli *c) {
-  if (c->json)
-    json_error(c, mlcm_status_name(c->err.code), c->err.message);
-  else
-    fprintf(stderr, "%smlcm:%s %s\n", cli_on(&c->msg, STYLE_BAD), cli_off(&c->msg), cli_clean(c, c->err.message));
+  tell(c, mlcm_status_name(c->err.code), c->err.code == MLCM_CANCELLED ? "interrupted" : c->err.message);
+  if (c->err.code == MLCM_DISK_FULL) cli_next(c, "make room; mlcm gc removes what nothing needs");
+  if (c->err.code == MLCM_CORRUPT) cli_next(c, "mlcm fsck names whatever is damaged");
   return exit_code_of(c->err.code);
 }
 
@@ -71,53 +91,34 @@ int cli_error(cli *c, mlcm_status status, const char *format, ...) {
   return cli_fail(c);
 }
 
-int cli_no_memory(cli *c) { return cli_error(c, MLCM_NO_MEMORY, "out of memory"); }
-
 int cli_usage_fail(cli *c) {
-  if (c->json)
-    json_error(c, "USAGE", c->args.error);
-  else
-    fprintf(stderr, "%smlcm:%s %s\n", cli_on(&c->msg, STYLE_BAD), cli_off(&c->msg), c->args.error);
+  const cli_command *command = c->args.tell_usage ? c->args.command : NULL;
+  tell(c, "USAGE", c->args.error);
+  if (!command || c->json) return EXIT_USAGE;
+  fprintf(stderr, "usage: mlcm %s%s%s [OPTIONS]\n", command->name, *command->positional ? " " : "", command->positional);
+  if (command->example) fprintf(stderr, "for example: %s\n", command->example);
   return EXIT_USAGE;
 }
 
 int cli_usage(cli *c, const char *format, ...) {
-  char *error = c->args.error;
-  const size_t size = sizeof c->args.error;
   va_list list;
   va_start(list, format);
-  vsnprintf(error, size, format, list);
+  vsnprintf(c->args.error, sizeof c->args.error, format, list);
   va_end(list);
-  size_t used = strlen(error);
-  const cli_command *command = c->args.command;
-  snprintf(error + used, size - used, "\nusage: mlcm %s%s%s [OPTIONS]", command->name, *command->positional ? " " : "",
-           command->positional);
+  c->args.tell_usage = true;
   return cli_usage_fail(c);
 }
 
+/* ---- Printing ------------------------------------------------------------------------------------------------------ */
+
 const char *cli_clean(cli *c, const char *text) {
-  char *clean = text ? cli_clean_text(text) : NULL;
-  if (!clean) return text;
-  char **grown = realloc(c->cleaned, (c->n_cleaned + 1) * sizeof *grown);
-  if (!grown) {
-    free(clean);
-    return "?";
-  }
-  c->cleaned = grown;
-  c->cleaned[c->n_cleaned++] = clean;
-  return clean;
+  c->cleaned = cli_must(realloc(c->cleaned, (c->n_cleaned + 1) * sizeof *c->cleaned));
+  return c->cleaned[c->n_cleaned++] = cli_clean_text(text);
 }
 
-void cli_close(cli *c) {
-  for (size_t i = 0; i < c->n_cleaned; i++) free(c->cleaned[i]);
-  free(c->cleaned);
-  mlcm_registry_close(c->reg);
-  mlcm_context_free(c->ctx);
-}
-
-int cli_json(cli *c, cJSON *object) {
-  char *text = c->json ? cJSON_PrintUnformatted(object) : NULL;
-  if (text) puts(text);
+int cli_json(cJSON *object) {
+  char *text = cli_must(cJSON_PrintUnformatted(object));
+  puts(text);
   cJSON_free(text);
   cJSON_Delete(object);
   return EXIT_OK;
@@ -130,25 +131,37 @@ int cli_json_text(cli *c, char *json) {
 }
 
 cJSON *cli_json_tree(cli *c, char *json) {
-  cJSON *tree = cJSON_CreateRaw(json); /* kept as written: 64-bit integers do not pass through double */
+  cJSON *tree = json_raw(json);
   mlcm_free(c->ctx, json);
   return tree;
 }
 
-void cli_line(cli *c, int indent, const char *format, ...) {
-  char *text = NULL;
-  va_list list;
-  va_start(list, format);
-  int n = vasprintf(&text, format, list);
-  va_end(list);
-  if (n < 0) return;
-  cli_fold(stdout, c->out.columns, 0, indent, text);
+static void fold_line(const cli *c, int used, int indent, const char *format, va_list list) {
+  char *text = cli_copy_list(format, list);
+  cli_fold(stdout, c->out.columns, used, indent, text);
   putchar('\n');
   free(text);
 }
 
+void cli_line(cli *c, int indent, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  fold_line(c, 0, indent, format, list);
+  va_end(list);
+}
+
+void cli_judge(cli *c, bool good, const char *format, ...) {
+  va_list list;
+  printf("%s ", cli_marked(&c->out, good ? CLI_GOOD : CLI_BAD).text);
+  va_start(list, format);
+  fold_line(c, 2, 2, format, list);
+  va_end(list);
+}
+
+bool cli_talks(const cli *c) { return !c->quiet && !c->json; }
+
 void cli_say(cli *c, const char *format, ...) {
-  if (c->quiet || c->json) return;
+  if (!cli_talks(c)) return;
   va_list list;
   va_start(list, format);
   vfprintf(stderr, format, list);
@@ -157,7 +170,7 @@ void cli_say(cli *c, const char *format, ...) {
 }
 
 void cli_next(cli *c, const char *format, ...) {
-  if (c->quiet || c->json || !c->msg.tty) return;
+  if (!cli_talks(c) || !c->msg.tty) return;
   va_list list;
   va_start(list, format);
   fprintf(stderr, "%snext: ", cli_on(&c->msg, STYLE_GREY));
@@ -166,123 +179,48 @@ void cli_next(cli *c, const char *format, ...) {
   va_end(list);
 }
 
-bool cli_number(const char *text, int64_t *out) {
-  char *end;
-  errno = 0;
-  long long value = strtoll(text, &end, 10);
-  if (errno || end == text || *end || text[0] == ' ' || text[0] == '+') return false;
-  *out = value;
-  return true;
-}
+/* ---- What was typed ------------------------------------------------------------------------------------------------ */
 
-int cli_read_file(cli *c, const char *path, char **out, size_t *out_len) {
-  FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+/* Reads until the end, an error, or one byte too many. */
+static char *read_stream(FILE *file, size_t max_bytes, size_t *out_len) {
   char *data = NULL;
-  size_t len = 0, cap = 0;
-  if (!file) return cli_error(c, errno == ENOENT ? MLCM_NOT_FOUND : MLCM_IO, "%s: %s", path, strerror(errno));
-  for (;;) {
-    if (cap - len < 65536) {
-      cap = cap ? 2 * cap : 131072;
-      char *grown = realloc(data, cap + 1);
-      if (!grown) break;
-      data = grown;
+  size_t len = 0, cap = 0, n = 1;
+  while (n > 0 && len <= max_bytes) {
+    if (len == cap) {
+      cap = 2 * cap + 65536;
+      data = cli_must(realloc(data, cap + 1));
     }
-    size_t n = fread(data + len, 1, cap - len, file);
-    if (n == 0) break;
+    n = fread(data + len, 1, cap - len, file);
     len += n;
   }
-  int failed = ferror(file) ? errno : 0;
-  bool whole = feof(file) != 0;
-  if (file != stdin) fclose(file);
-  if (!whole) {
-    free(data);
-    return failed ? cli_error(c, MLCM_IO, "%s: %s", path, strerror(failed)) : cli_no_memory(c);
-  }
   data[len] = '\0';
-  *out = data;
   *out_len = len;
-  return 0;
+  return data;
 }
 
-/* ---- Ctrl-C -------------------------------------------------------------------------------------------------------- */
-
-static volatile sig_atomic_t interrupts;
-
-static void on_interrupt(int signal) {
-  (void)signal;
-  interrupts = interrupts + 1;
-}
-
-bool cli_interrupted(void) {
-  static bool installed;
-  if (!installed) {
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND}; /* a second Ctrl-C ends at once */
-    sigaction(SIGINT, &action, NULL);
-    installed = true;
+int cli_read_file(cli *c, const char *path, size_t max_bytes, char **out, size_t *out_len) {
+  const bool standard = strcmp(path, "-") == 0;
+  FILE *file = standard ? stdin : fopen(path, "rb");
+  const char *name = standard ? "standard input" : path;
+  if (!file) return cli_error(c, errno == ENOENT ? MLCM_NOT_FOUND : MLCM_IO, "%s: %s", name, strerror(errno));
+  char *data = read_stream(file, max_bytes, out_len);
+  const int failed = ferror(file) ? errno : 0;
+  if (!standard) fclose(file);
+  if (!failed && *out_len <= max_bytes) {
+    *out = data;
+    return 0;
   }
-  return interrupts > 0;
+  free(data);
+  if (failed) return cli_error(c, MLCM_IO, "%s cannot be read: %s", name, strerror(failed));
+  return cli_error(c, MLCM_LIMIT, "%s is larger than %s, the most that is read", name, cli_size((int64_t)max_bytes).text);
 }
 
-/* ---- progress ------------------------------------------------------------------------------------------------------ */
-
-static int64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-const char *cli_size_text(double bytes, char out[32]) {
-  static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-  size_t i = 0;
-  for (; bytes >= 1024 && i < 4; i++) bytes /= 1024;
-  snprintf(out, 32, i == 0 ? "%.0f %s" : "%.1f %s", bytes, units[i]);
-  return out;
-}
-
-static void left_text(double seconds, char out[32]) {
-  if (seconds < 99.5)
-    snprintf(out, 32, "%.0fs", seconds);
-  else
-    snprintf(out, 32, "%dm%02ds", (int)seconds / 60, (int)seconds % 60);
-}
-
-/* One line, drawn over the last one: what, bar, share, amount, speed, time left. Cut to the terminal, so that it never folds. */
-static void draw_bar(cli_progress *p, int64_t done, int64_t total, double seconds) {
-  enum { CELLS = 24 };
-  cli_term *t = &p->cli->msg;
-  char text[512], amount[32], all[32], speed[32], left[32];
-  double rate = seconds > 0 ? (double)done / seconds : 0;
-  int filled = total > 0 ? (int)(done * CELLS / total) : 0, at = snprintf(text, sizeof text, "%s ", p->what);
-  cli_term_resize(t);
-  for (int i = 0; i < CELLS && total > 0; i++)
-    at += snprintf(text + at, sizeof text - (size_t)at, "%s",
-                   cli_sign(t, i < filled ? "\u2588" : "\u2591", i < filled ? "#" : "-"));
-  cli_size_text((double)done, amount);
-  cli_size_text((double)total, all);
-  cli_size_text(rate, speed);
-  left_text(rate > 0 ? (double)(total - done) / rate : 0, left);
-  if (total > 0)
-    snprintf(text + at, sizeof text - (size_t)at, " %3d %%  %s of %s  %s/s  %s left", (int)(done * 100 / total), amount, all,
-             speed, left);
-  else
-    snprintf(text + at, sizeof text - (size_t)at, "%s  %s/s", amount, speed);
-  cli_print_status(t, text);
-  p->shown = true;
-}
-
-static int on_progress(void *user, int64_t done, int64_t total) {
-  cli_progress *p = user;
-  double seconds = (double)(now_ns() - p->started_ns) / 1e9;
-  if (p->draws && seconds > 0.3) draw_bar(p, done, total, seconds); /* short work shows nothing */
-  return cli_interrupted();
-}
-
-mlcm_progress cli_progress_start(cli *c, cli_progress *p, const char *what) {
-  *p = (cli_progress){.cli = c, .what = what, .started_ns = now_ns(), .draws = c->msg.redraw && !c->quiet && !c->json};
-  (void)cli_interrupted();
-  return (mlcm_progress){on_progress, p};
-}
-
-void cli_progress_end(cli_progress *p) {
-  if (p->shown) fputs("\r\033[K", stderr);
+int cli_get_number(cli *c, const char *option, int64_t min, int64_t max, const char *wanted, int64_t *out) {
+  const char *text = cli_get(&c->args, option);
+  int64_t value = 0;
+  if (!text) return 0;
+  if (!cli_number(text, &value) || value < min || value > max)
+    return cli_usage(c, "--%s wants %s, got '%s'", option, wanted, text);
+  *out = value;
+  return 0;
 }

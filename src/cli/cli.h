@@ -5,10 +5,10 @@
 #ifndef MLCM_CLI_CLI_H
 #define MLCM_CLI_CLI_H
 
-#include <cjson/cJSON.h>
 #include <mlcm/mlcm.h>
 
 #include "args.h"
+#include "json.h"
 #include "term.h"
 
 /* Exit codes: documented and stable. */
@@ -34,8 +34,8 @@ typedef struct cli {
   mlcm_context *ctx;
   mlcm_registry *reg; /* opened on demand */
   mlcm_error err;     /* of the last failing call */
-  mlcm_attribution by;
-  char **cleaned; /* texts of cli_clean, kept until the end */
+  mlcm_attribution by; /* --actor, --reason */
+  char **cleaned;      /* texts of cli_clean, kept until the end */
   size_t n_cleaned;
 } cli;
 
@@ -43,91 +43,78 @@ typedef struct cli {
  * having told the error. */
 int cli_open(cli *c, uint32_t flags);
 const char *cli_registry_dir(const cli *c);
+void cli_close(cli *c); /* frees what `c` holds */
 
 /* Tells c->err: one line for people on stderr, or {"error":{...}} on stdout with --json. Answers the exit code of its status. */
 int cli_fail(cli *c);
 /* The same for an error that the program itself found. */
 int cli_error(cli *c, mlcm_status status, const char *format, ...) MLCM_PRINTF(3, 4);
-int cli_no_memory(cli *c);
-/* A usage error found by a command itself. Answers EXIT_USAGE. */
+/* A usage error found by a command itself: told with the command's usage. Answers EXIT_USAGE. */
 int cli_usage(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
 /* Tells a usage error that stands in c->args.error. Answers EXIT_USAGE. */
 int cli_usage_fail(cli *c);
 
-/* Text from a registry, a model or a file as it may be shown: without control characters. Lives as long as `c`. */
+/* Text from a registry, a model, a file or the command line as it may be shown (text.h). Lives as long as `c`. */
 const char *cli_clean(cli *c, const char *text);
-void cli_close(cli *c); /* frees what `c` holds */
 
-/* The table of commands, or of one group or command, as `mlcm help --json` prints it. */
-cJSON *cli_help_json(const char *topic);
-
-/* Prints one JSON object on a line of its own and deletes it (with --json only); answers EXIT_OK. */
-int cli_json(cli *c, cJSON *object);
+/* Prints one JSON object on a line of its own and deletes it; answers EXIT_OK. */
+int cli_json(cJSON *object);
 /* The same for text that the library gave out as JSON; frees it. */
 int cli_json_text(cli *c, char *json);
 /* A copy of library JSON as a tree, to put into a larger object; frees the text. */
 cJSON *cli_json_tree(cli *c, char *json);
 
-/* A line on stdout; on a terminal folded at spaces, so that a long reason keeps its words whole. Later lines begin with `indent` spaces. */
+/* A line on stdout; on a terminal folded at spaces, so that a long reason keeps its words whole. Later lines begin with `indent`
+ * spaces. */
 void cli_line(cli *c, int indent, const char *format, ...) MLCM_PRINTF(3, 4);
+/* "✔ ..." or "✖ ...". */
+void cli_judge(cli *c, bool good, const char *format, ...) MLCM_PRINTF(3, 4);
 
-/* A message for people on stderr; nothing with --quiet or --json. */
+bool cli_talks(const cli *c); /* neither --quiet nor --json */
+/* A message for people on stderr, where cli_talks. */
 void cli_say(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
 /* "next: mlcm ..." on stderr in grey, only where somebody sees it. */
 void cli_next(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
 
-/* Reads a whole file, or standard input for "-". *out is malloc'ed and NUL-terminated. Answers 0 or the exit code, told. */
-int cli_read_file(cli *c, const char *path, char **out, size_t *out_len);
-bool cli_number(const char *text, int64_t *out);
+/* Reads a file of at most `max_bytes`, or standard input for "-". *out is NUL-terminated, to be freed. Answers 0 or the exit
+ * code, told. */
+int cli_read_file(cli *c, const char *path, size_t max_bytes, char **out, size_t *out_len);
 
-/* "3.6 KiB". */
-const char *cli_size_text(double bytes, char out[32]);
-
-/* A progress bar on stderr for long work, drawn on terminals only; Ctrl-C ends the work in any case. */
-typedef struct cli_progress {
-  cli *cli;
-  const char *what;
-  int64_t started_ns;
-  bool draws;
-  bool shown;
-} cli_progress;
-mlcm_progress cli_progress_start(cli *c, cli_progress *p, const char *what);
-void cli_progress_end(cli_progress *p);
-
-/* Set by Ctrl-C. */
-bool cli_interrupted(void);
+/* An option that is a whole number from `min` to `max`; *out stays as it is when the option was not given. Answers 0, or the
+ * exit code after telling "--limit wants `wanted`, got ...". */
+int cli_get_number(cli *c, const char *option, int64_t min, int64_t max, const char *wanted, int64_t *out);
 
 /* The commands, by file. */
 int cmd_init(cli *c);
 int cmd_register(cli *c);
-int cmd_show(cli *c);
-int cmd_list(cli *c);
-int cmd_search(cli *c);
 int cmd_tag(cli *c);
-int cmd_alias_set(cli *c);
-int cmd_alias_delete(cli *c);
-int cmd_alias_history(cli *c);
 int cmd_delete(cli *c);
 int cmd_restore(cli *c);
 int cmd_evaluate(cli *c);
+int cmd_alias_set(cli *c);
+int cmd_alias_delete(cli *c);
+int cmd_alias_history(cli *c);
+int cmd_log(cli *c);
+int cmd_show(cli *c);
+int cmd_list(cli *c);
+int cmd_search(cli *c);
 int cmd_run(cli *c);
-int cmd_verify(cli *c);
 int cmd_gate_lint(cli *c);
 int cmd_gate_run(cli *c);
 int cmd_gate_replay(cli *c);
 int cmd_rollout_start(cli *c);
-int cmd_rollout_status(cli *c);
-int cmd_rollout_list(cli *c);
-int cmd_rollout_watch(cli *c);
 int cmd_rollout_pause(cli *c);
 int cmd_rollout_resume(cli *c);
 int cmd_rollout_promote(cli *c);
 int cmd_rollout_abort(cli *c);
 int cmd_rollout_undo(cli *c);
+int cmd_rollout_status(cli *c);
+int cmd_rollout_watch(cli *c);
+int cmd_rollout_list(cli *c);
 int cmd_rollout_explain(cli *c);
 int cmd_rollout_replay(cli *c);
 int cmd_report(cli *c);
-int cmd_log(cli *c);
+int cmd_verify(cli *c);
 int cmd_audit_verify(cli *c);
 int cmd_gc(cli *c);
 int cmd_fsck(cli *c);
@@ -136,5 +123,8 @@ int cmd_backup_restore(cli *c);
 int cmd_completion(cli *c);
 int cmd_man(cli *c);
 int cmd_version(cli *c);
+
+/* The table of commands, or of one group or command, as `mlcm help --json` prints it. */
+cJSON *cli_help_json(const char *topic);
 
 #endif

@@ -2,11 +2,14 @@
  *
  * cmd_gate.c - lint, run and replay of policies.
  */
-#include <math.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "memory.h"
+
+enum { POLICY_MAX_BYTES = 1 << 20, TICKS_MAX_BYTES = 256 << 20 }; /* what the library takes */
 
 /* A policy file: `mlcm: gate/v1`, or the checks of a plan. Exactly one of the two is set. */
 typedef struct policy_file {
@@ -23,9 +26,8 @@ static bool is_plan(const char *text) {
 static int load_policy(cli *c, const char *path, policy_file *out) {
   char *text = NULL;
   size_t len;
-  int code = cli_read_file(c, path, &text, &len);
+  int code = cli_read_file(c, path, POLICY_MAX_BYTES, &text, &len);
   if (code) return code;
-  *out = (policy_file){0};
   mlcm_status st = is_plan(text) ? mlcm_plan_parse(c->ctx, path, (mlcm_str){text, len}, &out->plan, &c->err)
                                  : mlcm_policy_parse(c->ctx, path, (mlcm_str){text, len}, &out->own, &c->err);
   free(text);
@@ -41,40 +43,44 @@ static void free_policy(policy_file *file) {
 
 /* ---- lint ---------------------------------------------------------------------------------------------------------- */
 
-int cmd_gate_lint(cli *c) {
-  policy_file file = {0};
-  mlcm_lint_options options;
-  mlcm_lint_step *steps = NULL;
+static mlcm_lint_step *lint_steps(const mlcm_plan *plan, size_t n) {
+  mlcm_lint_step *steps = cli_alloc(n, sizeof *steps);
+  for (int32_t i = 0; i < (int32_t)n; i++)
+    steps[i] = (mlcm_lint_step){.weight = (double)mlcm_plan_step_weight_ppm(plan, i) / MLCM_WEIGHT_ALL,
+                                .for_ns = mlcm_plan_step_for_ns(plan, i),
+                                .line = mlcm_plan_step_line(plan, i)};
+  return steps;
+}
+
+static int lint(cli *c, const policy_file *file, mlcm_lint_options *options) {
   char *json = NULL, *text = NULL;
-  const char *rate = cli_get(&c->args, "rate");
-  mlcm_lint_options_init(&options, sizeof options);
-  options.name = c->args.positional[0];
-  if (rate) {
-    char *end;
-    options.requests_per_second = strtod(rate, &end);
-    if (end == rate || *end || !(options.requests_per_second > 0))
-      return cli_usage(c, "--rate wants requests a second, got '%s'", rate);
-  }
-  int code = load_policy(c, c->args.positional[0], &file);
-  if (code) goto done;
-  options.n_steps = file.plan ? (size_t)mlcm_plan_n_steps(file.plan) : 0;
-  steps = calloc(options.n_steps + 1, sizeof *steps);
-  for (size_t i = 0; steps && i < options.n_steps; i++)
-    steps[i] = (mlcm_lint_step){.weight = (double)mlcm_plan_step_weight_ppm(file.plan, (int32_t)i) / MLCM_WEIGHT_ALL,
-                                .for_ns = mlcm_plan_step_for_ns(file.plan, (int32_t)i)};
-  options.steps = steps;
-  if (mlcm_policy_lint(c->ctx, file.policy, &options, &json, &text, &c->err) != MLCM_OK)
-    code = cli_fail(c);
-  else if (c->json)
+  options->n_steps = file->plan ? (size_t)mlcm_plan_n_steps(file->plan) : 0;
+  mlcm_lint_step *steps = lint_steps(file->plan, options->n_steps);
+  options->steps = steps;
+  mlcm_status st = mlcm_policy_lint(c->ctx, file->policy, options, &json, &text, &c->err);
+  free(steps);
+  if (st != MLCM_OK) return cli_fail(c);
+  if (c->json)
     puts(json);
   else if (*text)
     fputs(text, stdout);
   else
-    printf("%s: nothing to say against it\n", c->args.positional[0]);
-done:
+    cli_judge(c, true, "%s: nothing to say against it", cli_clean(c, options->name));
   mlcm_free(c->ctx, json);
   mlcm_free(c->ctx, text);
-  free(steps);
+  return EXIT_OK;
+}
+
+int cmd_gate_lint(cli *c) {
+  policy_file file = {0};
+  mlcm_lint_options options;
+  const char *rate = cli_get(&c->args, "rate");
+  mlcm_lint_options_init(&options, sizeof options);
+  options.name = c->args.positional[0];
+  if (rate && (!cli_real(rate, &options.requests_per_second) || options.requests_per_second <= 0))
+    return cli_usage(c, "--rate wants requests a second, got '%s'", rate);
+  int code = load_policy(c, c->args.positional[0], &file);
+  if (!code) code = lint(c, &file, &options);
   free_policy(&file);
   return code;
 }
@@ -86,7 +92,7 @@ int cmd_gate_replay(cli *c) {
   char *csv = NULL, *json = NULL, *text = NULL;
   size_t len;
   int code = load_policy(c, c->args.positional[0], &file);
-  if (!code) code = cli_read_file(c, c->args.positional[1], &csv, &len);
+  if (!code) code = cli_read_file(c, c->args.positional[1], TICKS_MAX_BYTES, &csv, &len);
   if (code) goto done;
   if (mlcm_gate_replay(c->ctx, file.policy, c->args.positional[1], (mlcm_str){csv, len}, &json, &text, &c->err) != MLCM_OK)
     code = cli_fail(c);
@@ -106,55 +112,48 @@ static const char *verdict_name(mlcm_verdict_kind kind) {
   return kind == MLCM_PASS ? "pass" : kind == MLCM_FAIL ? "fail" : "inconclusive";
 }
 
-static const char *verdict_sign(const cli_term *t, mlcm_verdict_kind kind) {
-  return kind == MLCM_PASS   ? cli_sign(t, "\u2714", "ok")
-         : kind == MLCM_FAIL ? cli_sign(t, "\u2716", "no")
-                             : cli_sign(t, "\u25cc", "??");
-}
-
-static cli_style verdict_style(mlcm_verdict_kind kind) {
-  return kind == MLCM_PASS ? STYLE_GOOD : kind == MLCM_FAIL ? STYLE_BAD : STYLE_WARN;
+static cli_mark verdict_mark(mlcm_verdict_kind kind) {
+  return kind == MLCM_PASS ? CLI_GOOD : kind == MLCM_FAIL ? CLI_BAD : CLI_OPEN;
 }
 
 static void print_gate(cli *c, const mlcm_policy *policy, const mlcm_gate *gate) {
   for (size_t i = 0; i < mlcm_gate_n_checks(gate); i++) {
-    mlcm_check_state state = mlcm_gate_check(gate, i);
-    printf("%s%s%s %-24s ", cli_on(&c->out, verdict_style(state.verdict)), verdict_sign(&c->out, state.verdict), cli_off(&c->out),
-           cli_clean(c, mlcm_policy_check(policy, i)->name));
-    bool compares = mlcm_policy_check(policy, i)->kind == MLCM_CHECK_COMPARE;
-    printf("%s\n", compares ? "compares two versions: that needs a rollout" : cli_clean(c, state.reason));
+    const mlcm_check *check = mlcm_policy_check(policy, i);
+    const mlcm_check_state state = mlcm_gate_check(gate, i);
+    const char *reason = check->kind == MLCM_CHECK_COMPARE ? "compares two versions: that needs a rollout" : state.reason;
+    cli_line(c, 4, "%s %-24s %s", cli_marked(&c->out, verdict_mark(state.verdict)).text, cli_clean(c, check->name),
+             cli_clean(c, reason));
   }
-  mlcm_verdict verdict = mlcm_gate_explain(gate);
-  printf("%s%s%s: %s\n", cli_on(&c->out, verdict_style(verdict.kind)), verdict_name(verdict.kind), cli_off(&c->out),
-         cli_clean(c, verdict.reason));
+  const mlcm_verdict verdict = mlcm_gate_explain(gate);
+  cli_line(c, 4, "%s%s%s: %s", cli_on(&c->out, verdict_mark(verdict.kind).style), verdict_name(verdict.kind), cli_off(&c->out),
+           cli_clean(c, verdict.reason));
 }
 
 static cJSON *check_json(const mlcm_check *check, const mlcm_check_state *state) {
   static const char *const kinds[] = {"none", "value", "no data", "partial", "stale", "error"};
-  cJSON *object = cJSON_CreateObject();
-  cJSON_AddStringToObject(object, "name", check->name);
-  cJSON_AddStringToObject(object, "verdict", verdict_name(state->verdict));
-  cJSON_AddStringToObject(object, "measured", kinds[state->last.kind >= 0 && state->last.kind <= 5 ? state->last.kind : 0]);
-  if (state->last.kind == MLCM_MEASURED_VALUE && isfinite(state->last.value))
-    cJSON_AddNumberToObject(object, "value", state->last.value);
-  else
-    cJSON_AddNullToObject(object, "value");
-  cJSON_AddStringToObject(object, "reason", *state->last.detail ? state->last.detail : state->reason);
+  cJSON *object = json_object();
+  json_text(object, "name", check->name);
+  json_text(object, "verdict", verdict_name(state->verdict));
+  assert(state->last.kind >= 0 && state->last.kind <= 5);
+  json_text(object, "measured", kinds[state->last.kind]);
+  const bool measured = state->last.kind == MLCM_MEASURED_VALUE;
+  json_put(object, "value", measured ? cJSON_CreateNumber(state->last.value) : cJSON_CreateNull());
+  json_text(object, "reason", *state->last.detail ? state->last.detail : state->reason);
   return object;
 }
 
-static int json_gate(cli *c, const mlcm_policy *policy, const mlcm_gate *gate) {
-  cJSON *root = cJSON_CreateObject();
+static int json_gate(const mlcm_policy *policy, const mlcm_gate *gate) {
+  cJSON *root = json_object();
   mlcm_verdict verdict = mlcm_gate_explain(gate);
-  cJSON_AddStringToObject(root, "verdict", verdict_name(verdict.kind));
-  cJSON_AddStringToObject(root, "reason", verdict.reason);
-  cJSON_AddStringToObject(root, "policy", mlcm_policy_digest(policy));
-  cJSON *checks = cJSON_AddArrayToObject(root, "checks");
+  json_text(root, "verdict", verdict_name(verdict.kind));
+  json_text(root, "reason", verdict.reason);
+  json_text(root, "policy", mlcm_policy_digest(policy));
+  cJSON *checks = json_put_list(root, "checks");
   for (size_t i = 0; i < mlcm_gate_n_checks(gate); i++) {
     mlcm_check_state state = mlcm_gate_check(gate, i);
-    cJSON_AddItemToArray(checks, check_json(mlcm_policy_check(policy, i), &state));
+    json_add(checks, check_json(mlcm_policy_check(policy, i), &state));
   }
-  return cli_json(c, root);
+  return cli_json(root);
 }
 
 int cmd_gate_run(cli *c) {
@@ -169,7 +168,7 @@ int cmd_gate_run(cli *c) {
     goto done;
   }
   if (c->json)
-    json_gate(c, file.policy, gate);
+    json_gate(file.policy, gate);
   else
     print_gate(c, file.policy, gate);
   mlcm_verdict_kind kind = mlcm_gate_verdict(gate);

@@ -2,9 +2,6 @@
  *
  * cmd_report.c - reports what became of an answer, from outside the process that gave it.
  */
-#include <math.h>
-#include <stdlib.h>
-
 #include "cli.h"
 
 int cmd_report(cli *c) {
@@ -13,11 +10,7 @@ int cmd_report(cli *c) {
   mlcm_endpoint_options options;
   const char *text = cli_get(&c->args, "value");
   double value = 1;
-  if (text) {
-    char *end;
-    value = strtod(text, &end);
-    if (end == text || *end || !isfinite(value)) return cli_usage(c, "--value wants a finite number, got '%s'", text);
-  }
+  if (text && !cli_real(text, &value)) return cli_usage(c, "--value wants a finite number, got '%s'", text);
   if (mlcm_ticket_from_text(mlcm_str_of(c->args.positional[1]), &ticket, &c->err) != MLCM_OK) return cli_fail(c);
   int code = cli_open(c, 0);
   if (code) return code;
@@ -28,10 +21,10 @@ int cmd_report(cli *c) {
   mlcm_endpoint_close(endpoint);
   if (st != MLCM_OK) return cli_fail(c);
   if (!c->json) return printf("counted for version %lld\n", (long long)ticket.version), EXIT_OK;
-  cJSON *root = cJSON_CreateObject();
-  cJSON_AddStringToObject(root, "endpoint", c->args.positional[0]);
-  cJSON_AddNumberToObject(root, "version", (double)ticket.version);
-  cJSON_AddStringToObject(root, "outcome", c->args.positional[2]);
-  cJSON_AddNumberToObject(root, "value", value);
-  return cli_json(c, root);
+  cJSON *root = json_object();
+  json_text(root, "endpoint", c->args.positional[0]);
+  json_whole(root, "version", ticket.version);
+  json_text(root, "outcome", c->args.positional[2]);
+  json_number(root, "value", value);
+  return cli_json(root);
 }

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "cli.h"
+#include "memory.h"
 #include "rows.h"
+#include "table.h"
 
-enum { TEXT_ROOM = 4096 }; /* for strings that a model makes itself */
+enum { INPUT_MAX_BYTES = 1 << 30, TEXT_ROOM = 4096 /* for strings that a model makes itself */ };
 
 static bool wanted(cli *c, const char *name) {
   size_t cursor = 0;
@@ -24,23 +26,22 @@ static int64_t elements(const mlcm_output *out) {
   return n;
 }
 
+/* Memory for an output whose shape is known. */
+static void make_room(mlcm_output *out) {
+  const size_t n = (size_t)elements(out);
+  out->capacity_bytes = n * mlcm_dtype_size(out->dtype);
+  if (out->dtype == MLCM_STRING) out->capacity_bytes += TEXT_ROOM + 32 * n;
+  out->data = cli_alloc(out->capacity_bytes, 1);
+}
+
 /* Runs twice: first for the shapes, then into memory of that size. */
 static int run_session(cli *c, mlcm_session *session, const cli_inputs *in, mlcm_output *outputs, size_t n) {
-  mlcm_input *inputs = calloc(in->n + 1, sizeof *inputs);
-  bool memory = inputs != NULL;
-  mlcm_status st = MLCM_OK;
-  for (size_t i = 0; inputs && i < in->n; i++) inputs[i] = in->tensors[i].input;
-  if (memory) st = mlcm_session_run(session, inputs, in->n, outputs, n, &c->err);
-  for (size_t i = 0; st == MLCM_OK && memory && i < n; i++) {
-    size_t size = (size_t)elements(&outputs[i]) * mlcm_dtype_size(outputs[i].dtype);
-    if (outputs[i].dtype == MLCM_STRING) size += TEXT_ROOM + 32 * (size_t)elements(&outputs[i]);
-    outputs[i].data = calloc(1, size + 1);
-    outputs[i].capacity_bytes = size;
-    memory = outputs[i].data != NULL;
-  }
-  if (st == MLCM_OK && memory) st = mlcm_session_run(session, inputs, in->n, outputs, n, &c->err);
+  mlcm_input *inputs = cli_alloc(in->n, sizeof *inputs);
+  for (size_t i = 0; i < in->n; i++) inputs[i] = in->tensors[i].input;
+  mlcm_status st = mlcm_session_run(session, inputs, in->n, outputs, n, &c->err);
+  for (size_t i = 0; st == MLCM_OK && i < n; i++) make_room(&outputs[i]);
+  if (st == MLCM_OK) st = mlcm_session_run(session, inputs, in->n, outputs, n, &c->err);
   free(inputs);
-  if (!memory) return cli_no_memory(c);
   return st == MLCM_OK ? 0 : cli_fail(c);
 }
 
@@ -66,52 +67,53 @@ static void element_text(const mlcm_output *out, int64_t i, char *text, size_t s
   }
 }
 
-static cJSON *string_json(const mlcm_str *s) {
-  char *text = malloc(s->len + 1);
-  if (!text) return NULL;
+static cJSON *text_json(const mlcm_str *s) {
+  char *text = cli_alloc(s->len, 1);
   if (s->len) memcpy(text, s->ptr, s->len);
-  text[s->len] = '\0';
-  cJSON *json = cJSON_CreateString(text);
+  cJSON *json = json_string(text);
   free(text);
   return json;
 }
 
 static cJSON *element_json(const mlcm_output *out, int64_t i) {
   char text[64];
-  if (out->dtype == MLCM_STRING) return string_json(&((const mlcm_str *)out->data)[i]);
-  if (out->dtype == MLCM_BOOL) return cJSON_CreateBool(((const uint8_t *)out->data)[i] != 0);
+  if (out->dtype == MLCM_STRING) return text_json(&((const mlcm_str *)out->data)[i]);
+  if (out->dtype == MLCM_BOOL) return cli_must(cJSON_CreateBool(((const uint8_t *)out->data)[i] != 0));
   element_text(out, i, text, sizeof text);
-  if (strstr(text, "nan") || strstr(text, "inf")) return cJSON_CreateNull();
-  return cJSON_CreateRaw(text);
+  return strpbrk(text, "n?") ? cli_must(cJSON_CreateNull()) : json_raw(text); /* nan, inf, and what has no text */
+}
+
+/* Numbers of the first dimension are arrays of their own when there are more dimensions. */
+static void add_data(cJSON *data, const mlcm_output *out) {
+  const int64_t n = elements(out), rows = out->rank > 1 ? out->shape[0] : 1, width = rows > 0 ? n / rows : 0;
+  for (int64_t row = 0; row < rows; row++) {
+    cJSON *list = out->rank > 1 ? json_list() : data;
+    for (int64_t k = 0; k < width; k++) json_add(list, element_json(out, row * width + k));
+    if (list != data) json_add(data, list);
+  }
 }
 
 static cJSON *output_json(const mlcm_port *port, const mlcm_output *out) {
-  cJSON *object = cJSON_CreateObject();
-  cJSON_AddStringToObject(object, "name", port->name);
-  cJSON_AddStringToObject(object, "dtype", mlcm_dtype_name(out->dtype));
-  cJSON *shape = cJSON_AddArrayToObject(object, "shape");
-  for (int32_t i = 0; i < out->rank; i++) cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)out->shape[i]));
+  cJSON *object = json_object();
+  json_text(object, "name", port->name);
+  json_text(object, "dtype", mlcm_dtype_name(out->dtype));
+  cJSON *shape = json_put_list(object, "shape");
+  for (int32_t i = 0; i < out->rank; i++) json_add(shape, cli_must(cJSON_CreateNumber((double)out->shape[i])));
   if (port->classes) {
-    cJSON *classes = cJSON_AddArrayToObject(object, "classes");
-    for (size_t i = 0; i < port->n_classes; i++) cJSON_AddItemToArray(classes, cJSON_CreateString(port->classes[i]));
+    cJSON *classes = json_put_list(object, "classes");
+    for (size_t i = 0; i < port->n_classes; i++) json_add(classes, json_string(port->classes[i]));
   }
-  int64_t n = elements(out), rows = out->rank > 0 ? out->shape[0] : 1, width = rows > 0 ? n / rows : 0;
-  cJSON *data = cJSON_AddArrayToObject(object, "data");
-  for (int64_t row = 0; row < rows; row++) {
-    cJSON *list = out->rank > 1 ? cJSON_CreateArray() : NULL;
-    for (int64_t k = 0; k < width; k++) cJSON_AddItemToArray(list ? list : data, element_json(out, row * width + k));
-    if (list) cJSON_AddItemToArray(data, list);
-  }
+  add_data(json_put_list(object, "data"), out);
   return object;
 }
 
-static int print_json(cli *c, const mlcm_version *v, const mlcm_port *ports, const mlcm_output *outputs, size_t n) {
-  cJSON *root = cJSON_CreateObject();
-  cJSON_AddStringToObject(root, "model", mlcm_version_model(v));
-  cJSON_AddNumberToObject(root, "version", (double)mlcm_version_number(v));
-  cJSON *list = cJSON_AddArrayToObject(root, "outputs");
-  for (size_t i = 0; i < n; i++) cJSON_AddItemToArray(list, output_json(&ports[i], &outputs[i]));
-  return cli_json(c, root);
+static int print_json(const mlcm_version *v, const mlcm_port *ports, const mlcm_output *outputs, size_t n) {
+  cJSON *root = json_object();
+  json_text(root, "model", mlcm_version_model(v));
+  json_whole(root, "version", mlcm_version_number(v));
+  cJSON *list = json_put_list(root, "outputs");
+  for (size_t i = 0; i < n; i++) json_add(list, output_json(&ports[i], &outputs[i]));
+  return cli_json(root);
 }
 
 enum { MAX_SHOWN = 64 }; /* columns of a table for people */
@@ -153,6 +155,7 @@ static void print_table(cli *c, const mlcm_port *ports, const mlcm_output *outpu
   }
   for (size_t i = 0; i < columns; i++) cli_table_right(table, i);
   cli_table_print(table, &c->out);
+  cli_table_free(table);
   say_left_out(c, ports, width, n);
 }
 
@@ -185,42 +188,44 @@ static int check_wanted(cli *c, const mlcm_session *session) {
   return 0;
 }
 
+static int load_session(cli *c, mlcm_version **out_version, mlcm_session **out) {
+  int code = cli_open(c, MLCM_OPEN_READ_ONLY);
+  if (code) return code;
+  mlcm_status st = mlcm_version_get(c->reg, c->args.positional[0], out_version, &c->err);
+  if (st == MLCM_OK) st = mlcm_version_load(c->reg, *out_version, NULL, out, &c->err);
+  return st == MLCM_OK ? check_wanted(c, *out) : cli_fail(c);
+}
+
+static int run_and_print(cli *c, const mlcm_version *v, mlcm_session *session, const cli_inputs *in) {
+  const size_t all = mlcm_session_n_outputs(session);
+  mlcm_port *ports = cli_alloc(all, sizeof *ports);
+  mlcm_output *outputs = cli_alloc(all, sizeof *outputs);
+  const size_t n = pick_outputs(c, session, ports, outputs);
+  int code = run_session(c, session, in, outputs, n);
+  if (!code && c->json)
+    code = print_json(v, ports, outputs, n);
+  else if (!code)
+    print_table(c, ports, outputs, n, in->n_rows);
+  for (size_t i = 0; i < n; i++) free(outputs[i].data);
+  free(outputs);
+  free(ports);
+  return code;
+}
+
 int cmd_run(cli *c) {
   mlcm_version *v = NULL;
   mlcm_session *session = NULL;
   cli_inputs in = {0};
-  mlcm_port *ports = NULL;
-  mlcm_output *outputs = NULL;
-  size_t n = 0, len;
+  size_t len = 0;
   int64_t limit = 0;
   char *text = NULL;
-  const char *file = cli_get(&c->args, "input"), *limit_text = cli_get(&c->args, "limit");
+  const char *file = cli_get(&c->args, "input");
   if (!file) return cli_usage(c, "--input FILE is missing ('-' reads standard input)");
-  if (limit_text && (!cli_number(limit_text, &limit) || limit < 1))
-    return cli_usage(c, "--limit wants a number above 0, got '%s'", limit_text);
-  int code = cli_open(c, MLCM_OPEN_READ_ONLY);
-  if (code) return code;
-  if (mlcm_version_get(c->reg, c->args.positional[0], &v, &c->err) != MLCM_OK ||
-      mlcm_version_load(c->reg, v, NULL, &session, &c->err) != MLCM_OK) {
-    code = cli_fail(c);
-    goto done;
-  }
-  code = check_wanted(c, session);
-  if (!code) code = cli_read_file(c, file, &text, &len);
+  int code = cli_get_number(c, "limit", 1, INT64_MAX - 1, "a number above 0", &limit);
+  if (!code) code = load_session(c, &v, &session);
+  if (!code) code = cli_read_file(c, file, INPUT_MAX_BYTES, &text, &len);
   if (!code) code = cli_inputs_read(c, session, strcmp(file, "-") == 0 ? "standard input" : file, text, len, limit, &in);
-  if (code) goto done;
-  ports = calloc(mlcm_session_n_outputs(session) + 1, sizeof *ports);
-  outputs = calloc(mlcm_session_n_outputs(session) + 1, sizeof *outputs);
-  n = ports && outputs ? pick_outputs(c, session, ports, outputs) : 0;
-  code = ports && outputs ? run_session(c, session, &in, outputs, n) : cli_no_memory(c);
-  if (!code && c->json)
-    code = print_json(c, v, ports, outputs, n);
-  else if (!code)
-    print_table(c, ports, outputs, n, in.n_rows);
-done:
-  for (size_t i = 0; i < n; i++) free(outputs[i].data);
-  free(outputs);
-  free(ports);
+  if (!code) code = run_and_print(c, v, session, &in);
   cli_inputs_reset(&in);
   mlcm_session_close(session);
   mlcm_version_free(v);

@@ -10,9 +10,9 @@
 #include "args.h"
 
 static void options_of(FILE *f, const cli_command *c) {
-  for (size_t k = 0; k < c->n_options; k++) fprintf(f, " --%s", c->options[k].name);
-  for (size_t k = 0; k < cli_n_change_options && (c->flags & CLI_CHANGES); k++) fprintf(f, " --%s", cli_change_options[k].name);
-  for (size_t k = 0; k < cli_n_common_options; k++) fprintf(f, " --%s", cli_common_options[k].name);
+  const cli_option *options[CLI_MAX_OPTIONS];
+  const size_t n = cli_options_of(c, options);
+  for (size_t k = 0; k < n; k++) fprintf(f, " --%s", options[k]->name);
 }
 
 /* Whether command i is the first of its group ("alias set" of alias). */
@@ -107,21 +107,19 @@ static void complete_fish(FILE *f) {
                c->name + word + 1);
     else
       snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %s", c->name);
-    for (size_t k = 0; k < c->n_options; k++) fish_option(f, condition, &c->options[k]);
-    for (size_t k = 0; k < cli_n_change_options && (c->flags & CLI_CHANGES); k++)
-      fish_option(f, condition, &cli_change_options[k]);
+    const cli_option *options[CLI_MAX_OPTIONS];
+    const size_t n = cli_options_of(c, options) - cli_n_common_options;
+    for (size_t k = 0; k < n; k++) fish_option(f, condition, options[k]);
   }
   for (size_t k = 0; k < cli_n_common_options; k++) fish_option(f, "true", &cli_common_options[k]);
 }
 
-int cli_completion(FILE *f, const char *shell) {
-  if (strcmp(shell, "bash") == 0)
-    complete_bash(f);
-  else if (strcmp(shell, "zsh") == 0)
-    complete_zsh(f);
-  else if (strcmp(shell, "fish") == 0)
-    complete_fish(f);
-  else
-    return 2;
-  return 0;
+bool cli_completion(FILE *f, const char *shell) {
+  static const struct {
+    const char *shell;
+    void (*write)(FILE *f);
+  } shells[] = {{"bash", complete_bash}, {"zsh", complete_zsh}, {"fish", complete_fish}};
+  for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
+    if (strcmp(shells[i].shell, shell) == 0) return shells[i].write(f), true;
+  return false;
 }

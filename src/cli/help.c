@@ -18,13 +18,16 @@ static const struct {
 static const char *const exit_codes = "0 ok, 1 error, 2 usage, 3 gate failed, 4 inconclusive, 5 rolled back, 6 not found, 7 "
                                       "conflict or locked, 124 time-out, 130 interrupted";
 
-static bool in_group(const cli_command *command, const char *group) {
-  size_t len = strlen(group);
-  return strncmp(command->name, group, len) == 0 && (command->name[len] == ' ' || command->name[len] == '\0');
+/* Whether the topic is the command, or the group that it is in. */
+static bool is_about(const cli_command *command, const char *topic) {
+  size_t len = strlen(topic);
+  return strncmp(command->name, topic, len) == 0 && (command->name[len] == ' ' || command->name[len] == '\0');
 }
 
 /* "  left       right", the right part folded to the width. */
 static void entry(int columns, int indent, const char *left, const char *right) {
+  const bool narrow = columns > 0 && columns < indent + 20;
+  if (narrow) indent = 6;
   int used = printf("  %-*s ", indent - 3, left);
   if (used > indent) {
     printf("\n%*s", indent, "");
@@ -60,19 +63,16 @@ static void help_command(int columns, const cli_command *c) {
   if (c->example) printf("\nExample\n  %s\n", c->example);
 }
 
-static size_t help_list(int columns, const char *group) {
-  size_t n = 0;
+static void help_list(int columns, const char *group) {
   for (size_t i = 0; i < cli_n_commands; i++) {
     const cli_command *c = &cli_commands[i];
-    if ((c->flags & CLI_HIDDEN) || (*group && !in_group(c, group))) continue;
+    if (*group && !is_about(c, group)) continue;
     for (size_t k = 0; !*group && k < sizeof sections / sizeof *sections; k++)
       if (strcmp(sections[k].first, c->name) == 0) printf("\n%s\n", sections[k].title);
     char left[64];
     snprintf(left, sizeof left, "%s %s", c->name, c->positional);
     entry(columns, 38, left, c->summary);
-    n++;
   }
-  return n;
 }
 
 static void help_all(int columns) {
@@ -81,65 +81,59 @@ static void help_all(int columns) {
   help_list(columns, "");
   printf("\nA reference (REF) is NAME, NAME/3, NAME@alias, or models:/NAME/3, models:/NAME@alias.\n"
          "'mlcm help COMMAND' says more; 'mlcm man | man -l -' is the manual.\n");
-  cli_fold(stdout, columns, 12, 12, "Exit status:");
-  putchar(' ');
+  printf("Exit status: ");
   cli_fold(stdout, columns, 13, 13, exit_codes);
   printf("\n\nFirst steps\n  mlcm init\n  mlcm register digits model.onnx --alias champion\n  mlcm show digits@champion\n");
 }
 
-int cli_help(cli_args *args, int columns) {
-  const char *topic = args->help_topic;
+bool cli_help_knows(const char *topic) {
+  bool known = !*topic;
+  for (size_t i = 0; i < cli_n_commands; i++) known = known || is_about(&cli_commands[i], topic);
+  return known;
+}
+
+void cli_help(const char *topic, int columns) {
   if (columns > 110) columns = 110; /* longer lines are hard to read */
-  for (size_t i = 0; *topic && i < cli_n_commands; i++)
-    if (strcmp(cli_commands[i].name, topic) == 0) {
-      help_command(columns, &cli_commands[i]);
-      return 0;
-    }
   if (!*topic) {
     help_all(columns);
-    return 0;
+    return;
   }
-  if (help_list(columns, topic) > 0) {
-    printf("\n'mlcm help %s COMMAND' says more.\n", topic);
-    return 0;
-  }
-  char meant[160];
-  cli_suggest_command(topic, meant, sizeof meant);
-  snprintf(args->error, sizeof args->error, "there is no help on '%s'%s; 'mlcm help' lists all commands", topic, meant);
-  return 2;
+  for (size_t i = 0; i < cli_n_commands; i++)
+    if (strcmp(cli_commands[i].name, topic) == 0) {
+      help_command(columns, &cli_commands[i]);
+      return;
+    }
+  help_list(columns, topic);
+  printf("\n'mlcm help %s COMMAND' says more.\n", topic);
 }
 
 /* ---- For machines -------------------------------------------------------------------------------------------------- */
 
-static void options_json(cJSON *list, const cli_option *options, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "name", options[i].name);
-    if (options[i].value)
-      cJSON_AddStringToObject(object, "value", options[i].value);
-    else
-      cJSON_AddNullToObject(object, "value");
-    cJSON_AddStringToObject(object, "help", options[i].help);
-    cJSON_AddItemToArray(list, object);
-  }
+static cJSON *option_json(const cli_option *option) {
+  cJSON *object = json_object();
+  json_text(object, "name", option->name);
+  json_text(object, "value", option->value);
+  json_text(object, "help", option->help);
+  return object;
+}
+
+static cJSON *command_json(const cli_command *c) {
+  const cli_option *options[CLI_MAX_OPTIONS];
+  const size_t n = cli_options_of(c, options);
+  cJSON *object = json_object();
+  json_text(object, "name", c->name);
+  json_text(object, "arguments", c->positional);
+  json_text(object, "summary", c->summary);
+  json_truth(object, "changes", (c->flags & CLI_CHANGES) != 0);
+  json_truth(object, "streams", (c->flags & CLI_STREAMS) != 0);
+  cJSON *list = json_put_list(object, "options");
+  for (size_t i = 0; i < n; i++) json_add(list, option_json(options[i]));
+  return object;
 }
 
 cJSON *cli_help_json(const char *topic) {
-  cJSON *root = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(root, "commands");
-  for (size_t i = 0; i < cli_n_commands; i++) {
-    const cli_command *c = &cli_commands[i];
-    if ((c->flags & CLI_HIDDEN) || (*topic && !in_group(c, topic) && strcmp(c->name, topic) != 0)) continue;
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "name", c->name);
-    cJSON_AddStringToObject(object, "arguments", c->positional);
-    cJSON_AddStringToObject(object, "summary", c->summary);
-    cJSON_AddBoolToObject(object, "changes", (c->flags & CLI_CHANGES) != 0);
-    cJSON_AddBoolToObject(object, "streams", (c->flags & CLI_STREAMS) != 0);
-    cJSON *options = cJSON_AddArrayToObject(object, "options");
-    options_json(options, c->options, c->n_options);
-    if (c->flags & CLI_CHANGES) options_json(options, cli_change_options, cli_n_change_options);
-    options_json(options, cli_common_options, cli_n_common_options);
-    cJSON_AddItemToArray(list, object);
-  }
+  cJSON *root = json_object(), *list = json_put_list(root, "commands");
+  for (size_t i = 0; i < cli_n_commands; i++)
+    if (!*topic || is_about(&cli_commands[i], topic)) json_add(list, command_json(&cli_commands[i]));
   return root;
 }

@@ -2,11 +2,14 @@
  *
  * main.c - the table of commands, and the start.
  */
+#include <fcntl.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
+#include "memory.h"
 
 #define OPTIONS(array) array, sizeof(array) / sizeof *(array)
 #define NO_OPTIONS NULL, 0
@@ -89,7 +92,7 @@ const cli_command cli_commands[] = {
      "mlcm search \"tags.team = 'vision' AND metrics.accuracy > 0.9\" --order 'version DESC'", OPTIONS(search_options), 0, cmd_search},
     {"tag", "REF K=V...", "set tags of a model (NAME) or version (NAME/3); K= removes one", NULL, "mlcm tag digits/3 stage=candidate", NO_OPTIONS,
      CLI_CHANGES, cmd_tag},
-    {"delete", "REF", "delete a version (NAME/3) or a model (NAME); it can be restored until gc", NULL, NULL, OPTIONS(force_options), CLI_CHANGES,
+    {"delete", "REF", "delete a version (NAME/3) or a model (NAME); it can be restored", NULL, NULL, OPTIONS(force_options), CLI_CHANGES,
      cmd_delete},
     {"restore", "REF", "undo a delete", NULL, NULL, NO_OPTIONS, CLI_CHANGES, cmd_restore},
     {"evaluate", "REF NAME METRIC=VALUE...", "keep evaluation results with a version", NULL,
@@ -129,7 +132,7 @@ const cli_command cli_commands[] = {
     {"log", "", "the change feed", NULL, "mlcm log --follow --json", OPTIONS(log_options), CLI_STREAMS, cmd_log},
     {"audit verify", "", "check the whole audit log, its Merkle tree, and that the registry agrees with it", NULL, NULL, OPTIONS(audit_options), 0,
      cmd_audit_verify},
-    {"gc", "", "remove bytes that nothing needs any more", NULL, "mlcm gc --dry-run", OPTIONS(gc_options), CLI_CHANGES, cmd_gc},
+    {"gc", "", "remove bytes that no version needs: what broken-off work left behind", NULL, "mlcm gc --dry-run", OPTIONS(gc_options), CLI_CHANGES, cmd_gc},
     {"fsck", "", "look at everything, name whatever is damaged, repair what needs no guess",
      "Reads every byte. Works on registries that no longer open, and on backups. Exit status: 0 sound, 1 damage is left.",
      "mlcm fsck --repair --from /backups/monday", OPTIONS(fsck_options), CLI_CHANGES, cmd_fsck},
@@ -145,44 +148,52 @@ const cli_command cli_commands[] = {
 const size_t cli_n_commands = sizeof cli_commands / sizeof *cli_commands;
 
 /* Text that is not data: as it is, or with --json as {"text": ...}. */
-static int print_text(cli *c, int (*write)(FILE *f, const cli_args *args)) {
+static int print_text(const cli *c, const char *text) {
+  if (!c->json) return fputs(text, stdout), EXIT_OK;
+  cJSON *root = json_object();
+  json_text(root, "text", text);
+  return cli_json(root);
+}
+
+int cmd_completion(cli *c) {
   char *text = NULL;
   size_t size;
-  FILE *f = open_memstream(&text, &size);
-  if (!f) return cli_no_memory(c);
-  int code = write(f, &c->args);
-  if (fclose(f) != 0) code = cli_no_memory(c);
-  if (code == EXIT_OK && c->json) {
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "text", text);
-    cli_json(c, root);
-  } else if (code == EXIT_OK) {
-    fputs(text, stdout);
-  }
+  FILE *page = cli_page_open(&text, &size);
+  const bool known = cli_completion(page, c->args.positional[0]);
+  cli_page_close(page);
+  int code = known ? print_text(c, text) : cli_usage(c, "no completion for '%s': bash, zsh or fish", c->args.positional[0]);
   free(text);
   return code;
 }
 
-static int write_completion(FILE *f, const cli_args *args) { return cli_completion(f, args->positional[0]); }
-
-static int write_manual(FILE *f, const cli_args *args) {
-  (void)args;
-  cli_manual(f);
-  return EXIT_OK;
+int cmd_man(cli *c) {
+  char *text = NULL;
+  size_t size;
+  FILE *page = cli_page_open(&text, &size);
+  cli_manual(page);
+  cli_page_close(page);
+  int code = print_text(c, text);
+  free(text);
+  return code;
 }
-
-int cmd_completion(cli *c) {
-  int code = print_text(c, write_completion);
-  return code == EXIT_USAGE ? cli_usage(c, "no completion for '%s': bash, zsh or fish", c->args.positional[0]) : code;
-}
-
-int cmd_man(cli *c) { return print_text(c, write_manual); }
 
 int cmd_version(cli *c) {
   if (!c->json) return printf("mlcm %s\n", mlcm_library_version()), EXIT_OK;
-  cJSON *root = cJSON_CreateObject();
-  cJSON_AddStringToObject(root, "version", mlcm_library_version());
-  return cli_json(c, root);
+  cJSON *root = json_object();
+  json_text(root, "version", mlcm_library_version());
+  return cli_json(root);
+}
+
+static int help(cli *c) {
+  char meant[160];
+  const char *topic = c->args.help_topic;
+  if (cli_help_knows(topic)) {
+    if (c->json) return cli_json(cli_help_json(topic));
+    return cli_help(topic, c->out.columns), EXIT_OK;
+  }
+  cli_suggest_command(topic, meant, sizeof meant);
+  snprintf(c->args.error, sizeof c->args.error, "there is no help on '%s'%s; 'mlcm help' lists all commands", topic, meant);
+  return cli_usage_fail(c);
 }
 
 /* Whether an option stands anywhere on the command line: errors of parsing want to know it too. */
@@ -194,26 +205,34 @@ static bool typed(int argc, char **argv, const char *option) {
 
 static int run(cli *c, int argc, char **argv) {
   if (cli_args_parse(&c->args, argc, argv) != 0) return cli_usage_fail(c);
-  if (c->args.help_topic && c->json) return cli_json(c, cli_help_json(c->args.help_topic));
-  if (c->args.help_topic) return cli_help(&c->args, c->out.columns) == 0 ? EXIT_OK : cli_usage_fail(c);
+  if (c->args.help_topic) return help(c);
   c->json = cli_has(&c->args, "json"); /* it may have been an option's value */
+  cli_memory_tells_json(c->json);
+  c->by = (mlcm_attribution){.actor = cli_get(&c->args, "actor"), .reason = cli_get(&c->args, "reason")};
   if (mlcm_context_new(NULL, &c->ctx, &c->err) != MLCM_OK) return cli_fail(c);
   return c->args.command->run(c);
 }
 
+/* A closed standard stream would be given to the next file that is opened, and what is printed would be written into it. Opened
+ * for the wrong direction, so that using it is an error all the same. */
+static void guard_streams(void) {
+  static const int wrong_way[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+  for (int fd = 0; fd < 3; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", wrong_way[fd]) != fd) _exit(EXIT_ERROR); /* rarely: without /dev */
+}
+
 int main(int argc, char **argv) {
-  cli c;
-  memset(&c, 0, sizeof c);
+  static cli c; /* all zero */
+  guard_streams();
   setlocale(LC_CTYPE, ""); /* for the widths of characters; numbers stay as in C */
   c.json = typed(argc, argv, "--json");
   c.quiet = typed(argc, argv, "--quiet");
+  cli_memory_tells_json(c.json);
   cli_term_init(&c.out, stdout, typed(argc, argv, "--no-color"));
   cli_term_init(&c.msg, stderr, typed(argc, argv, "--no-color"));
   int code = run(&c, argc, argv);
   cli_close(&c);
-  if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_OK) {
-    fputs("mlcm: the output could not be written\n", stderr);
-    code = EXIT_ERROR;
-  }
-  return code;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  fputs("mlcm: the output could not be written\n", stderr);
+  return code == EXIT_OK ? EXIT_ERROR : code;
 }

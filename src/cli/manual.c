@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+
 /* Text of a roff page: no hyphen becomes a dash, no line begins with a dot or quote. */
 static void roff(FILE *f, const char *text) {
   if (*text == '.' || *text == '\'') fprintf(f, "\\&");
@@ -68,7 +69,7 @@ static void roff_exit_codes(FILE *f) {
                {EXIT_INCONCLUSIVE, "no verdict: a gate without proof, a rollout that expired"},
                {EXIT_ROLLED_BACK, "the rollout was rolled back or aborted"},
                {EXIT_NOT_FOUND, "no such registry, model, version, alias, rollout or file"},
-               {EXIT_CONFLICT, "somebody else changed it, it exists already, or it is locked"},
+               {EXIT_CONFLICT, "somebody else changed it, it exists already, it is locked, or it is not in a state for this"},
                {EXIT_TIMEOUT, "a time limit passed"},
                {EXIT_INTERRUPTED, "interrupted"}};
   fprintf(f, ".SH EXIT STATUS\n");
@@ -90,8 +91,7 @@ void cli_manual(FILE *f) {
              "A reference (\\fIREF\\fR) is \\fINAME\\fR, \\fINAME\\fR/3, \\fINAME\\fR@alias, or models:/\\fINAME\\fR/3, "
              "models:/\\fINAME\\fR@alias.\n"
              ".SH COMMANDS\n");
-  for (size_t i = 0; i < cli_n_commands; i++)
-    if (!(cli_commands[i].flags & CLI_HIDDEN)) roff_command(f, &cli_commands[i]);
+  for (size_t i = 0; i < cli_n_commands; i++) roff_command(f, &cli_commands[i]);
   fprintf(f, ".SH OPTIONS OF EVERY CHANGE\n");
   for (size_t k = 0; k < cli_n_change_options; k++) roff_option(f, &cli_change_options[k]);
   fprintf(f, ".SH OPTIONS OF EVERY COMMAND\n");

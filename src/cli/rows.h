@@ -22,8 +22,8 @@ typedef struct cli_inputs {
 } cli_inputs;
 
 /* Fills `out` from `text` of `len` bytes (CSV when it does not begin with '{' or '['), which it takes over. `name` stands in
- * messages. At most `limit` rows, 0: all. Answers 0, or an exit code after telling what is wrong and where. Always to be followed by
- * cli_inputs_reset. */
+ * messages. At most `limit` rows, 0: all. Answers 0, or an exit code after telling what is wrong and where. Always to be
+ * followed by cli_inputs_reset. */
 int cli_inputs_read(cli *c, const mlcm_session *session, const char *name, char *text, size_t len, int64_t limit,
                     cli_inputs *out);
 void cli_inputs_reset(cli_inputs *inputs);
@@ -41,7 +41,8 @@ int cli_read_csv(const cli_source *source);
 int cli_read_json(const cli_source *source);
 /* Memory for a tensor of this shape; all zero. */
 int cli_tensor_make(cli *c, cli_tensor *t, const mlcm_port *port, int32_t rank, const int64_t *shape);
-/* Writes one cell into element `at`; false when the text is no value of the tensor's type. An empty cell is NaN where there is one. */
+/* Writes one cell into element `at`; false when the text is no value of the tensor's type. An empty cell is NaN where there is
+ * one. */
 bool cli_tensor_put(cli_tensor *t, int64_t at, const char *text);
 /* "f32 [n, 64]": what a port wants. */
 const char *cli_port_text(const mlcm_port *port, char *out, size_t size);

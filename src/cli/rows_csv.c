@@ -2,12 +2,13 @@
  *
  * rows_csv.c - CSV (RFC 4180: quotes, doubled quotes, LF or CRLF) into tensors.
  *
- * A model with one input takes a table's columns in their order; a model with several takes the column of each input's name. A row of
- * an input with more than two dimensions is its elements one after the other.
+ * A model with one input takes a table's columns in their order; a model with several takes the column of each input's name. A
+ * row of an input with more than two dimensions is its elements one after the other.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "rows.h"
 
 enum { MAX_COLUMNS = 65536 };
@@ -19,19 +20,16 @@ typedef struct table {
   int64_t n_rows;
 } table;
 
-static bool push(table *t, char *cell) {
+static void push(table *t, char *cell) {
   if (t->n_cells == t->cap) {
-    t->cap = t->cap ? 2 * t->cap : 1024;
-    char **grown = realloc(t->cells, t->cap * sizeof *grown);
-    if (!grown) return false;
-    t->cells = grown;
+    t->cap = 2 * t->cap + 1024;
+    t->cells = cli_must(realloc(t->cells, t->cap * sizeof *t->cells));
   }
   t->cells[t->n_cells++] = cell;
-  return true;
 }
 
-/* Cuts the next cell out of *p in place; *last tells whether it ended its record; counts lines. Answers NULL for a quote that is never
- * closed. */
+/* Cuts the next cell out of *p in place; *last tells whether it ended its record; counts lines. Answers NULL for a quote that is
+ * never closed. */
 static char *cut_cell(char **p, bool *last, int64_t *line) {
   char *start = *p, *write = *p, *read = *p;
   bool quoted = *read == '"';
@@ -68,7 +66,7 @@ static int cut_table(const cli_source *s, table *t) {
     if (column == 0) record = line;
     char *cell = cut_cell(&p, &last, &line);
     if (!cell) return cli_error(s->c, MLCM_PARSE, "%s:%lld: a quote is never closed", s->name, (long long)record);
-    if (!push(t, cell)) return cli_no_memory(s->c);
+    push(t, cell);
     column++;
     if (!last) continue;
     if (t->n_columns == 0) t->n_columns = column;
@@ -168,8 +166,7 @@ int cli_read_csv(const cli_source *s) {
   int code = cut_table(s, &t);
   if (!code) code = check_without(s, &t);
   if (code) goto done;
-  columns = malloc((t.n_columns + 1) * sizeof *columns);
-  if (!columns) code = cli_no_memory(s->c);
+  columns = cli_alloc(t.n_columns, sizeof *columns);
   s->out->n_rows = t.n_rows;
   for (size_t i = 0; !code && i < s->out->n; i++) {
     mlcm_port port = mlcm_session_input(s->session, i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows_json.c - JSON into tensors: {"input": [[...], ...]}, the same below "inputs", or for a model with one input the bare rows, also
- * below "instances". A row is one element or arrays nested as deep as the input has dimensions.
+ * rows_json.c - JSON into tensors: {"input": [[...], ...]}, the same below "inputs", or for a model with one input the bare
+ * rows, also below "instances". A row is one element or arrays nested as deep as the input has dimensions.
  */
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * term.c - terminals and tables.
+ * term.c - what a stream can show.
  */
 #include "term.h"
 
@@ -47,6 +47,18 @@ const char *cli_off(const cli_term *t) { return t->color ? "\033[0m" : ""; }
 
 const char *cli_sign(const cli_term *t, const char *unicode, const char *ascii) { return t->unicode ? unicode : ascii; }
 
+const cli_mark CLI_GOOD = {"\u2714", "ok", STYLE_GOOD};
+const cli_mark CLI_BAD = {"\u2716", "x ", STYLE_BAD};
+const cli_mark CLI_OPEN = {"\u25cc", "? ", STYLE_WARN};
+const cli_mark CLI_RUNS = {"\u27f3", "~ ", STYLE_NAME};
+const cli_mark CLI_PAUSED = {"\u2016", "||", STYLE_WARN};
+
+cli_words cli_marked(const cli_term *t, cli_mark mark) {
+  cli_words words;
+  snprintf(words.text, sizeof words.text, "%s%s%s", cli_on(t, mark.style), cli_sign(t, mark.unicode, mark.ascii), cli_off(t));
+  return words;
+}
+
 /* Bytes and columns of the character at `text`. A byte that is none in this locale takes a column. */
 static size_t character(const char *text, size_t left, mbstate_t *state, int *width) {
   wchar_t c;
@@ -85,43 +97,22 @@ int cli_width(const char *text) {
   return width;
 }
 
-/* Length of the control character at `p`: 0 for none, 2 for one of U+0080 to U+009F. */
-static size_t control(const char *p) {
-  unsigned char c = (unsigned char)p[0];
-  if (c < 0x20 || c == 0x7f) return 1;
-  return c == 0xc2 && ((unsigned char)p[1] & 0xe0) == 0x80 ? 2 : 0;
-}
-
-char *cli_clean_text(const char *text) {
-  const char *p = text;
-  while (*p && control(p) == 0) p++;
-  if (!*p) return NULL;
-  char *copy = malloc(strlen(text) + 1), *write = copy;
-  if (!copy) return NULL;
-  for (p = text; *p;) {
-    size_t n = control(p);
-    *write++ = n == 0 ? *p : *p == '\n' || *p == '\t' ? ' ' : '?';
-    p += n ? n : 1;
-  }
-  *write = '\0';
-  return copy;
-}
-
 void cli_fold(FILE *file, int columns, int used, int indent, const char *text) {
-  for (bool first = true; *text; first = false) {
-    size_t word = strcspn(text, " ");
+  if (columns > 0 && columns < indent + 20) indent = 2; /* a narrow terminal */
+  while (*text) {
+    const size_t spaces = strspn(text, " "), word = strcspn(text + spaces, " ");
     int width;
-    fitting(text, word, INT_MAX / 2, &width);
-    if (!first && columns > 0 && used + 1 + width > columns) {
+    fitting(text + spaces, word, INT_MAX / 2, &width);
+    if (columns > 0 && used > indent && used + (int)spaces + width > columns) {
       fprintf(file, "\n%*s", indent, "");
       used = indent;
-    } else if (!first) {
-      fputc(' ', file);
-      used++;
+    } else {
+      fwrite(text, 1, spaces, file);
+      used += (int)spaces;
     }
-    fwrite(text, 1, word, file);
+    fwrite(text + spaces, 1, word, file);
     used += width;
-    text += word + (text[word] == ' ');
+    text += spaces + word;
   }
 }
 
@@ -152,93 +143,4 @@ int cli_print_over(const cli_term *t, const char *text, int over) {
   if (over > 0) fputs("\033[J", t->file); /* what a longer page, or a key that was pressed, left */
   fflush(t->file);
   return lines;
-}
-
-struct cli_table {
-  size_t n_columns;
-  size_t n_rows, cap;
-  char **cells; /* [n_rows * n_columns]; row 0 is the header */
-  bool *right;
-};
-
-static void *must(void *ptr) {
-  if (!ptr) {
-    fputs("mlcm: out of memory\n", stderr);
-    exit(1);
-  }
-  return ptr;
-}
-
-cli_table *cli_table_new(size_t n_columns, const char *const *headers) {
-  cli_table *t = must(calloc(1, sizeof *t));
-  t->n_columns = n_columns;
-  t->right = must(calloc(n_columns, sizeof *t->right));
-  cli_table_row(t, headers);
-  return t;
-}
-
-void cli_table_right(cli_table *t, size_t column) { t->right[column] = true; }
-
-void cli_table_row(cli_table *t, const char *const *cells) {
-  if (t->n_rows == t->cap) {
-    t->cap = t->cap ? 2 * t->cap : 16;
-    t->cells = must(realloc(t->cells, t->cap * t->n_columns * sizeof *t->cells));
-  }
-  for (size_t i = 0; i < t->n_columns; i++) {
-    const char *cell = cells[i] ? cells[i] : "";
-    char *clean = cli_clean_text(cell);
-    t->cells[t->n_rows * t->n_columns + i] = clean ? clean : must(strdup(cell));
-  }
-  t->n_rows++;
-}
-
-static void print_row(const cli_table *t, FILE *file, size_t row, const int *widths) {
-  for (size_t i = 0; i < t->n_columns; i++) {
-    const char *cell = t->cells[row * t->n_columns + i];
-    int pad = widths[i] - cli_width(cell);
-    bool last = i + 1 == t->n_columns;
-    if (t->right[i])
-      fprintf(file, "%*s%s%s", pad, "", cell, last ? "" : "  ");
-    else
-      fprintf(file, "%s%*s", cell, last ? 0 : pad + 2, "");
-  }
-  fputc('\n', file);
-}
-
-static void print_aligned(const cli_table *t, const cli_term *term) {
-  int *widths = must(calloc(t->n_columns, sizeof *widths));
-  for (size_t row = 0; row < t->n_rows; row++)
-    for (size_t i = 0; i < t->n_columns; i++) {
-      int w = cli_width(t->cells[row * t->n_columns + i]);
-      if (w > widths[i]) widths[i] = w;
-    }
-  char *text = NULL;
-  size_t size;
-  FILE *page = must(open_memstream(&text, &size));
-  for (size_t row = 0; row < t->n_rows; row++) {
-    if (row == 0) fputs(cli_on(term, STYLE_GREY), page);
-    print_row(t, page, row, widths);
-    if (row == 0) fputs(cli_off(term), page);
-  }
-  fclose(page);
-  cli_print_over(term, must(text), 0);
-  free(text);
-  free(widths);
-}
-
-void cli_table_print(cli_table *t, const cli_term *term) {
-  if (term->tty)
-    print_aligned(t, term);
-  else
-    for (size_t row = 1; row < t->n_rows; row++)
-      for (size_t i = 0; i < t->n_columns; i++)
-        fprintf(term->file, "%s%c", t->cells[row * t->n_columns + i], i + 1 == t->n_columns ? '\n' : '\t');
-  cli_table_free(t);
-}
-
-void cli_table_free(cli_table *t) {
-  for (size_t i = 0; i < t->n_rows * t->n_columns; i++) free(t->cells[i]);
-  free(t->cells);
-  free(t->right);
-  free(t);
 }

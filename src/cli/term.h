@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * term.h - what a stream can show: colours, width, Unicode; and tables that line up.
+ * term.h - what a stream can show: colours, width, Unicode.
  */
 #ifndef MLCM_CLI_TERM_H
 #define MLCM_CLI_TERM_H
@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+
+#include "text.h"
 
 typedef struct cli_term {
   FILE *file;
@@ -29,27 +31,24 @@ const char *cli_on(const cli_term *t, cli_style style);
 const char *cli_off(const cli_term *t);
 /* One of two spellings of a sign: the Unicode one where it can be shown. */
 const char *cli_sign(const cli_term *t, const char *unicode, const char *ascii);
+/* Signs with a meaning and its colour; two columns wide without Unicode. */
+typedef struct cli_mark {
+  const char *unicode, *ascii;
+  cli_style style;
+} cli_mark;
+extern const cli_mark CLI_GOOD, CLI_BAD, CLI_OPEN, CLI_RUNS, CLI_PAUSED;
+cli_words cli_marked(const cli_term *t, cli_mark mark);
 /* Columns that UTF-8 text takes, without escape codes. */
 int cli_width(const char *text);
 
-/* A copy of `text` in which control characters, which could move a reader's cursor or change colours, became spaces (tab, newline)
- * or '?'; NULL when there are none. free() it. */
-char *cli_clean_text(const char *text);
-/* Writes `text` folded at spaces to the width; lines but the first begin with `indent` spaces. `used`: columns taken on the first line. */
+/* Writes `text` folded at spaces to the width (0: not at all); lines but the first begin with `indent` spaces, two where there
+ * is hardly room. `used`: columns taken on the first line. */
 void cli_fold(FILE *file, int columns, int used, int indent, const char *text);
-/* Writes lines of text that may hold colours, each cut to the width of the terminal, over `over` lines written before. Answers how
- * many lines there are now. */
+/* Writes lines of text that may hold colours, each cut to the width of the terminal, over `over` lines written before. Answers
+ * how many lines there are now. */
 int cli_print_over(const cli_term *t, const char *text, int over);
 
 /* Writes one line over the line that the cursor is in, cut to the width, and stays in it. */
 void cli_print_status(const cli_term *t, const char *text);
-
-/* A table: aligned columns with a header on a terminal, tab-separated without header elsewhere. Cells are copied. */
-typedef struct cli_table cli_table;
-cli_table *cli_table_new(size_t n_columns, const char *const *headers);
-void cli_table_right(cli_table *t, size_t column); /* align right */
-void cli_table_row(cli_table *t, const char *const *cells);
-void cli_table_print(cli_table *t, const cli_term *term); /* and frees it */
-void cli_table_free(cli_table *t);
 
 #endif

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tree.c - draws a rollout: one line that says where it stands or how it ended, a line a check, a bar a version, and what it waits for.
+ * tree.c - draws a rollout: one line that says where it stands or how it ended, a line a check, a bar a version, and what it
+ * waits for.
  *
- * The page is written into memory and then put on the terminal line by line, each cut to its width: `watch` goes back up by the number
- * of lines, so none may fold.
+ * The page is written into memory and then put on the terminal line by line, each cut to its width: `watch` goes back up by the
+ * number of lines, so none may fold.
  */
 #include "tree.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "memory.h"
 
 int cli_tree_exit_code(mlcm_rollout_status status) {
   switch (status) {
@@ -22,24 +24,6 @@ int cli_tree_exit_code(mlcm_rollout_status status) {
 }
 
 /* ---- Words --------------------------------------------------------------------------------------------------------- */
-
-static void duration_text(int64_t ns, char out[32]) {
-  int64_t s = (ns + 500000000) / 1000000000;
-  if (s < 60)
-    snprintf(out, 32, "%llds", (long long)s);
-  else if (s < 3600)
-    snprintf(out, 32, "%lldm%02llds", (long long)(s / 60), (long long)(s % 60));
-  else
-    snprintf(out, 32, "%lldh%02lldm", (long long)(s / 3600), (long long)(s / 60 % 60));
-}
-
-static const char *clock_text(int64_t ns, char out[32]) {
-  time_t seconds = (time_t)(ns / 1000000000);
-  struct tm tm;
-  localtime_r(&seconds, &tm);
-  strftime(out, 32, "%H:%M:%S", &tm);
-  return out;
-}
 
 /* 5400 as "5,400". */
 static const char *grouped(int64_t value, char out[32]) {
@@ -53,30 +37,20 @@ static const char *grouped(int64_t value, char out[32]) {
   return out;
 }
 
-typedef struct sign {
-  const char *unicode, *ascii;
-  cli_style style;
-} sign;
-
-static sign status_sign(mlcm_rollout_status status) {
+static cli_mark status_mark(mlcm_rollout_status status) {
   switch (status) {
-  case MLCM_ROLLOUT_PROGRESSING: return (sign){"\u27f3", "~", STYLE_NAME};
-  case MLCM_ROLLOUT_PAUSED: return (sign){"\u2016", "||", STYLE_WARN};
-  case MLCM_ROLLOUT_PROMOTED: return (sign){"\u2714", "ok", STYLE_GOOD};
-  case MLCM_ROLLOUT_EXPIRED: return (sign){"\u25cc", "?", STYLE_WARN};
-  default: return (sign){"\u2716", "x", STYLE_BAD};
+  case MLCM_ROLLOUT_PROGRESSING: return CLI_RUNS;
+  case MLCM_ROLLOUT_PAUSED: return CLI_PAUSED;
+  case MLCM_ROLLOUT_PROMOTED: return CLI_GOOD;
+  case MLCM_ROLLOUT_EXPIRED: return CLI_OPEN;
+  default: return CLI_BAD;
   }
 }
 
-static sign check_sign(const mlcm_check_state *s) {
-  if (s->verdict == MLCM_PASS) return (sign){"\u2714", "ok", STYLE_GOOD};
-  if (s->verdict == MLCM_FAIL) return (sign){"\u2716", "x ", STYLE_BAD};
-  if (s->last.kind > MLCM_MEASURED_VALUE) return (sign){"\u25cc", "? ", STYLE_WARN};
-  return (sign){"\u27f3", "~ ", STYLE_NAME};
-}
-
-static void print_sign(const cli_term *t, sign s) {
-  fprintf(t->file, "%s%s%s", cli_on(t, s.style), cli_sign(t, s.unicode, s.ascii), cli_off(t));
+static cli_mark check_mark(const mlcm_check_state *s) {
+  if (s->verdict == MLCM_PASS) return CLI_GOOD;
+  if (s->verdict == MLCM_FAIL) return CLI_BAD;
+  return s->last.kind > MLCM_MEASURED_VALUE ? CLI_OPEN : CLI_RUNS;
 }
 
 static void print_grey(const cli_term *t, const char *text) {
@@ -129,7 +103,7 @@ static void print_open_proof(const cli_term *t, const mlcm_check_state *s, bool 
 
 static void print_comparison(const cli_term *t, const mlcm_check_state *s, bool active) {
   static const char *const words[] = {"no proof yet", "proven fine", "proven worse"};
-  char text[96], evidence[48], when[32];
+  char text[96], evidence[48];
   /* Before there is evidence the gate's own words say why: warming up, no answers yet, too few samples. */
   bool counted = s->verdict != MLCM_INCONCLUSIVE || strncmp(s->reason, "no proof yet", 12) == 0;
   print_padded(t, words[s->verdict == MLCM_PASS ? 1 : s->verdict == MLCM_FAIL ? 2 : 0], 14);
@@ -150,7 +124,7 @@ static void print_comparison(const cli_term *t, const mlcm_check_state *s, bool 
   else
     evidence_text(s->log_e_fail, s->log_threshold_fail, evidence);
   fprintf(t->file, "%s%s %-8s", cli_on(t, STYLE_GREY), s->verdict == MLCM_PASS ? "pass" : "fail", evidence);
-  if (s->decided_ns) fprintf(t->file, " at %s", clock_text(s->decided_ns, when));
+  if (s->decided_ns) fprintf(t->file, " at %s", cli_clock(s->decided_ns).text);
   fputs(cli_off(t), t->file);
 }
 
@@ -171,7 +145,7 @@ static void print_check(const cli_term *t, cli *c, const mlcm_rollout_check *che
   fprintf(t->file, "%s ", last ? cli_sign(t, "\u2514\u2500", "`-") : cli_sign(t, "\u251c\u2500", "|-"));
   print_padded(t, cli_clean(c, check->name), name_width);
   fputc(' ', t->file);
-  print_sign(t, check_sign(&check->state));
+  fputs(cli_marked(t, check_mark(&check->state)).text, t->file);
   fputc(' ', t->file);
   if (check->kind == MLCM_CHECK_COMPARE)
     print_comparison(t, &check->state, active);
@@ -211,20 +185,16 @@ static void print_checks(const cli_term *t, cli *c, const mlcm_rollout_state *st
 /* ---- Head, bars, foot ---------------------------------------------------------------------------------------------- */
 
 static void print_active_head(const cli_term *t, cli *c, const mlcm_rollout_summary *s) {
-  char text[32], expires[32];
-  print_sign(t, status_sign(s->status));
-  fprintf(t->file, " %s%s%s  %s/%lld%s against /%lld (@%s)  %s, step %d of %d at %.4g %%", cli_on(t, STYLE_BOLD),
+  fprintf(t->file, "%s %s%s%s  %s/%lld%s against /%lld (@%s)  %s, step %d of %d at %.4g %%",
+          cli_marked(t, status_mark(s->status)).text, cli_on(t, STYLE_BOLD),
           cli_clean(c, s->endpoint), cli_off(t), cli_on(t, STYLE_NAME), (long long)s->candidate, cli_off(t), (long long)s->stable,
           s->alias, mlcm_rollout_status_name(s->status), s->step, s->n_steps, (double)s->weight_ppm / 10000);
-  duration_text(s->step_remaining_ns, text);
   if (s->status == MLCM_ROLLOUT_PROGRESSING && s->step_remaining_ns > 0)
-    fprintf(t->file, ", %s left", text);
+    fprintf(t->file, ", %s left", cli_duration(s->step_remaining_ns).text);
   else if (s->status == MLCM_ROLLOUT_PROGRESSING)
     fputs(", waits", t->file);
-  duration_text(s->elapsed_ns, text);
-  duration_text(s->expire_after_ns, expires);
-  fprintf(t->file, "\n%s  runs for %s", cli_on(t, STYLE_GREY), text);
-  if (s->expire_after_ns > 0) fprintf(t->file, ", expires after %s", expires);
+  fprintf(t->file, "\n%s  runs for %s", cli_on(t, STYLE_GREY), cli_duration(s->elapsed_ns).text);
+  if (s->expire_after_ns > 0) fprintf(t->file, ", expires after %s", cli_duration(s->expire_after_ns).text);
   if (s->n_serving > 0)
     fprintf(t->file, "; %d process%s serve%s it", s->n_serving, s->n_serving == 1 ? "" : "es", s->n_serving == 1 ? "s" : "");
   if (*s->holder) fprintf(t->file, ", %s decides", cli_clean(c, s->holder));
@@ -233,16 +203,13 @@ static void print_active_head(const cli_term *t, cli *c, const mlcm_rollout_summ
 
 /* The first thing that an ended rollout says is how and why. */
 static void print_ended_head(const cli_term *t, cli *c, const mlcm_rollout_summary *s) {
-  char after[32], when[32];
-  sign mark = status_sign(s->status);
-  const char *spelling = cli_sign(t, mark.unicode, mark.ascii), *endpoint = cli_clean(c, s->endpoint);
-  print_sign(t, mark);
-  fprintf(t->file, " %s%s%s ", cli_on(t, STYLE_BOLD), endpoint, cli_off(t));
-  cli_fold(t->file, t->columns, cli_width(spelling) + cli_width(endpoint) + 2, 2, cli_clean(c, s->reason));
-  duration_text(s->elapsed_ns, after);
+  const cli_words mark = cli_marked(t, status_mark(s->status));
+  const char *endpoint = cli_clean(c, s->endpoint);
+  fprintf(t->file, "%s %s%s%s ", mark.text, cli_on(t, STYLE_BOLD), endpoint, cli_off(t));
+  cli_fold(t->file, t->columns, cli_width(mark.text) + cli_width(endpoint) + 2, 2, cli_clean(c, s->reason));
   fprintf(t->file, "\n%s  /%lld against /%lld (@%s): ended at %s after %s, in step %d of %d%s\n", cli_on(t, STYLE_GREY),
-          (long long)s->candidate, (long long)s->stable, s->alias, clock_text(s->ended_ns, when), after, s->step, s->n_steps,
-          cli_off(t));
+          (long long)s->candidate, (long long)s->stable, s->alias, cli_clock(s->ended_ns).text,
+          cli_duration(s->elapsed_ns).text, s->step, s->n_steps, cli_off(t));
 }
 
 static void print_bar(const cli_term *t, int64_t version, double part, int64_t requests, cli_style style) {
@@ -260,10 +227,9 @@ static void print_bar(const cli_term *t, int64_t version, double part, int64_t r
 static void print_foot(const cli_term *t, cli *c, const mlcm_rollout_state *state) {
   const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
   const mlcm_decision *d = mlcm_rollout_state_decision(state);
-  char when[32];
   if (!is_active(s)) return;
   if (d)
-    fprintf(t->file, "  decision %lld, %s: %s\n", (long long)mlcm_decision_seq(d), clock_text(mlcm_decision_at_ns(d), when),
+    fprintf(t->file, "  decision %lld, %s: %s\n", (long long)mlcm_decision_seq(d), cli_clock(mlcm_decision_at_ns(d)).text,
             cli_clean(c, mlcm_decision_reason(d)));
   if (*s->waits_for) fprintf(t->file, "%s  waits for: %s%s\n", cli_on(t, STYLE_GREY), cli_clean(c, s->waits_for), cli_off(t));
   if (s->n_serving == 0)
@@ -290,10 +256,10 @@ int cli_tree_print(cli *c, const mlcm_rollout_state *state, int over) {
   cli_term page = c->out;
   char *text = NULL;
   size_t size;
-  page.file = open_memstream(&text, &size);
-  if (!page.file) return over;
+  page.file = cli_page_open(&text, &size);
   draw(&page, c, state);
-  int lines = fclose(page.file) == 0 ? cli_print_over(&c->out, text, over) : over;
+  cli_page_close(page.file);
+  int lines = cli_print_over(&c->out, text, over);
   free(text);
   return lines;
 }

@@ -7,8 +7,8 @@
 
 #include "cli.h"
 
-/* Writes the tree to stdout over the `over` lines that the last one took (0: below all), each line cut to the terminal, and answers how
- * many lines it takes. */
+/* Writes the tree to stdout over the `over` lines that the last one took (0: below all), each line cut to the terminal, and
+ * answers how many lines it takes. */
 int cli_tree_print(cli *c, const mlcm_rollout_state *state, int over);
 /* An ended rollout in one line without colours. */
 void cli_tree_line(cli *c, const mlcm_rollout_state *state);
