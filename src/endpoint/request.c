@@ -29,14 +29,12 @@ typedef struct choice {
   mlcm__scope scope;
 } choice;
 
-static bool candidate_answers(const mlcm__table *table, choice *c, const mlcm_attribute *attributes, size_t n) {
-  if (table->candidate.version == 0 || atomic_load_explicit(&table->halted, memory_order_relaxed)) return false;
-  const mlcm__override_rule *rule = n == 0 ? NULL : mlcm__route_override(table->rules, table->n_rules, attributes, n);
-  if (rule == NULL) {
-    return mlcm__route_is_candidate(c->key_hash, table->stable.hash, table->candidate.hash, table->candidate_ppm);
-  }
-  c->flags |= MLCM_TICKET_OVERRIDE;
-  return rule->to_candidate;
+static bool has_candidate(const mlcm__table *table) {
+  return table->candidate.version != 0 && !atomic_load_explicit(&table->halted, memory_order_relaxed);
+}
+
+static bool draw_is_candidate(const mlcm__table *table, uint64_t key_hash) {
+  return mlcm__route_is_candidate(key_hash, table->stable.hash, table->candidate.hash, table->candidate_ppm);
 }
 
 /* Under which scope the request counts: only a key's first request of a rollout is a unit of its analysis. */
@@ -47,7 +45,10 @@ static mlcm__scope scope_for(const mlcm__table *table, const choice *c) {
   return mlcm__keyset_first(table->keysets->routed, c->key_hash) ? MLCM__SCOPE_KEY : MLCM__SCOPE_REQUEST;
 }
 
-/* Chooses the arm. Marks the key as counted when the request is the first of its key. */
+/* Chooses the arm. Marks the key as counted when the request is the first of its key.
+ *
+ * The order is for the processor: counting (two locked additions) needs only the hash, so the arithmetic that tells the arm runs
+ * beside it. And which arm it is nobody can foresee, a branch predictor neither: so no branch depends on it. */
 static choice choose(const mlcm__table *table, mlcm_str key, const mlcm_attribute *attributes, size_t n_attributes,
                      mlcm__guard_slot *slot) {
   choice c = {0};
@@ -57,12 +58,20 @@ static choice choose(const mlcm__table *table, mlcm_str key, const mlcm_attribut
   } else {
     c.key_hash = mlcm__guard_random(slot);
   }
-  /* Which arm it is nobody can foresee, a processor's branch predictor neither: so no branch depends on it. */
-  bool is_candidate = candidate_answers(table, &c, attributes, n_attributes);
-  c.arm = is_candidate ? &table->candidate : &table->stable;
-  c.flags |= (uint32_t)is_candidate * MLCM_TICKET_CANDIDATE;
+  bool may_be_candidate = has_candidate(table);
+  const mlcm__override_rule *rule = NULL;
+  if (may_be_candidate) rule = mlcm__route_override(table->rules, table->n_rules, attributes, n_attributes);
+  if (rule != NULL) c.flags |= MLCM_TICKET_OVERRIDE;
   c.scope = scope_for(table, &c);
   if (c.scope == MLCM__SCOPE_KEY) c.flags |= MLCM_TICKET_UNIT;
+  atomic_fetch_add_explicit(&slot->routed, 1, memory_order_relaxed);
+  size_t is_candidate = 0;
+  if (rule != NULL)
+    is_candidate = rule->to_candidate;
+  else if (may_be_candidate)
+    is_candidate = draw_is_candidate(table, c.key_hash);
+  c.arm = &table->arm[is_candidate];
+  c.flags |= (uint32_t)is_candidate * MLCM_TICKET_CANDIDATE;
   return c;
 }
 
@@ -86,7 +95,6 @@ static const mlcm__arm *route_in(mlcm_endpoint *ep, const mlcm__table *table, ml
   unsigned cpu = slot_index(ep, slot);
   out->period = mlcm__outstanding_begin(&ep->overdue, outstanding, cpu, (int)c.scope);
   mlcm__meter_route_on(ep->meter, cpu, outstanding->cell, c.scope);
-  atomic_fetch_add_explicit(&slot->routed, 1, memory_order_relaxed);
   return c.arm;
 }
 

@@ -50,8 +50,13 @@ typedef struct mlcm__table {
   mlcm__retired retired; /* first */
   mlcm_context *ctx;
   uint64_t epoch;
-  mlcm__arm stable;
-  mlcm__arm candidate;
+  union {
+    struct {
+      mlcm__arm stable;
+      mlcm__arm candidate;
+    };
+    mlcm__arm arm[2]; /* the same, to choose one without a branch */
+  };
   int64_t candidate_ppm;
   uint8_t salt[MLCM__SALT_BYTES];
   cJSON *rules_json; /* holds the rules' texts */
