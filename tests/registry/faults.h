@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * faults.h - one call of the registry under every fault that can reach it: each allocation, each SQL statement, each allocation of OpenSSL's
+ * and, where asked, each file call fails in turn.
+ *
+ * The world is a registry that is put back before each run. A run must answer what it answers without a fault, or what such a fault gives;
+ * after a failure no event was recorded, nothing stays allocated and no descriptor open.
+ */
+#ifndef MLCM_TESTS_REGISTRY_FAULTS_H
+#define MLCM_TESTS_REGISTRY_FAULTS_H
+
+#include <errno.h>
+#include <openssl/crypto.h>
+
+#include "registry/damage.h"
+#include "support/statement_fault.h"
+
+typedef enum fault_kind {
+  FAULT_ALLOCATION, /* of the context's allocator */
+  FAULT_CRYPTO,     /* of OpenSSL's */
+  FAULT_STATEMENT,  /* an SQL statement is not run */
+  FAULT_UNDONE,     /* and its transaction is rolled back, as SQLite does by itself at times */
+  FAULT_FILE,       /* a call of the I/O table; only with WORLD_FILES */
+  FAULT_KINDS
+} fault_kind;
+
+enum {
+  WORLD_FILES = 1,   /* file calls fail too */
+  WORLD_SEVERAL = 2, /* several transactions, or what cannot be read is judged: only statuses and leaks are checked */
+  WORLD_SAMPLED = 4  /* a long call: every 7th fault of a kind after the first 40 */
+};
+
+typedef struct world {
+  fixture f;   /* f.ctx and f.reg are those of the run */
+  char *path;  /* a file to register */
+  char *spare; /* a backup of the registry; NULL: none was made */
+  char *db, *head;
+  size_t db_len, head_len;
+  void (*prepare)(struct world *w); /* before each run, the registry being closed; NULL: nothing */
+} world;
+
+typedef mlcm_status world_call(world *w, mlcm_error *err);
+
+/* ---- OpenSSL's memory ---- */
+
+static struct {
+  size_t n_calls, fail_at; /* fail_at 0: none */
+  bool fired;
+} crypto;
+
+static bool crypto_is_due(void) {
+  if (!crypto.fail_at || ++crypto.n_calls != crypto.fail_at) return false;
+  crypto.fired = true;
+  return true;
+}
+
+static void *crypto_malloc(size_t size, const char *file, int line) {
+  (void)file, (void)line;
+  return crypto_is_due() ? NULL : malloc(size);
+}
+
+static void *crypto_realloc(void *at, size_t size, const char *file, int line) {
+  (void)file, (void)line;
+  return crypto_is_due() ? NULL : realloc(at, size);
+}
+
+static void crypto_free(void *at, const char *file, int line) {
+  (void)file, (void)line;
+  free(at);
+}
+
+/* To be called first of all in main: OpenSSL takes an allocator only before it has allocated. */
+static void take_over_crypto_memory(void) {
+  if (CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) != 1) abort();
+}
+
+/* ---- the world ---- */
+
+static void keep_base(world *w) {
+  char *db = test_path(w->f.reg_dir, "registry.db"), *head = test_path(w->f.reg_dir, "audit.head");
+  close_and_checkpoint(&w->f);
+  w->db = test_read_file(db, &w->db_len);
+  w->head = test_read_file(head, &w->head_len);
+  mlcm_context_free(w->f.ctx);
+  w->f.ctx = NULL;
+  free(db);
+  free(head);
+}
+
+static void put_back(const world *w) {
+  static const char *const logs[] = {"registry.db-wal", "registry.db-shm"};
+  char *db = test_path(w->f.reg_dir, "registry.db"), *head = test_path(w->f.reg_dir, "audit.head");
+  for (size_t i = 0; i < 2; i++) {
+    char *path = test_path(w->f.reg_dir, logs[i]);
+    unlink(path);
+    free(path);
+  }
+  test_write_file(db, w->db, w->db_len);
+  test_write_file(head, w->head, w->head_len);
+  free(db);
+  free(head);
+}
+
+static void world_end(world *w) {
+  free(w->db);
+  free(w->head);
+  free(w->path);
+  free(w->spare);
+  free(w->f.reg_dir);
+  test_temp_dir_remove(w->f.dir);
+}
+
+/* ---- one run ---- */
+
+typedef struct fault_run {
+  const char *name;
+  fault_kind kind;
+  size_t n; /* 0: nothing fails */
+  unsigned flags;
+  mlcm_status plain; /* what it answers without a fault */
+  test_memory memory;
+  test_io io;
+} fault_run;
+
+static void arm(fault_run *r) {
+  if (r->kind == FAULT_ALLOCATION && r->n) r->memory.fail_at = r->memory.n_calls + r->n;
+  if (r->kind == FAULT_FILE && r->n) r->io.fail_at = atomic_load(&r->io.n_calls) + r->n;
+  crypto.n_calls = 0;
+  crypto.fail_at = r->kind == FAULT_CRYPTO ? r->n : 0;
+  crypto.fired = false;
+  if (r->kind == FAULT_STATEMENT || r->kind == FAULT_UNDONE) {
+    test_statement_arm(r->kind == FAULT_STATEMENT ? SQLITE_IOERR : SQLITE_FULL, r->kind == FAULT_UNDONE, r->n, false);
+  }
+}
+
+/* Answers whether the fault came. */
+static bool disarm(fault_run *r) {
+  bool fired = test_statement_disarm() && r->kind != FAULT_CRYPTO;
+  r->memory.fail_at = 0;
+  r->io.fail_at = 0;
+  crypto.fail_at = 0;
+  return fired || r->memory.fired || atomic_load(&r->io.fired) || crypto.fired;
+}
+
+static bool may_answer(const fault_run *r, mlcm_status st) {
+  if (st == r->plain || st == MLCM_OK) return true;
+  if ((r->flags & WORLD_SEVERAL) && r->kind != FAULT_ALLOCATION && st == MLCM_CORRUPT) return true;
+  switch (r->kind) {
+    case FAULT_ALLOCATION: return st == MLCM_NO_MEMORY;
+    case FAULT_CRYPTO: return st == MLCM_NO_MEMORY || st == MLCM_INTERNAL;
+    case FAULT_FILE: return st == MLCM_IO || st == MLCM_OUTCOME_UNKNOWN;
+    default: return st == MLCM_IO || st == MLCM_DISK_FULL || st == MLCM_OUTCOME_UNKNOWN || st == MLCM_INVALID_STATE;
+  }
+}
+
+static int64_t seq_of(world *w) {
+  int64_t seq = 0;
+  CHECK_OK(mlcm_changes_head(w->f.reg, &seq, err));
+  return seq;
+}
+
+/* Answers whether the fault came. */
+static bool run_once(world *w, world_call *call, fault_run *r) {
+  mlcm_error err = {0};
+  put_back(w);
+  if (w->prepare) w->prepare(w);
+  test_memory_init(&r->memory);
+  test_io_init(&r->io);
+  r->io.fail_errno = EIO;
+  mlcm_allocator allocator = test_memory_table(&r->memory);
+  mlcm_io io = test_io_table(&r->io);
+  mlcm_clock clock = test_clock_table(&w->f.clock);
+  w->f.ctx = test_context(&allocator, &io, &clock);
+  w->f.reg = open_registry(w->f.ctx, w->f.reg_dir, 0);
+  const int64_t before = seq_of(w);
+  arm(r);
+  const mlcm_status st = call(w, &err);
+  const bool fired = disarm(r);
+  if (!r->n) r->plain = st;
+  ck_assert_msg(may_answer(r, st), "%s, fault %zu of kind %d: %s: %s", r->name, r->n, (int)r->kind, mlcm_status_name(st), err.message);
+  ck_assert_msg(fired || st == r->plain, "%s without a fault: %s", r->name, err.message);
+  if (st && st != MLCM_OUTCOME_UNKNOWN && !(r->flags & WORLD_SEVERAL)) ck_assert_msg(seq_of(w) == before, "%s failed, but changed something", r->name);
+  mlcm_registry_close(w->f.reg);
+  mlcm_context_free(w->f.ctx);
+  test_memory_check_empty(&r->memory, r->name);
+  ck_assert_int_eq(atomic_load(&r->io.n_open), 0);
+  pthread_mutex_destroy(&r->memory.lock);
+  return fired;
+}
+
+/* The call without a fault, then with each in turn. */
+static void world_attack(world *w, const char *name, world_call *call, unsigned flags) {
+  enum { TOO_MANY = 20000 };
+  fault_run r = {.name = name, .flags = flags};
+  (void)run_once(w, call, &r);
+  for (r.kind = FAULT_ALLOCATION; r.kind < FAULT_KINDS; r.kind++) {
+    if (r.kind == FAULT_FILE && !(flags & WORLD_FILES)) continue;
+    for (r.n = 1; run_once(w, call, &r); r.n += (flags & WORLD_SAMPLED) && r.n > 40 ? 7 : 1) ck_assert_uint_lt(r.n, TOO_MANY);
+  }
+}
+
+#endif
