@@ -11,13 +11,15 @@ soak.py BUILD_DIR FUZZ_BUILD_DIR SECONDS [SOURCE_DIR]
 import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import time
 
 BUILD, FUZZ, SECONDS = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve(), int(sys.argv[3])
 SOURCE = pathlib.Path(sys.argv[4] if len(sys.argv) > 4 else ".").resolve()
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fuzz"))
+import campaign  # noqa: E402: beside us, whatever the working directory
+
 ROWS = ["faults", "crash states", "processes killed", "history events", "simulation seeds", "fuzz executions"]
 # (program below BUILD/tests, its arguments, share of the time, seeds a round uses)
 PARTS = [
@@ -75,30 +77,17 @@ def repeat(table, program, arguments, share, seeds):
 
 
 def fuzz(table, seconds):
-    """All libFuzzer targets, as many at a time as there are processors. Findings stay in BUILD_DIR/findings."""
-    targets = sorted((FUZZ / "tests/fuzz").glob("libfuzzer_*"))
-    jobs = max(1, os.cpu_count() or 1)
-    each = max(1, int(seconds * jobs / max(1, len(targets))))
+    """All libFuzzer targets for that long together, by tests/fuzz/campaign.py. Findings stay in BUILD_DIR/findings."""
     findings = BUILD / "findings"
     findings.mkdir(exist_ok=True)
-    while targets:
-        running = []
-        for target in targets[:jobs]:
-            name = target.name.replace("libfuzzer_", "")
-            corpus = findings / f"corpus-{name}"
-            corpus.mkdir(exist_ok=True)
-            command = [target, corpus, SOURCE / "tests/fuzz/corpus" / name, f"-max_total_time={each}", "-print_final_stats=1",
-                       f"-artifact_prefix={findings}/{name}-"]
-            running.append((name, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")))
-        targets = targets[jobs:]
-        for name, process in running:
-            output = process.communicate()[0]
-            executed = re.search(r"stat::number_of_executed_units:\s+(\d+)", output)
-            table.add("fuzz executions", int(executed.group(1)) if executed else 0, process.returncode != 0)
-            print(f"fuzz {name}: {executed.group(1) if executed else 0} executions, {each} s", flush=True)
-            if process.returncode != 0:
-                table.failed.append(f"fuzz {name}")
-                print(output[-4000:], flush=True)
+    targets = campaign.targets_in(FUZZ, SOURCE, findings)
+    jobs = max(1, os.cpu_count() or 1)
+    each = max(1, int(seconds * jobs / max(1, len(targets))))
+    campaign.run(targets, lambda target: f"-max_total_time={each}", jobs)
+    for target in targets:
+        table.add("fuzz executions", target.executed(), target.failed())
+        if target.failed():
+            table.failed.append(f"fuzz {target.name}")
 
 
 def main():

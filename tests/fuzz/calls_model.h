@@ -61,7 +61,7 @@ void calls_learn_rollout(calls_state *s, const calls_world *w, int model);
  * must. `whole`: false for the few calls of several transactions. */
 void calls_check_step(calls_state *s, const calls_world *w, const char *call, mlcm_status st, const mlcm_error *err, unsigned reasons,
                       bool whole);
-/* After all of them: everything else. */
-void calls_check_end(calls_state *s, const calls_world *w);
+/* After all of them: everything else; with_fsck also all that mlcm_fsck looks at, which takes as long as many calls. */
+void calls_check_end(calls_state *s, const calls_world *w, bool with_fsck);
 
 #endif

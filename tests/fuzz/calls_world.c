@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "calls_heap.h"
 
 #define START_NS (INT64_C(2000000000) * TEST_SECOND_NS) /* in 2033: every file is older than any grace */
 
@@ -118,6 +119,7 @@ static void make_registry(calls_world *w) {
 static void make_world(calls_world *w) {
   const char *shm = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
   const char *where = getenv("TMPDIR");
+  calls_heap_use();
   snprintf(scratch, sizeof scratch, "%s/mlcm-calls-XXXXXX", where ? where : shm);
   must(mkdtemp(scratch) != NULL && atexit(remove_scratch) == 0, scratch);
   snprintf(w->reg_dir, CALLS_PATH, "%s/registry", scratch);
