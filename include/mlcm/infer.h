@@ -17,6 +17,11 @@
  * Threads   A session never changes after it was opened: run it from any number of threads at once. A run takes no lock, and
  *           once as many runs as ever run at the same time have each seen the largest shapes, it allocates nothing.
  * Memory    Inputs are borrowed for the call, outputs are the caller's memory, the model's bytes stay the caller's until close.
+ * Limits    A model may come from anywhere. Whatever it says, a session takes no more than max_session_bytes in all (what
+ *           loading makes of the files, and the buffers of all runs under way or kept for the next; not the files' own bytes),
+ *           no tensor or scratch space is over max_tensor_bytes, tensors have at most 8 dimensions, types are nested at most
+ *           64 deep, a forest has less than 2^30 nodes, a pairwise classifier at most 32,768 classes, a table of keys less than
+ *           2^29 entries. Each of these ends with MLCM_LIMIT and its name.
  * Results   A row's answer does not depend on the other rows of its batch, nor on threads: sums are formed in double, in a
  *           fixed order.
  */
@@ -116,7 +121,8 @@ typedef struct mlcm_session_options {
   const char *backend;              /* name; NULL: "reference" */
   const struct mlcm_backend *table; /* a backend of the caller's own, which must outlive the session; NULL: one by name */
   uint64_t max_tensor_bytes;        /* a run that needs a larger tensor ends with MLCM_LIMIT; 0: 4 GiB */
-  uint64_t reserved[2];
+  uint64_t max_session_bytes;       /* all memory of the session, see "Limits"; 0: 16 GiB */
+  uint64_t reserved[1];
 } mlcm_session_options;
 
 /* Sets all members of *options to zero and struct_size to `size_bytes`. Since 0.1. */
@@ -129,7 +135,7 @@ MLCM_API void mlcm_session_options_init(mlcm_session_options *options, size_t si
  * MLCM_INVALID_ARGUMENT: NULL where not allowed, no file ends in .onnx, options of a wrong size. MLCM_NOT_FOUND: no backend of
  * that name; external data that is not among the files. MLCM_PARSE: not ONNX, or inconsistent; the message has the field path
  * and byte offset. MLCM_UNSUPPORTED: valid, but an operator, type or form that the backend has not; the message names node,
- * operator, domain and opset. MLCM_LIMIT: more than 8 dimensions, nesting over 64. MLCM_NO_MEMORY.
+ * operator, domain and opset, or the input and its element type. MLCM_LIMIT: see "Limits" above. MLCM_NO_MEMORY.
  * Time and memory are linear in the size of the files. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_session_open(mlcm_context *ctx, const mlcm_model_file *files, size_t n_files,
                                                      const mlcm_session_options *options, mlcm_session **out, mlcm_error *err);
@@ -162,8 +168,9 @@ MLCM_API mlcm_port mlcm_session_output(const mlcm_session *session, size_t i);
  * most once. On failure no output is touched.
  * MLCM_MISMATCH: a name, type, shape or size does not fit; the message shows both sides, e.g. "input 'X' wants f32 [n, 64], got
  * f32 [1, 63]". MLCM_INVALID_ARGUMENT: NULL where not allowed, misaligned data; values that an operator forbids (an index out of
- * range, an unknown category where the model says error). MLCM_UNSUPPORTED: an operator met an element type that the
- * backend has no code for. MLCM_LIMIT: a tensor over max_tensor_bytes. MLCM_NO_MEMORY. Thread-safe. Since 0.1. */
+ * range, an unknown category where the model says error). MLCM_UNSUPPORTED: an operator met an element type that it
+ * has no code for and that was not known at load. MLCM_LIMIT: max_tensor_bytes or max_session_bytes. MLCM_NO_MEMORY.
+ * Thread-safe. Since 0.1. */
 MLCM_API MLCM_MUST_USE mlcm_status mlcm_session_run(mlcm_session *session, const mlcm_input *inputs, size_t n_inputs,
                                                     mlcm_output *outputs, size_t n_outputs, mlcm_error *err);
 

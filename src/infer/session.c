@@ -10,7 +10,7 @@
 #include "infer/load.h"
 
 enum { FIRST_OPTIONS_BYTES = sizeof(mlcm_session_options) };
-static const uint64_t DEFAULT_MAX_TENSOR_BYTES = (uint64_t)4 << 30;
+static const uint64_t DEFAULT_MAX_TENSOR_BYTES = (uint64_t)4 << 30, DEFAULT_MAX_SESSION_BYTES = (uint64_t)16 << 30;
 
 void mlcm_session_options_init(mlcm_session_options *options, size_t size_bytes) {
   if (options == NULL || size_bytes < sizeof options->struct_size) return;
@@ -53,16 +53,25 @@ static mlcm_status find_model(const mlcm_model_file *files, size_t n_files, size
                     files[0].path);
 }
 
+static uint64_t or_default(uint64_t given, uint64_t fallback) { return given > 0 ? given : fallback; }
+
 static mlcm_status session_new(mlcm_context *ctx, const mlcm_session_options *options, mlcm_session **out, mlcm_error *err) {
   const mlcm_backend *backend = NULL;
+  mlcm__budget *budget = NULL;
   mlcm_status st = choose_backend(options, &backend, err);
+  if (!st) st = mlcm__budget_open(ctx, or_default(options->max_session_bytes, DEFAULT_MAX_SESSION_BYTES), &budget, err);
   if (st) return st;
-  mlcm_session *s = mlcm__alloc_zero(ctx, 1, sizeof *s);
-  if (s == NULL) return mlcm__fail_memory(err, sizeof *s);
-  s->ctx = mlcm__context_retain(ctx);
+  mlcm_session *s = mlcm__alloc_zero(mlcm__budget_context(budget), 1, sizeof *s);
+  if (s == NULL) {
+    st = mlcm__budget_explain(budget, mlcm__fail_memory(err, sizeof *s), err);
+    mlcm__budget_close(budget);
+    return st;
+  }
+  s->ctx = mlcm__budget_context(budget);
+  s->budget = budget;
   s->backend = backend;
-  s->max_tensor_bytes = options->max_tensor_bytes > 0 ? options->max_tensor_bytes : DEFAULT_MAX_TENSOR_BYTES;
-  mlcm__arena_init(&s->graph.arena, ctx);
+  s->max_tensor_bytes = or_default(options->max_tensor_bytes, DEFAULT_MAX_TENSOR_BYTES);
+  mlcm__arena_init(&s->graph.arena, s->ctx);
   for (size_t i = 0; i < MLCM__IDLE_STATES; i++) atomic_init(&s->idle[i], NULL);
   *out = s;
   return MLCM_OK;
@@ -78,7 +87,7 @@ mlcm_status mlcm_session_open(mlcm_context *ctx, const mlcm_model_file *files, s
   mlcm_status st = mlcm__options_read(options, FIRST_OPTIONS_BYTES, &known, sizeof known, "mlcm_session_options", err);
   if (!st) st = find_model(files, n_files, &all.model, err);
   if (!st) st = session_new(ctx, &known, &s, err);
-  if (!st) st = mlcm__session_load(s, &all, err);
+  if (!st) st = mlcm__budget_explain(s->budget, mlcm__session_load(s, &all, err), err);
   if (st)
     mlcm_session_close(s);
   else
@@ -88,14 +97,14 @@ mlcm_status mlcm_session_open(mlcm_context *ctx, const mlcm_model_file *files, s
 
 void mlcm_session_close(mlcm_session *s) {
   if (s == NULL) return;
-  mlcm_context *ctx = s->ctx;
-  for (size_t i = 0; i < MLCM__IDLE_STATES; i++) mlcm__state_free(atomic_load(&s->idle[i]));
+  mlcm__budget *budget = s->budget;
+  mlcm__states_drop(s);
   for (size_t n = 0; s->prepared != NULL && n < s->graph.n_nodes; n++)
     if (s->prepared[n]) s->backend->release(s->backend, s->kernels[n]);
   mlcm__graph_free(&s->graph);
   if (s->free_owned != NULL) s->free_owned(s->owned);
-  mlcm__free(ctx, s);
-  mlcm__context_release(ctx);
+  mlcm__free(s->ctx, s);
+  mlcm__budget_close(budget);
 }
 
 void mlcm__session_own(mlcm_session *session, void (*free_fn)(void *owned), void *owned) {
@@ -146,11 +155,9 @@ static mlcm_status run_nodes(mlcm__state *state, mlcm_error *err) {
   return MLCM_OK;
 }
 
-mlcm_status mlcm_session_run(mlcm_session *session, const mlcm_input *inputs, size_t n_inputs, mlcm_output *outputs,
-                             size_t n_outputs, mlcm_error *err) {
+static mlcm_status run_once(mlcm_session *session, const mlcm_input *inputs, size_t n_inputs, mlcm_output *outputs,
+                            size_t n_outputs, mlcm_error *err) {
   mlcm__state *state = NULL;
-  if (session == NULL || (inputs == NULL && n_inputs > 0) || (outputs == NULL && n_outputs > 0))
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_session_run needs a session, inputs and outputs");
   mlcm_status st = mlcm__state_take(session, &state, err);
   if (st) return st;
   st = mlcm__bind_inputs(state, inputs, n_inputs, err);
@@ -159,4 +166,16 @@ mlcm_status mlcm_session_run(mlcm_session *session, const mlcm_input *inputs, si
   if (!st) mlcm__copy_outputs(state, outputs, n_outputs);
   mlcm__state_give_back(state);
   return st;
+}
+
+mlcm_status mlcm_session_run(mlcm_session *session, const mlcm_input *inputs, size_t n_inputs, mlcm_output *outputs,
+                             size_t n_outputs, mlcm_error *err) {
+  if (session == NULL || (inputs == NULL && n_inputs > 0) || (outputs == NULL && n_outputs > 0))
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_session_run needs a session, inputs and outputs");
+  mlcm_status st = run_once(session, inputs, n_inputs, outputs, n_outputs, err);
+  if (st != MLCM_NO_MEMORY) return st;
+  st = mlcm__budget_explain(session->budget, st, err);
+  if (st != MLCM_LIMIT) return st;
+  mlcm__states_drop(session); /* what earlier runs left behind must not be what this one lacks */
+  return mlcm__budget_explain(session->budget, run_once(session, inputs, n_inputs, outputs, n_outputs, err), err);
 }

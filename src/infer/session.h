@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "infer/budget.h"
 #include "infer/graph.h"
 
 enum { MLCM__IDLE_STATES = 64 };
@@ -17,7 +18,8 @@ enum { MLCM__IDLE_STATES = 64 };
 typedef struct mlcm__state mlcm__state;
 
 struct mlcm_session {
-  mlcm_context *ctx;
+  mlcm_context *ctx; /* the budget's */
+  mlcm__budget *budget;
   const mlcm_backend *backend;
   uint64_t max_tensor_bytes;
   mlcm__graph graph;
@@ -59,7 +61,7 @@ const mlcm_backend *mlcm__reference_backend(void);
 /* state.c */
 mlcm_status mlcm__state_take(mlcm_session *session, mlcm__state **out, mlcm_error *err);
 void mlcm__state_give_back(mlcm__state *state);
-void mlcm__state_free(mlcm__state *state);
+void mlcm__states_drop(mlcm_session *session); /* frees those that wait in the free set */
 bool mlcm__state_owns_text(const mlcm__state *state, const char *ptr);
 extern const mlcm_host mlcm__host;
 

@@ -19,29 +19,38 @@ struct mlcm__text_block {
   size_t cap, used;
 };
 
+/* The old bytes are not kept: they were of another run, or of a value that is done with. */
 static mlcm_status grow(mlcm_context *ctx, mlcm__slot *slot, size_t need, mlcm_error *err) {
-  if (need <= slot->cap && slot->data != NULL) return MLCM_OK;
-  if (need > SIZE_MAX / 2) return mlcm__fail_memory(err, need);
+  if (slot->memory != NULL && need <= slot->cap) return MLCM_OK;
   size_t cap = need < 64 ? 64 : need;
-  void *memory = mlcm__alloc(ctx, cap + ALIGNMENT);
-  if (memory == NULL) return mlcm__fail_memory(err, cap);
   mlcm__free(ctx, slot->memory);
-  assert(need > slot->cap || slot->data == NULL); /* slots only grow */
-  slot->memory = memory;
-  slot->data = (void *)(((uintptr_t)memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+  *slot = (mlcm__slot){0};
+  slot->memory = mlcm__alloc(ctx, cap + ALIGNMENT);
+  if (slot->memory == NULL) return mlcm__fail_memory(err, cap);
+  slot->data = (void *)(((uintptr_t)slot->memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   slot->cap = cap;
   return MLCM_OK;
 }
 
 /* ---- What kernels ask for ---- */
 
-static mlcm_status check_size(const mlcm__state *s, int64_t count, size_t size, size_t *out_bytes, mlcm_error *err) {
+static mlcm_status check_size(const mlcm__state *s, uint64_t count, size_t size, mlcm_error *err) {
   uint64_t limit = s->session->max_tensor_bytes;
-  if ((uint64_t)count > limit / size)
-    return mlcm__fail(err, MLCM_LIMIT,
-                      "a tensor of %lld elements of %zu bytes is over the limit of %llu bytes (max_tensor_bytes)",
-                      (long long)count, size, (unsigned long long)limit);
-  *out_bytes = (size_t)count * size;
+  if (count <= limit / size) return MLCM_OK;
+  return mlcm__fail(err, MLCM_LIMIT,
+                    "a tensor of %llu elements of %zu bytes is over the limit of %llu bytes (max_tensor_bytes)",
+                    (unsigned long long)count, size, (unsigned long long)limit);
+}
+
+static mlcm_status describe(mlcm_dtype dtype, int32_t rank, const int64_t *shape, mlcm_tensor *out, mlcm_error *err) {
+  *out = (mlcm_tensor){.dtype = dtype, .rank = rank, .count = 1};
+  if (mlcm_dtype_size(dtype) == 0)
+    return mlcm__fail(err, MLCM_INTERNAL, "the backend gives an output of type %d, which is none", (int)dtype);
+  if (rank < 0 || rank > MLCM_MAX_RANK)
+    return mlcm__fail(err, MLCM_LIMIT, "the result has %d dimensions, at most %d are supported", (int)rank, MLCM_MAX_RANK);
+  for (int32_t d = 0; d < rank; d++) out->shape[d] = shape[d];
+  if (!mlcm__shape_count(rank, out->shape, &out->count))
+    return mlcm__fail(err, MLCM_LIMIT, "the result has a dimension or a number of elements that is out of range");
   return MLCM_OK;
 }
 
@@ -49,25 +58,16 @@ static void *give_output(mlcm_call *call, size_t i, mlcm_dtype dtype, int32_t ra
   mlcm__state *s = call->run;
   const mlcm__graph *g = &s->session->graph;
   mlcm_tensor *t = i < call->n_outputs ? call->outputs[i] : NULL;
-  mlcm_tensor next = {.dtype = dtype, .rank = rank, .count = 1};
-  size_t bytes = 0;
-  if (t == NULL || mlcm_dtype_size(dtype) == 0) {
-    (void)mlcm__fail(err, MLCM_INTERNAL, "the backend gives output %zu, which nobody wants, or no element type", i);
+  mlcm_tensor next;
+  if (t == NULL) {
+    (void)mlcm__fail(err, MLCM_INTERNAL, "the backend gives output %zu, which nobody wants", i);
     return NULL;
   }
-  if (rank < 0 || rank > MLCM_MAX_RANK) {
-    (void)mlcm__fail(err, MLCM_LIMIT, "the result has %d dimensions, at most %d are supported", (int)rank, MLCM_MAX_RANK);
-    return NULL;
-  }
-  for (int32_t d = 0; d < rank; d++) next.shape[d] = shape[d];
-  if (!mlcm__shape_count(rank, next.shape, &next.count)) {
-    (void)mlcm__fail(err, MLCM_LIMIT, "the result has a dimension or a number of elements that is out of range");
-    return NULL;
-  }
-  if (check_size(s, next.count, mlcm_dtype_size(dtype), &bytes, err)) return NULL;
+  if (describe(dtype, rank, shape, &next, err)) return NULL;
+  if (check_size(s, (uint64_t)next.count, mlcm_dtype_size(dtype), err)) return NULL;
   int32_t slot = g->values[g->nodes[call->node].outputs[i]].slot;
   assert(slot >= 0 && (size_t)slot < g->n_slots); /* every value that is wanted has one */
-  if (grow(s->session->ctx, &s->slots[slot], bytes, err)) return NULL;
+  if (grow(s->session->ctx, &s->slots[slot], (size_t)next.count * mlcm_dtype_size(dtype), err)) return NULL;
   next.data = s->slots[slot].data;
   *t = next;
   return next.data;
@@ -75,17 +75,15 @@ static void *give_output(mlcm_call *call, size_t i, mlcm_dtype dtype, int32_t ra
 
 static void *give_scratch(mlcm_call *call, size_t size_bytes, mlcm_error *err) {
   mlcm__state *s = call->run;
-  size_t bytes = 0;
-  if (size_bytes > INT64_MAX || check_size(s, (int64_t)size_bytes, 1, &bytes, err)) return NULL;
-  return grow(s->session->ctx, &s->scratch, bytes, err) ? NULL : s->scratch.data;
+  if (check_size(s, size_bytes, 1, err)) return NULL;
+  return grow(s->session->ctx, &s->scratch, size_bytes, err) ? NULL : s->scratch.data;
 }
 
 static char *block_bytes(mlcm__text_block *block) { return (char *)block + sizeof *block; }
 
 static char *give_text(mlcm_call *call, size_t len, mlcm_error *err) {
   mlcm__state *s = call->run;
-  size_t bytes = 0;
-  if (len > INT64_MAX || check_size(s, (int64_t)len, 1, &bytes, err)) return NULL;
+  if (check_size(s, len, 1, err)) return NULL;
   if (s->text == NULL || s->text->cap - s->text->used < len) {
     size_t cap = s->text != NULL ? s->text->cap * 2 : TEXT_BLOCK;
     if (cap < len) cap = len;
@@ -129,6 +127,20 @@ static void forget_text(mlcm__state *s) {
 }
 
 /* ---- Making and freeing ---- */
+
+static void state_free(mlcm__state *s) {
+  mlcm_context *ctx = s->session->ctx;
+  for (size_t i = 0; s->slots != NULL && i < s->session->graph.n_slots; i++) mlcm__free(ctx, s->slots[i].memory);
+  forget_text(s);
+  mlcm__free(ctx, s->text);
+  mlcm__free(ctx, s->scratch.memory);
+  mlcm__free(ctx, s->tensors);
+  mlcm__free(ctx, s->slots);
+  mlcm__free(ctx, s->calls);
+  mlcm__free(ctx, s->inputs);
+  mlcm__free(ctx, s->outputs);
+  mlcm__free(ctx, s);
+}
 
 static void count_lists(const mlcm__graph *g, size_t *n_inputs, size_t *n_outputs) {
   for (size_t i = 0; i < g->n_nodes; i++) {
@@ -176,7 +188,7 @@ static mlcm_status state_new(mlcm_session *session, mlcm__state **out, mlcm_erro
   s->inputs = mlcm__alloc_zero(session->ctx, n_inputs, sizeof(void *));
   s->outputs = mlcm__alloc_zero(session->ctx, n_outputs, sizeof(void *));
   if (s->tensors == NULL || s->slots == NULL || s->calls == NULL || s->inputs == NULL || s->outputs == NULL) {
-    mlcm__state_free(s);
+    state_free(s);
     return mlcm__fail_memory(err, g->n_values * sizeof *s->tensors);
   }
   for (size_t i = 0; i < g->n_values; i++)
@@ -184,21 +196,6 @@ static mlcm_status state_new(mlcm_session *session, mlcm__state **out, mlcm_erro
   fill_calls(s);
   *out = s;
   return MLCM_OK;
-}
-
-void mlcm__state_free(mlcm__state *s) {
-  if (s == NULL) return;
-  mlcm_context *ctx = s->session->ctx;
-  for (size_t i = 0; s->slots != NULL && i < s->session->graph.n_slots; i++) mlcm__free(ctx, s->slots[i].memory);
-  forget_text(s);
-  mlcm__free(ctx, s->text);
-  mlcm__free(ctx, s->scratch.memory);
-  mlcm__free(ctx, s->tensors);
-  mlcm__free(ctx, s->slots);
-  mlcm__free(ctx, s->calls);
-  mlcm__free(ctx, s->inputs);
-  mlcm__free(ctx, s->outputs);
-  mlcm__free(ctx, s);
 }
 
 /* ---- The free set ---- */
@@ -235,5 +232,12 @@ void mlcm__state_give_back(mlcm__state *s) {
                                                 memory_order_release, memory_order_relaxed))
       return;
   }
-  mlcm__state_free(s);
+  state_free(s);
+}
+
+void mlcm__states_drop(mlcm_session *session) {
+  for (size_t k = 0; k < MLCM__IDLE_STATES; k++) {
+    mlcm__state *s = atomic_exchange_explicit(&session->idle[k], NULL, memory_order_acquire);
+    if (s != NULL) state_free(s);
+  }
 }

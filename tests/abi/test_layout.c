@@ -343,7 +343,8 @@ AT(mlcm_session_options, struct_size, 0);
 AT(mlcm_session_options, backend, 8);
 AT(mlcm_session_options, table, 16);
 AT(mlcm_session_options, max_tensor_bytes, 24);
-AT(mlcm_session_options, reserved, 32);
+AT(mlcm_session_options, max_session_bytes, 32);
+AT(mlcm_session_options, reserved, 40);
 
 SIZE(mlcm_port, 96);
 AT(mlcm_port, name, 0);
