@@ -6,6 +6,7 @@
  */
 #include "arena.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { ALIGN = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
@@ -43,13 +44,13 @@ static mlcm__arena_block *add_block(mlcm__arena *arena, size_t size_bytes) {
 
 static size_t next_block_bytes(const mlcm__arena *arena) {
   size_t last = arena->blocks != NULL ? arena->blocks->size_bytes : FIRST_BLOCK / 2;
-  if (last < FIRST_BLOCK / 2) last = FIRST_BLOCK / 2;
+  assert(last >= FIRST_BLOCK / 2); /* also a block for one large piece */
   return last >= LARGEST_BLOCK / 2 ? LARGEST_BLOCK : last * 2;
 }
 
 void *mlcm__arena_alloc(mlcm__arena *arena, size_t count, size_t size_bytes) {
-  if (size_bytes != 0 && count > (SIZE_MAX / 2) / size_bytes) return NULL;
-  size_t need = count * size_bytes;
+  size_t need = 0;
+  if (__builtin_mul_overflow(count, size_bytes, &need) || need > SIZE_MAX / 2) return NULL;
   need = (need == 0 ? 1 : need) + (ALIGN - 1);
   need -= need % ALIGN;
   if (need > arena->left) {

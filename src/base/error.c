@@ -122,8 +122,8 @@ mlcm_status mlcm__fail_errno(mlcm_error *err, int errnum, const char *format, ..
   size_t len = format_into(text, format, args);
   va_end(args);
   const char *why = strerrordesc_np(errnum); /* untranslated and thread-safe, unlike strerror */
-  const int n = snprintf(text + len, ROOM - len, ": %s", why ? why : "unknown error");
-  if (n > 0) len = (size_t)n < ROOM - len ? len + (size_t)n : ROOM - 1;
+  len += (size_t)snprintf(text + len, ROOM - len, ": %s", why ? why : "unknown error"); /* text: that cannot fail */
+  if (len >= ROOM) len = ROOM - 1;
   fill(err, code, errnum, text, len);
   return code;
 }

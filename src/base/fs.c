@@ -57,8 +57,8 @@ static mlcm_status read_open(mlcm_context *ctx, const char *path, int fd, size_t
                              mlcm_error *err) {
   size_t cap = 0;
   mlcm_status st = check_regular(ctx, path, fd, max_bytes, &cap, err);
-  if (!st && cap >= SIZE_MAX - 2) st = too_large(path, max_bytes, err);
   if (st) return st;
+  assert(cap < SIZE_MAX - 2); /* sizes of files are below 2^63 */
   cap += 2; /* one byte to see the end, one for the NUL */
   *data = mlcm__alloc(ctx, cap);
   if (!*data) return mlcm__fail_memory(err, cap);

@@ -8,6 +8,7 @@
  */
 #include "http.h"
 
+#include <assert.h>
 #include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -47,6 +48,7 @@ static void init_curl(void) { curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT)
 
 mlcm_status mlcm__http_new(mlcm_context *ctx, mlcm__http **out, mlcm_error *err) {
   pthread_once(&curl_once, init_curl);
+  /* never: only the process's first call could find no memory */
   if (curl_ready != CURLE_OK)
     return mlcm__fail(err, MLCM_INTERNAL, "libcurl cannot be initialised: %s", curl_easy_strerror(curl_ready));
   mlcm__http *http = mlcm__alloc_zero(ctx, 1, sizeof *http);
@@ -132,26 +134,30 @@ static mlcm_status set_headers(exchange *x, mlcm_error *err) {
 
 static int64_t limit_ns(const mlcm__http_request *q) { return q->timeout_ns ? q->timeout_ns : default_timeout_ns; }
 
-static CURLcode set_limits(exchange *x) {
+/* Numbers: curl has no reason to refuse those, all options being older than the oldest curl that this file is compiled with. */
+static void set_limits(const exchange *x) {
   CURL *e = x->easy;
   const mlcm__http_request *q = x->request;
   const int64_t up = (limit_ns(q) - 1) / NS_PER_MS + 1; /* never 0, which would mean no limit */
   const long timeout_ms = up > INT32_MAX ? INT32_MAX : (long)up;
-  CURLcode bad = curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, timeout_ms);
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
-  if (!bad)
-    bad = curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE,
-                           (curl_off_t)(x->answer->body.max > INT64_MAX ? INT64_MAX : x->answer->body.max));
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, q->max_redirects > 0 ? 1L : 0L);
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_MAXREDIRS, (long)q->max_redirects);
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* a resolver that is stuck is left alone, not waited for */
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_PROXY, "");
-  if (!bad) bad = curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+  const size_t max = x->answer->body.max;
+  (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, timeout_ms);
+  (void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
+  (void)curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)(max > INT64_MAX ? INT64_MAX : max));
+  (void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, q->max_redirects > 0 ? 1L : 0L);
+  (void)curl_easy_setopt(e, CURLOPT_MAXREDIRS, (long)q->max_redirects);
+  (void)curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+  (void)curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+  (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+  (void)curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* a resolver that is stuck is left alone, not waited for */
+  (void)curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+}
+
+/* Where curl may go: not over another protocol, not through a proxy that the environment names. */
+static CURLcode set_routes(const exchange *x) {
+  CURLcode bad = curl_easy_setopt(x->easy, CURLOPT_PROXY, "");
+  if (!bad) bad = curl_easy_setopt(x->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (!bad) bad = curl_easy_setopt(x->easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   return bad;
 }
 
@@ -179,7 +185,8 @@ static mlcm_status start(mlcm__http *http, exchange *x, mlcm_error *err) {
   CURL *easy = curl_easy_init();
   if (!easy) return mlcm__fail(err, MLCM_NO_MEMORY, "out of memory: libcurl has none for a request");
   x->easy = easy;
-  CURLcode bad = set_limits(x);
+  set_limits(x);
+  CURLcode bad = set_routes(x);
   if (!bad) bad = set_content(x);
   if (!bad && curl_multi_add_handle(http->multi, easy) != CURLM_OK) bad = CURLE_OUT_OF_MEMORY;
   if (!bad) return MLCM_OK;
@@ -229,6 +236,7 @@ static void describe(const exchange *x, CURLcode code) {
   long os_errno = 0;
   const char *os_text = NULL;
   curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &os_errno);
+  /* rarely: curl knows the errno of nearly every refusal */
   if (code == CURLE_COULDNT_CONNECT && os_errno) os_text = strerrordesc_np((int)os_errno);
   if (x->answer->end == MLCM__HTTP_TIMED_OUT) {
     snprintf(out, size, "no complete answer within %lld ms", (long long)((limit_ns(x->request) - 1) / NS_PER_MS + 1));
@@ -238,7 +246,8 @@ static void describe(const exchange *x, CURLcode code) {
     const char *why = os_text ? os_text : x->why[0] ? x->why : curl_easy_strerror(code);
     snprintf(out, size, "%.*s", (int)mlcm__utf8_cut(why, strlen(why), size - 1), why);
   }
-  if (out[0] && !(out[1] >= 'A' && out[1] <= 'Z')) out[0] = lower(out[0]); /* "SSL ..." keeps its capitals */
+  const bool is_acronym = (unsigned char)(out[1] - 'A') <= 'Z' - 'A'; /* "SSL ..." keeps its capitals */
+  if (!is_acronym) out[0] = lower(out[0]);
 }
 
 static void note_content_type(const exchange *x) {
@@ -285,7 +294,8 @@ static void collect(mlcm__http *http) {
   for (CURLMsg *message = NULL; (message = curl_multi_info_read(http->multi, &left)) != NULL;) {
     exchange *x = NULL;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&x);
-    if (message->msg == CURLMSG_DONE) finish(x, message->data.result);
+    assert(message->msg == CURLMSG_DONE); /* curl has no other message */
+    finish(x, message->data.result);
   }
 }
 
@@ -294,13 +304,15 @@ static mlcm_status drive(mlcm__http *http, exchange *xs, size_t n, mlcm_error *e
     int running = 0;
     CURLMcode bad = curl_multi_perform(http->multi, &running);
     collect(http);
-    if (!bad && running == 0) return MLCM_OK;
+    if (!bad && running == 0) return MLCM_OK; /* never: curl goes on with a good handle, whatever its transfers meet */
     if (atomic_exchange(&http->cancelled, false)) {
       cancel_rest(xs, n);
       return MLCM_OK;
     }
-    if (!bad) bad = curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL);
+    if (!bad) bad = curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL); /* never: as above */
+    /* never: poll asks for memory from many connections on */
     if (bad == CURLM_OUT_OF_MEMORY) return mlcm__fail(err, MLCM_NO_MEMORY, "out of memory: libcurl has none to go on with");
+    /* never: as above */
     if (bad) return mlcm__fail(err, MLCM_INTERNAL, "libcurl cannot go on: %s", curl_multi_strerror(bad));
   }
 }
@@ -331,11 +343,11 @@ static mlcm_status run_all(mlcm__http *http, exchange *xs, size_t n, mlcm_error 
   sigemptyset(&pending);
   sigpending(&pending);
   const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
-  const bool blocked = pthread_sigmask(SIG_BLOCK, &pipe_only, &before) == 0;
+  pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
   const mlcm_status st = run_quietly(http, xs, n, err);
   const struct timespec at_once = {0, 0};
-  if (blocked && !was_pending) sigtimedwait(&pipe_only, NULL, &at_once);
-  if (blocked) pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (!was_pending) sigtimedwait(&pipe_only, NULL, &at_once);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
   return st;
 }
 

@@ -22,6 +22,7 @@ static int io_open(void *user, const char *path, int flags, uint32_t mode) {
 
 static int io_close(void *user, int fd) {
   (void)user;
+  /* never: local file systems do not interrupt a close */
   if (close(fd) == 0 || errno == EINTR) return 0; /* Linux frees the descriptor even when interrupted: never close twice */
   return -errno;
 }

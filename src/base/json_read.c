@@ -36,7 +36,8 @@ typedef struct scan {
 /* Line and column (in characters) of a byte. */
 static void position(const scan *s, size_t at, size_t *line, size_t *column) {
   *line = *column = 1;
-  for (size_t i = 0; i < at && i < s->len; i++) {
+  assert(at <= s->len);
+  for (size_t i = 0; i < at; i++) {
     if (s->text[i] == '\n') {
       (*line)++;
       *column = 1;
@@ -277,7 +278,7 @@ static mlcm_status scan_value(scan *s) {
 static mlcm_status scan_document(scan *s) {
   if (!mlcm__utf8_valid(s->text, s->len)) {
     size_t good = 0; /* longest valid beginning: text is short or this is the last thing done with it */
-    for (size_t step = 0; good < s->len; good += step) {
+    for (size_t step = 0;; good += step) {
       step = 1;
       while (step <= 4 && good + step <= s->len && !mlcm__utf8_valid(s->text + good, step)) step++;
       if (step > 4 || good + step > s->len) break;
@@ -314,8 +315,8 @@ mlcm_status mlcm__json_parse(mlcm_context *ctx, const char *name, const char *te
 
 /* ---- Members ------------------------------------------------------------------------------------------------------- */
 
+/* Strings never get here: each reader takes those, or says what is wrong with them. */
 static const char *type_name(const cJSON *item) {
-  if (cJSON_IsString(item)) return "a string";
   if (cJSON_IsNumber(item)) return "a number";
   if (cJSON_IsBool(item)) return "true or false";
   if (cJSON_IsNull(item)) return "null";

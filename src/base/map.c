@@ -66,6 +66,7 @@ static size_t find_slot(const mlcm__map *map, uint64_t hash, const void *key, si
     if (slot == FREE) return map->n_slots;
     if (slot == TOMB) continue;
     const entry *e = &map->entries[slot - FIRST];
+    /* never: two keys of one hash of 64 bits, whose seed nobody knows */
     if (e->hash == hash && e->len == len && (len == 0 || memcmp(e->key, key, len) == 0)) return at;
   }
 }
@@ -103,6 +104,7 @@ static void rebuild(mlcm__map *map, uint32_t *slots, size_t n_slots) {
 
 /* Makes sure that one more entry can be added without failing. */
 static mlcm_status make_room(mlcm__map *map, mlcm_error *err) {
+  /* never: four thousand million keys */
   if (map->n_live >= UINT32_MAX - FIRST - 1)
     return mlcm__fail(err, MLCM_LIMIT, "a table holds at most %u keys", UINT32_MAX - FIRST - 1);
   if ((map->n_used + 1) * 3 > map->n_slots * 2) {

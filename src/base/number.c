@@ -37,7 +37,7 @@ enum { LONGEST_NUMBER = 1023 }; /* bytes; a double needs at most 770 digits to b
 /* strtod in the C locale. The text is a number by our own grammar, so only the range is left to judge. */
 static bool read_decimal(const char *text, double *out) {
   const locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0); /* the built-in one: costs nothing, cannot fail in glibc */
-  if (!c) return false;
+  if (!c) return false; /* never: see above */
   const double value = strtod_l(text, NULL, c);
   freelocale(c);
   if (isinf(value)) return false;
@@ -113,10 +113,10 @@ static decimal round_to(double value, int n_digits) {
   snprintf(text, sizeof text, "%.*e", n_digits - 1, value);
   decimal d = {{0}, 0, 0};
   const char *at = text;
-  for (; *at && *at != 'e'; at++) {
+  for (; *at != 'e'; at++) {
     if (is_digit(*at)) d.digits[d.n++] = *at; /* steps over the locale's point */
   }
-  assert(*at == 'e' && d.n == n_digits);
+  assert(d.n == n_digits);
   d.exponent = atoi(at + 1);
   return d;
 }

@@ -3,6 +3,7 @@
  * time.c - durations and moments as text. All arithmetic is in whole nanoseconds; what does not fit an int64 (years before 1678
  * and after 2261) is refused rather than wrapped.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,7 +118,10 @@ void mlcm__format_duration(int64_t ns, char out[32]) {
     snprintf(out, 32, "0 s");
     return;
   }
-  if (left < NS_PER_US && write_small(left, 1, 1000, "ns", sign, out)) return;
+  if (left < NS_PER_US) {
+    (void)write_small(left, 1, 1000, "ns", sign, out); /* whole ones: nothing is rounded */
+    return;
+  }
   if (left < NS_PER_MS && write_small(left, NS_PER_US, 1000, "us", sign, out)) return;
   if (left < NS_PER_S && write_small(left, NS_PER_MS, 1000, "ms", sign, out)) return;
   if (left < 60u * (uint64_t)NS_PER_S && write_small(left, NS_PER_S, 60, "s", sign, out)) return;
@@ -144,7 +148,8 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day) {
 
 static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day) {
   days += 719468;
-  const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+  assert(days >= 0); /* 64 bits of nanoseconds begin in 1677 */
+  const int64_t era = days / 146097;
   const int64_t day_of_era = days - era * 146097;
   const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);

@@ -52,15 +52,15 @@ static mlcm_status fail_at(const reader *r, mlcm_status code, yaml_mark_t mark, 
 static mlcm_status parser_failed(const reader *r, const char *text, size_t len) {
   const yaml_parser_t *p = &r->parser;
   if (p->error == YAML_MEMORY_ERROR) return mlcm__fail_memory(r->err, len);
-  const char *problem = p->problem ? p->problem : "not valid YAML";
-  if (p->error != YAML_READER_ERROR) return fail_at(r, MLCM_PARSE, p->problem_mark, problem);
+  assert(p->problem && p->problem_offset <= len);
+  if (p->error != YAML_READER_ERROR) return fail_at(r, MLCM_PARSE, p->problem_mark, p->problem);
   yaml_mark_t mark = {p->problem_offset, 0, 0};
-  for (size_t i = 0; i < p->problem_offset && i < len; i++) {
+  for (size_t i = 0; i < p->problem_offset; i++) {
     const bool begins_character = ((unsigned char)text[i] & 0xC0) != 0x80;
     mark.column = text[i] == '\n' ? 0 : mark.column + begins_character;
     mark.line += text[i] == '\n';
   }
-  return fail_at(r, MLCM_PARSE, mark, problem);
+  return fail_at(r, MLCM_PARSE, mark, p->problem);
 }
 
 /* ---- Building ------------------------------------------------------------------------------------------------------ */

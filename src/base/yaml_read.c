@@ -30,13 +30,13 @@ static bool is_one_of(const char *text, const char *const *words, size_t n) {
 static void list_words(char *out, size_t size, const char *const *words, size_t n) {
   size_t at = 0;
   out[0] = 0;
-  for (size_t i = 0; i < n && at < size; i++) {
-    const int wrote = snprintf(out + at, size - at, "%s%s", i ? ", " : "", words[i]);
-    if (wrote < 0 || (size_t)wrote >= size - at) {
+  for (size_t i = 0; i < n; i++) {
+    const size_t wrote = (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", words[i]);
+    if (wrote >= size - at) {
       out[at] = 0;
       return;
     }
-    at += (size_t)wrote;
+    at += wrote;
   }
 }
 

@@ -42,6 +42,7 @@ START_TEST(a_product_that_overflows_gives_null) {
   mlcm__arena_init(&arena, ctx);
   ck_assert_ptr_null(mlcm__arena_alloc(&arena, SIZE_MAX / 2, 3));
   ck_assert_ptr_null(mlcm__arena_alloc(&arena, SIZE_MAX, 1));
+  ck_assert_ptr_nonnull(mlcm__arena_alloc(&arena, 8, 0));
   ck_assert_ptr_null(mlcm__arena_strndup(&arena, "", SIZE_MAX));
   ck_assert_ptr_nonnull(mlcm__arena_alloc(&arena, 0, 8));
   ck_assert_str_eq(mlcm__arena_strndup(&arena, "words", 4), "word");

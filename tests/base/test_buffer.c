@@ -157,6 +157,24 @@ static mlcm_status build(mlcm_context *c, void *user, mlcm_error *err) {
 START_TEST(lack_of_memory_is_told_at_the_end) { ck_assert_uint_ge(test_fault_memory(build, NULL, NULL), 5); }
 END_TEST
 
+START_TEST(a_buffer_that_was_never_opened_can_be_reset) {
+  mlcm__buffer b = {0};
+  mlcm__buffer_reset(&b);
+  ck_assert_ptr_null(b.data);
+}
+END_TEST
+
+START_TEST(a_format_that_cannot_be_written_spoils_the_buffer) {
+  mlcm__buffer b = fresh(100);
+  mlcm_error err;
+  mlcm__buffer_text(&b, "good");
+  mlcm__buffer_format(&b, "%ls", L"\u00e9"); /* the C locale has no bytes for it */
+  ck_assert_int_eq(mlcm__buffer_check(&b, "it", &err), MLCM_INTERNAL);
+  ck_assert_str_eq(err.message, "it cannot be built (INTERNAL)");
+  end(&b);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {appends_stand_one_behind_the_other,
                           the_limit_itself_still_fits,
@@ -168,6 +186,8 @@ int main(void) {
                           taking_hands_over_and_starts_anew,
                           taking_a_bad_buffer_fails_and_leaves_the_output,
                           no_limit_is_size_max,
-                          lack_of_memory_is_told_at_the_end};
+                          lack_of_memory_is_told_at_the_end,
+                          a_buffer_that_was_never_opened_can_be_reset,
+                          a_format_that_cannot_be_written_spoils_the_buffer};
   return TEST_RUN("base_buffer", tests);
 }

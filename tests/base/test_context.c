@@ -4,11 +4,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/context.h"
 #include "support/fake_clock.h"
@@ -412,6 +417,100 @@ START_TEST(default_io_does_the_work) {
 }
 END_TEST
 
+START_TEST(options_of_no_size_are_not_touched) {
+  mlcm_context_options options;
+  memset(&options, 0xaa, sizeof options);
+  mlcm_context_options_init(&options, 0);
+  ck_assert_uint_eq(options.struct_size, SIZE_MAX / 255 * 0xaa);
+}
+END_TEST
+
+static void *some_realloc(void *user, void *block, size_t size_bytes) {
+  (void)user;
+  return realloc(block, size_bytes);
+}
+
+static void some_free(void *user, void *block) {
+  (void)user;
+  free(block);
+}
+
+START_TEST(each_member_that_is_missing_makes_a_table_partly_filled) {
+  for (int set = 1; set < 8; set++) { /* one bit a function; 7: all of them */
+    mlcm_context_options options = fresh_options();
+    if (set & 1) options.allocator.alloc = some_alloc;
+    if (set & 2) options.allocator.realloc = some_realloc;
+    if (set & 4) options.allocator.free = some_free;
+    if (set != 7) ck_assert_ptr_nonnull(strstr(refused(&options).message, "allocator"));
+  }
+  for (int set = 1; set < 3; set++) {
+    mlcm_context_options options = fresh_options();
+    if (set & 1) options.clock.mono_ns = some_time;
+    if (set & 2) options.clock.wall_ns = some_time;
+    ck_assert_ptr_nonnull(strstr(refused(&options).message, "clock"));
+  }
+  mlcm_context_options options = fresh_options();
+  options.allocator.user = &options;
+  ck_assert_ptr_nonnull(strstr(refused(&options).message, "allocator"));
+  options = fresh_options();
+  options.clock.user = &options;
+  ck_assert_ptr_nonnull(strstr(refused(&options).message, "clock"));
+}
+END_TEST
+
+START_TEST(each_call_that_is_missing_makes_the_io_table_partly_filled) {
+  static const size_t calls[] = {offsetof(mlcm_io, open),  offsetof(mlcm_io, close), offsetof(mlcm_io, read),
+                                 offsetof(mlcm_io, write), offsetof(mlcm_io, sync),  offsetof(mlcm_io, stat),
+                                 offsetof(mlcm_io, fstat), offsetof(mlcm_io, link),  offsetof(mlcm_io, rename),
+                                 offsetof(mlcm_io, unlink), offsetof(mlcm_io, mkdir), offsetof(mlcm_io, rmdir),
+                                 offsetof(mlcm_io, list)};
+  for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+    mlcm_context_options options = fresh_options();
+    mlcm_io io;
+    mlcm_io_default(&io);
+    memset((char *)&io + calls[i], 0, sizeof io.open);
+    options.io = &io;
+    ck_assert_ptr_nonnull(strstr(refused(&options).message, "I/O"));
+  }
+}
+END_TEST
+
+/* Stands in front of libc's: the kernel interrupts it, gives less than asked and fails only when it is hardly up. */
+static atomic_int odd_random; /* 0: as always; then counts what has been odd so far */
+ssize_t getrandom(void *out, size_t size_bytes, unsigned flags) {
+  const int step = odd_random > 0 ? odd_random++ : 0;
+  if (step == 1) errno = EINTR;
+  if (step >= 3) errno = ENOSYS;
+  if (step == 1 || step >= 3) return -1;
+  return syscall(SYS_getrandom, out, step == 2 ? 1 : size_bytes, flags);
+}
+
+START_TEST(random_bytes_are_asked_for_until_all_are_there_or_none_come) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  uint8_t bytes[2];
+  mlcm_error err;
+  odd_random = 1;
+  ck_assert_int_eq(mlcm__random_bytes(ctx, bytes, 1, NULL), MLCM_OK); /* interrupted, then the one byte */
+  odd_random = 2;
+  ck_assert_int_eq(mlcm__random_bytes(ctx, bytes, 2, &err), MLCM_IO); /* one byte, then no more */
+  ck_assert_int_eq(err.sys_code, ENOSYS);
+  odd_random = 0;
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(a_line_that_cannot_be_written_is_dropped) {
+  test_log log;
+  mlcm_context_options options = fresh_options();
+  options.log = test_log_table(&log);
+  mlcm_context *ctx = NULL;
+  ck_assert_int_eq(mlcm_context_new(&options, &ctx, NULL), MLCM_OK);
+  mlcm__log(ctx, MLCM_LOG_WARN, "%ls", L"\u00e9"); /* the C locale has no bytes for it */
+  ck_assert_int_eq(log.n_lines, 0);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {defaults_need_no_options,
                           freeing_null_is_allowed,
@@ -439,6 +538,11 @@ int main(void) {
                           str_of_null_is_empty,
                           version_text_and_number_agree,
                           default_io_answers_negative_errno,
-                          default_io_does_the_work};
+                          default_io_does_the_work,
+                          options_of_no_size_are_not_touched,
+                          each_member_that_is_missing_makes_a_table_partly_filled,
+                          each_call_that_is_missing_makes_the_io_table_partly_filled,
+                          random_bytes_are_asked_for_until_all_are_there_or_none_come,
+                          a_line_that_cannot_be_written_is_dropped};
   return TEST_RUN("base_context", tests);
 }

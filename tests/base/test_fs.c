@@ -339,8 +339,123 @@ START_TEST(an_unsynced_folder_is_outcome_unknown) {
   ck_assert_int_eq(mlcm__replace_file(ctx, path, "x", 1, 0600, &err), MLCM_OUTCOME_UNKNOWN);
   ck_assert_int_eq(err.sys_code, EIO);
   ck_assert(test_exists(path));
+  io.fail_at = io.n_calls + 2;
+  ck_assert_int_eq(mlcm__replace_file(ctx, path, "y", 1, 0600, NULL), MLCM_OUTCOME_UNKNOWN);
   free(path);
   test_temp_dir_remove(dir);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+/* An I/O table that interrupts every other call and says that files are empty, so that reading makes room as it goes. */
+typedef struct odd_io {
+  mlcm_io real;
+  int n;
+  int64_t size_bytes; /* what fstat says */
+} odd_io;
+
+static int odd_open(void *user, const char *path, int flags, uint32_t mode) {
+  odd_io *io = user;
+  return io->n++ % 2 == 0 ? -EINTR : io->real.open(io->real.user, path, flags, mode);
+}
+
+static int64_t odd_read(void *user, int fd, void *out, size_t size_bytes) {
+  odd_io *io = user;
+  return io->n++ % 2 == 0 ? -EINTR : io->real.read(io->real.user, fd, out, size_bytes);
+}
+
+static int odd_fstat(void *user, int fd, mlcm_file_info *out) {
+  odd_io *io = user;
+  const int bad = io->real.fstat(io->real.user, fd, out);
+  out->size_bytes = io->size_bytes;
+  return bad;
+}
+
+static mlcm_io odd_table(odd_io *odd) {
+  mlcm_io io;
+  mlcm_io_default(&odd->real);
+  mlcm_io_default(&io);
+  io.user = odd;
+  io.open = odd_open;
+  io.read = odd_read;
+  io.fstat = odd_fstat;
+  return io;
+}
+
+static mlcm_status read_odd(mlcm_context *ctx, void *user, mlcm_error *err) {
+  char *data = NULL;
+  size_t len = 0;
+  mlcm_status st = mlcm__read_file(ctx, user, 10000, &data, &len, err);
+  if (!st) ck_assert_uint_eq(len, 5000);
+  mlcm__free(ctx, data);
+  return st;
+}
+
+START_TEST(interrupted_reads_go_on_and_files_may_be_larger_than_they_say) {
+  odd_io odd = {.size_bytes = 0};
+  const mlcm_io io = odd_table(&odd);
+  char bytes[5000] = {0}, *dir = test_temp_dir(), *path = test_path(dir, "f");
+  test_write_file(path, bytes, sizeof bytes);
+  test_memory memory;
+  for (size_t fail_at = 0; fail_at < 6; fail_at++) {
+    test_memory_init(&memory);
+    const mlcm_allocator allocator = test_memory_table(&memory);
+    mlcm_context *ctx = test_context(&allocator, &io, NULL);
+    memory.fail_at = fail_at ? memory.n_calls + fail_at : 0;
+    const mlcm_status st = read_odd(ctx, path, NULL);
+    ck_assert_int_eq(st, memory.fired ? MLCM_NO_MEMORY : MLCM_OK);
+    mlcm_context_free(ctx);
+    test_memory_check_empty(&memory, "after a read");
+  }
+  free(path);
+  test_temp_dir_remove(dir);
+}
+END_TEST
+
+START_TEST(a_size_below_zero_is_too_large) {
+  odd_io odd = {.size_bytes = -1};
+  const mlcm_io io = odd_table(&odd);
+  mlcm_context *ctx = test_context(NULL, &io, NULL);
+  char *data = NULL;
+  size_t len = 0;
+  ck_assert_int_eq(mlcm__read_file(ctx, MLCM_SOURCE_DIR "/CMakeLists.txt", SIZE_MAX, &data, &len, NULL), MLCM_LIMIT);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+static int refused_open(void *user, const char *path, int flags, uint32_t mode) {
+  (void)flags, (void)mode;
+  snprintf(user, 64, "%s", path);
+  return -EACCES;
+}
+
+START_TEST(a_name_below_the_root_has_the_root_as_its_folder) {
+  static const char *const names[] = {"/x", "//x", "/dev//x"};
+  char tried[64];
+  mlcm_io io;
+  mlcm_io_default(&io);
+  io.open = refused_open;
+  io.user = tried;
+  mlcm_context *ctx = test_context(NULL, &io, NULL);
+  for (size_t i = 0; i < 3; i++) {
+    ck_assert_int_eq(mlcm__replace_file(ctx, names[i], "", 0, 0600, NULL), MLCM_IO);
+    ck_assert_int_eq(strncmp(tried, names[i], strlen(names[i])), 0);
+  }
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+static int no_chance(void *user, void *out, size_t size_bytes) {
+  (void)user, (void)out, (void)size_bytes;
+  return EIO;
+}
+
+START_TEST(without_random_bytes_no_file_is_replaced) {
+  mlcm_context_options options = MLCM_CONTEXT_OPTIONS_INIT;
+  mlcm_context *ctx = NULL;
+  options.random.fill = no_chance;
+  ck_assert_int_eq(mlcm_context_new(&options, &ctx, NULL), MLCM_OK);
+  ck_assert_int_eq(mlcm__replace_file(ctx, "/nowhere/f", "x", 1, 0600, NULL), MLCM_IO);
   mlcm_context_free(ctx);
 }
 END_TEST
@@ -360,6 +475,10 @@ int main(void) {
                           a_failed_replacement_leaves_the_old_file,
                           every_failing_call_is_told_and_nothing_leaks,
                           a_full_disk_has_a_status_of_its_own,
-                          an_unsynced_folder_is_outcome_unknown};
+                          an_unsynced_folder_is_outcome_unknown,
+                          interrupted_reads_go_on_and_files_may_be_larger_than_they_say,
+                          a_size_below_zero_is_too_large,
+                          a_name_below_the_root_has_the_root_as_its_folder,
+                          without_random_bytes_no_file_is_replaced};
   return TEST_RUN("base_fs", tests);
 }

@@ -466,6 +466,68 @@ START_TEST(lack_of_curls_memory_is_survived) {
 }
 END_TEST
 
+START_TEST(what_a_server_says_of_its_content_is_cut_or_left_out) {
+  char type[400];
+  bench b = set_up();
+  memset(type, 'T', sizeof type);
+  type[sizeof type - 1] = 0;
+  test_httpd_on(b.server, "/long", &(test_reply){.content_type = type, .body = "x"});
+  run(&b, "/long", (mlcm__http_request){0});
+  ck_assert_uint_eq(strlen(b.answer.content_type), sizeof b.answer.content_type - 1);
+  mlcm__http_answer_reset(&b.answer);
+  test_httpd_on(b.server, "/none", &(test_reply){.raw = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"});
+  run(&b, "/none", (mlcm__http_request){0});
+  ck_assert_str_eq(b.answer.content_type, "");
+  mlcm__http_answer_reset(&b.answer);
+  end(&b);
+}
+END_TEST
+
+START_TEST(one_wrong_request_stops_all_of_them) {
+  bench b = set_up();
+  mlcm_error err;
+  mlcm__http_answer answers[2];
+  const mlcm__http_request requests[2] = {{.url = "ftp://127.0.0.1/"}, {.url = "http://127.0.0.1:1/"}};
+  ck_assert_int_eq(mlcm__http_run(b.http, requests, answers, 2, &err), MLCM_INVALID_ARGUMENT);
+  ck_assert_ptr_nonnull(strstr(err.message, "ftp://"));
+  end(&b);
+}
+END_TEST
+
+START_TEST(cancelling_leaves_what_has_ended) {
+  bench b = set_up();
+  char wait[128], refused[] = "http://127.0.0.1:1/";
+  mlcm__http_answer answers[2];
+  test_httpd_on_call(b.server, "/wait", cancel_on_arrival, b.http);
+  test_httpd_url(b.server, "/wait", wait);
+  const mlcm__http_request requests[2] = {{.url = refused}, {.url = wait, .timeout_ns = INT64_C(60000) * MS}};
+  ck_assert_int_eq(mlcm__http_run(b.http, requests, answers, 2, NULL), MLCM_OK);
+  ck_assert_int_eq(answers[0].end, MLCM__HTTP_REFUSED);
+  ck_assert_int_eq(answers[1].end, MLCM__HTTP_CANCELLED);
+  mlcm__http_answer_reset(&answers[0]);
+  mlcm__http_answer_reset(&answers[1]);
+  end(&b);
+}
+END_TEST
+
+START_TEST(a_signal_that_waited_before_waits_on) {
+  bench b = set_up();
+  sigset_t pipe_only, before, pending;
+  const struct timespec at_once = {0, 0};
+  sigemptyset(&pipe_only);
+  sigaddset(&pipe_only, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+  raise(SIGPIPE);
+  test_httpd_on(b.server, "/a", &(test_reply){.body = "ok"});
+  assert_end(&b, "/a", (mlcm__http_request){0}, MLCM__HTTP_ANSWERED);
+  sigpending(&pending);
+  ck_assert(sigismember(&pending, SIGPIPE));
+  sigtimedwait(&pipe_only, NULL, &at_once);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  end(&b);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {an_answer_has_status_type_and_body,
                           an_empty_body_is_an_answer,
@@ -490,6 +552,10 @@ int main(void) {
                           the_signal_mask_is_as_before,
                           clients_of_several_threads_do_not_meet,
                           lack_of_memory_is_an_error_each_time,
-                          lack_of_curls_memory_is_survived};
+                          lack_of_curls_memory_is_survived,
+                          what_a_server_says_of_its_content_is_cut_or_left_out,
+                          one_wrong_request_stops_all_of_them,
+                          cancelling_leaves_what_has_ended,
+                          a_signal_that_waited_before_waits_on};
   return TEST_RUN("base_http", tests);
 }

@@ -266,7 +266,7 @@ END_TEST
 
 START_TEST(typed_members) {
   const char *text = "{\"s\":\"x\",\"i\":-5,\"big\":\"9223372036854775807\",\"edge\":9007199254740992,\"half\":0.5,\"huge\":"
-                     "1e300,\"h\":\"0x1.8p+1\",\"bad\":\"zz\",\"o\":{},\"z\":null}";
+                     "1e300,\"h\":\"0x1.8p+1\",\"bad\":\"zz\",\"o\":{},\"z\":null,\"low\":-1e300,\"t\":true,\"l\":[]}";
   cJSON *tree = NULL;
   mlcm_error err;
   const char *s = NULL;
@@ -283,7 +283,7 @@ START_TEST(typed_members) {
   ck_assert_int_eq(i, INT64_C(1) << 53);
   ck_assert_int_eq(mlcm__json_get_hexf64(tree, "h", "it", &d, NULL), MLCM_OK);
   ck_assert(d == 3);
-  static const char *const not_i64[] = {"half", "huge", "bad", "o", "z", "s", "none"};
+  static const char *const not_i64[] = {"half", "huge", "low", "bad", "o", "z", "s", "none"};
   for (size_t k = 0; k < sizeof not_i64 / sizeof not_i64[0]; k++) {
     ck_assert_int_eq(mlcm__json_get_i64(tree, not_i64[k], "the record", &i, &err), MLCM_PARSE);
     ck_assert_ptr_nonnull(strstr(err.message, not_i64[k]));
@@ -291,6 +291,11 @@ START_TEST(typed_members) {
   }
   ck_assert_int_eq(mlcm__json_get_string(tree, "i", "it", &s, &err), MLCM_PARSE);
   ck_assert_str_eq(err.message, "it: 'i' must be a string, found a number");
+  static const char *const kinds[][2] = {{"o", "an object"}, {"z", "null"}, {"t", "true or false"}, {"l", "an array"}};
+  for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+    ck_assert_int_eq(mlcm__json_get_string(tree, kinds[k][0], "it", &s, &err), MLCM_PARSE);
+    ck_assert_ptr_nonnull(strstr(err.message, kinds[k][1]));
+  }
   ck_assert_int_eq(mlcm__json_get_string(tree, "none", "it", &s, &err), MLCM_PARSE);
   ck_assert_str_eq(err.message, "it: key 'none' is missing");
   ck_assert_int_eq(mlcm__json_get_string(NULL, "none", "it", &s, &err), MLCM_PARSE);
@@ -348,6 +353,32 @@ START_TEST(many_keys_are_read_quickly) {
 }
 END_TEST
 
+START_TEST(a_buffer_that_is_bad_already_keeps_its_reason) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm__buffer b;
+  mlcm__json j;
+  mlcm__buffer_init(&b, ctx, 3);
+  mlcm__json_init(&j, &b, false);
+  mlcm__json_string(&j, NULL, "too long");
+  ck_assert_int_eq(b.bad, MLCM_LIMIT);
+  mlcm__json_init(&j, &b, false);
+  mlcm__json_string(&j, NULL, "\xff");
+  ck_assert_int_eq(b.bad, MLCM_LIMIT);
+  mlcm__buffer_reset(&b);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(numbers_have_exponents_of_both_signs) {
+  static const char *const good[] = {"1e5", "1E+5", "1e-5", "-1.5e-3"};
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    cJSON *tree = NULL;
+    ck_assert_int_eq(parse_n(good[i], strlen(good[i]), &tree, NULL), MLCM_OK);
+    cJSON_Delete(tree);
+  }
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {writes_every_kind,
                           escapes_as_rfc_8785_says,
@@ -363,6 +394,8 @@ int main(void) {
                           typed_members,
                           lack_of_memory_is_an_error_each_time,
                           lack_of_the_parsers_memory_is_an_error_too,
-                          many_keys_are_read_quickly};
+                          many_keys_are_read_quickly,
+                          a_buffer_that_is_bad_already_keeps_its_reason,
+                          numbers_have_exponents_of_both_signs};
   return TEST_RUN("base_json", tests);
 }

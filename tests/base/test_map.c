@@ -186,6 +186,19 @@ static mlcm_status fill(mlcm_context *ctx, void *user, mlcm_error *err) {
 START_TEST(a_failed_set_changes_nothing) { ck_assert_uint_gt(test_fault_memory(fill, NULL, &values[0]), 40); }
 END_TEST
 
+START_TEST(iteration_may_ask_for_nothing) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm__map *map = NULL;
+  size_t cursor = 0;
+  ck_assert_int_eq(mlcm__map_new(ctx, &map, NULL), MLCM_OK);
+  ck_assert_int_eq(mlcm__map_set(map, "k", 1, ctx, NULL), MLCM_OK);
+  ck_assert(mlcm__map_next(map, &cursor, NULL, NULL, NULL));
+  ck_assert(!mlcm__map_next(map, &cursor, NULL, NULL, NULL));
+  mlcm__map_free(map);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {an_empty_map_finds_nothing,
                           a_key_is_bytes_with_a_length,
@@ -195,6 +208,7 @@ int main(void) {
                           removing_while_iterating_is_safe,
                           agrees_with_a_model_under_random_operations,
                           without_random_bytes_there_is_no_map,
-                          a_failed_set_changes_nothing};
+                          a_failed_set_changes_nothing,
+                          iteration_may_ask_for_nothing};
   return TEST_RUN("base_map", tests);
 }

@@ -181,6 +181,27 @@ START_TEST(prefix_cuts_the_old_message_to_fit) {
 }
 END_TEST
 
+START_TEST(text_without_the_beginning_of_a_character_is_cut_to_nothing) {
+  char text[1000];
+  memset(text, 0x80, sizeof text);
+  ck_assert_uint_eq(mlcm__utf8_cut(text, sizeof text, 500), 0);
+}
+END_TEST
+
+START_TEST(an_unknown_status_is_permanent) {
+  mlcm_error err;
+  ck_assert_int_eq(mlcm__fail(&err, 9999, "odd"), 9999);
+  ck_assert_int_eq(err.kind, MLCM_KIND_PERMANENT);
+}
+END_TEST
+
+START_TEST(a_format_that_cannot_be_written_gives_an_empty_message) {
+  mlcm_error err;
+  ck_assert_int_eq(mlcm__fail(&err, MLCM_IO, "%ls", L"\u00e9"), MLCM_IO); /* the C locale has no bytes for it */
+  ck_assert_str_eq(err.message, "");
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {error_is_512_bytes,
                           names_are_the_constants_without_prefix,
@@ -195,6 +216,9 @@ int main(void) {
                           long_messages_are_cut_at_a_character,
                           a_message_may_quote_the_error_it_replaces,
                           prefix_keeps_code_kind_and_errno,
-                          prefix_cuts_the_old_message_to_fit};
+                          prefix_cuts_the_old_message_to_fit,
+                          text_without_the_beginning_of_a_character_is_cut_to_nothing,
+                          an_unknown_status_is_permanent,
+                          a_format_that_cannot_be_written_gives_an_empty_message};
   return TEST_RUN("base_status", tests);
 }

@@ -289,7 +289,8 @@ START_TEST(parse_hexf64_refuses_every_other_spelling) {
                                     "NaN",       "-nan",     "infinity",
                                     "0x1.8",     "0x1.8p",   "0x1.8p+",
                                     "0x1.8p+x",  "0x1.Ap+0", "0x1.00000000000001p+0",
-                                    "0x0p+1",    "0x1p+0x",  "0x1.fffffffffffff8p+0"};
+                                    "0x0p+1",    "0x1p+0x",  "0x1.fffffffffffff8p+0",
+                                    "0x1.88888", "0x1p+2000", "0x1p-2000", "0x1.8888888888888888888888888888p+0"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     double value = 77;
     ck_assert_msg(!mlcm__parse_hexf64(bad[i], strlen(bad[i]), &value), "'%s'", bad[i]);
@@ -323,6 +324,7 @@ START_TEST(parse_duration_reads_units) {
               {"1d2h3m4s5ms6us7ns", INT64_C(93784005006007)},
               {"3us", 3000},
               {"1ns", 1},
+              {"1.0ns", 1},
               {"0s", 0},
               {"0.000000001s", 1},
               {"1.000s", 1000000000},
@@ -340,7 +342,7 @@ START_TEST(parse_duration_refuses_everything_else) {
   static const char *const bad[] = {
       "",       "1",    "-1s",  "+1s",  "s",  "1 s",   " 1s",  "1s ",           "1.s",   ".5s",     "1.5.5s",
       "1x",     "1S",   "1min", "1sec", "00", "30m1h", "1s1s", "0.0000000001s", "1.5ns", "106752d", "99999999999999999999s",
-      "1h 30m", "1e3s", "1hour"};
+      "1h 30m", "1e3s", "1hour", "1{", "9223372036.9s", "106751d23h59m"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     int64_t ns = 77;
     ck_assert_msg(!mlcm__parse_duration(bad[i], strlen(bad[i]), &ns), "'%s'", bad[i]);
@@ -362,6 +364,7 @@ START_TEST(format_duration_is_for_people) {
               {1210000, "1.21 ms"},
               {12345678, "12.3 ms"},
               {123456789, "123 ms"},
+              {999600, "1 ms"},
               {999500000, "1 s"},
               {999400000, "999 ms"},
               {1500000000, "1.5 s"},
@@ -447,6 +450,9 @@ START_TEST(parse_time_refuses_everything_else) {
                                     "2026-03-01T14:02:11+0100",
                                     "2026-03-01T14:02:11+24:00",
                                     "2026-03-01T14:02:11+01:60",
+                                    "2026-03-01T14:02:11.5",
+                                    "0000-01-01",
+                                    "2262-04-11T23:59:59Z",
                                     "1600-01-01",
                                     "2300-01-01",
                                     " 2026-03-01",
@@ -459,6 +465,8 @@ START_TEST(parse_time_refuses_everything_else) {
     ck_assert_msg(!mlcm__parse_time(bad[i], strlen(bad[i]), &ns), "'%s'", bad[i]);
     ck_assert_int_eq(ns, 77);
   }
+  int64_t ns = 77;
+  ck_assert(!mlcm__parse_time("2026\0" "03-01", 10, &ns)); /* a NUL is no separator */
 }
 END_TEST
 
@@ -513,6 +521,8 @@ START_TEST(nearest_is_null_when_nothing_is_near) {
   ck_assert_ptr_null(mlcm__nearest("", words, 5));
   ck_assert_ptr_null(mlcm__nearest("weight", words, 0));
   ck_assert_ptr_null(mlcm__nearest(longest, words, 5));
+  const char *const only = longest;
+  ck_assert_ptr_null(mlcm__nearest("weight", &only, 1));
 }
 END_TEST
 

@@ -174,6 +174,9 @@ START_TEST(size_depth_and_number_of_values_are_limited) {
   size_t at = 0;
   for (int i = 0; i < 100001; i++) memcpy(text + at, "- 1\n", 4), at += 4;
   assert_fails(text, at, MLCM_LIMIT, "p.yaml:100000:3: more than the limit of 100000 values");
+  at = 0;
+  for (int i = 0; i < 100001; i++) memcpy(text + at, "- []\n", 5), at += 5;
+  assert_fails(text, at, MLCM_LIMIT, "p.yaml:100000:3: more than the limit of 100000 values");
   memset(text, '[', 32);
   memset(text + 32, ']', 32);
   parsed p = parse_n(text, 64);
@@ -332,14 +335,22 @@ START_TEST(typed_scalars_complain_with_what_was_found) {
       {as_f64, "NaN", "p.yaml:1:4: 'x' must be a number, found 'NaN'"},
       {as_f64, "inf", "p.yaml:1:4: 'x' must be a number, found 'inf'"},
       {as_f64, "", "p.yaml:1:3: 'x' must be a number, found nothing"},
+      {as_f64, "[1]", "p.yaml:1:4: 'x' must be a number, found a list"},
+      {as_i64, "'1'", "p.yaml:1:4: 'x' must be a whole number, found '1' in quotes"},
       {as_i64, "1.5", "p.yaml:1:4: 'x' must be a whole number, found '1.5'"},
       {as_i64, "[1]", "p.yaml:1:4: 'x' must be a whole number, found a list"},
       {as_bool, "yes", "p.yaml:1:4: 'x' must be true or false, found 'yes'"},
+      {as_bool, "[]", "p.yaml:1:4: 'x' must be true or false, found a list"},
       {as_bool, "'true'", "p.yaml:1:4: 'x' must be true or false, found 'true' in quotes"},
       {as_text, "{a: 1}", "p.yaml:1:4: 'x' must be text, found a map"},
       {as_text, "", "p.yaml:1:3: 'x' must be text, found nothing"},
       {as_duration, "10", "p.yaml:1:4: 'x' must be a duration with its unit, such as 250ms, 30s or 1h30m, found '10'"},
       {as_duration, "-1s", "p.yaml:1:4: 'x' must be a duration with its unit, such as 250ms, 30s or 1h30m, found '-1s'"},
+      {as_duration, "[]", "p.yaml:1:4: 'x' must be a duration with its unit, such as 250ms, 30s or 1h30m, found a list"},
+      {as_share, "[]", "p.yaml:1:4: 'x' must be a share from 0% to 100% (or 0 to 1), found a list"},
+      {as_share, "", "p.yaml:1:3: 'x' must be a share from 0% to 100% (or 0 to 1), found nothing"},
+      {as_times, "[]", "p.yaml:1:4: 'x' must be a factor above 0, such as 1.25x, found a list"},
+      {as_times, "", "p.yaml:1:3: 'x' must be a factor above 0, such as 1.25x, found nothing"},
       {as_share, "101%", "p.yaml:1:4: 'x' must be a share from 0% to 100% (or 0 to 1), found '101%'"},
       {as_share, "5", "p.yaml:1:4: 'x' must be a share from 0% to 100% (or 0 to 1), found '5'"},
       {as_share, "-0.1", "p.yaml:1:4: 'x' must be a share from 0% to 100% (or 0 to 1), found '-0.1'"},
@@ -391,6 +402,45 @@ START_TEST(lack_of_the_parsers_memory_is_an_error_too) {
 }
 END_TEST
 
+START_TEST(an_empty_text_in_quotes_is_a_document) {
+  parsed p = parse("''");
+  ck_assert_int_eq(p.st, MLCM_OK);
+  end(&p);
+}
+END_TEST
+
+/* Appends a word; answers its length. */
+static size_t put(char *at, const char *word) {
+  memcpy(at, word, strlen(word));
+  return strlen(word);
+}
+
+/* Enough of everything that each kind of memory is asked for anew somewhere in it. */
+static mlcm_status read_large(mlcm_context *ctx, void *user, mlcm_error *err) {
+  const char *text = user;
+  mlcm__yaml *doc = NULL;
+  const mlcm_status st = mlcm__yaml_parse(ctx, "p.yaml", text, strlen(text), &doc, err);
+  mlcm__yaml_free(doc);
+  return st;
+}
+
+START_TEST(lack_of_memory_in_a_large_text_is_an_error_each_time) {
+  enum { LISTS = 60, ITEMS = 300, LONG = 50000 };
+  char *text = calloc(LISTS * 8 + ITEMS * 8 + LONG + 100, 1), *at = text;
+  ck_assert_ptr_nonnull(text);
+  at += put(at, "long: ");
+  memset(at, 'x', LONG);
+  at += LONG;
+  at += put(at, "\nitems: [");
+  for (int i = 0; i < ITEMS; i++) at += put(at, "a, ");
+  at += put(at, "]\nlists: [");
+  for (int i = 0; i < LISTS; i++) at += put(at, "[], ");
+  (void)put(at, "]\n");
+  ck_assert_uint_gt(test_fault_memory(read_large, NULL, text), 20);
+  free(text);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {the_tree_has_kinds_texts_and_positions,
                           empty_maps_lists_and_values_are_there,
@@ -408,6 +458,8 @@ int main(void) {
                           typed_scalars_complain_with_what_was_found,
                           a_missing_value_is_named,
                           lack_of_memory_is_an_error_each_time,
-                          lack_of_the_parsers_memory_is_an_error_too};
+                          lack_of_the_parsers_memory_is_an_error_too,
+                          an_empty_text_in_quotes_is_a_document,
+                          lack_of_memory_in_a_large_text_is_an_error_each_time};
   return TEST_RUN("base_yaml", tests);
 }
