@@ -58,6 +58,10 @@ mlcm_status mlcm__blob_put(mlcm__blobs *blobs, const void *data, size_t len, uin
 typedef mlcm_status mlcm__blob_tap(void *user, const void *data, size_t len, mlcm_error *err);
 mlcm_status mlcm__blob_put_file(mlcm__blobs *blobs, const char *path, mlcm__blob_tap *tap, void *user,
                                 uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err);
+/* The same for a file that was looked at before: MLCM_CONFLICT when the path leads to another one now, e.g. through a folder that was
+ * replaced by a symbolic link. */
+mlcm_status mlcm__blob_put_known_file(mlcm__blobs *blobs, const char *path, const mlcm_file_info *known, mlcm__blob_tap *tap, void *user,
+                                      uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err);
 
 /* ---- reading ---- */
 

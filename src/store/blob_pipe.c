@@ -2,10 +2,11 @@
  *
  * blob_pipe.c - threads that read a large file ahead of the caller and write it out behind, while the caller hashes.
  *
- * A ring of SLOTS buffers is passed round: the reader (or the caller itself, when the bytes come from memory) fills slot `filled`, the
- * caller looks at slot `sent` and sends it on, the writer writes slot `written`; written <= sent <= filled <= written + SLOTS. The bytes
- * of a slot belong to whoever's turn it is, without the mutex, which guards everything else that more than one thread changes.
- * After every WRITEOUT bytes the kernel is told to begin writing to disk, so that the sync at the end finds little left to do.
+ * A ring of SLOTS buffers is passed round: the reader (or the caller itself, when the bytes come from memory) fills slot
+ * `filled`, the caller looks at slot `sent` and sends it on, the writer writes slot `written`; written <= sent <= filled <=
+ * written + SLOTS. The bytes of a slot belong to whoever's turn it is, without the mutex, which guards everything else that more
+ * than one thread changes. After every WRITEOUT bytes the kernel is told to begin writing to disk, so that the sync at the end
+ * finds little left to do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -132,6 +133,7 @@ int mlcm__blob_pipe_next(mlcm__blob_pipe *pipe, uint8_t **out, size_t *out_len) 
 
 int mlcm__blob_pipe_buffer(mlcm__blob_pipe *pipe, uint8_t **out) {
   pthread_mutex_lock(&pipe->mutex);
+  /* rarely: the writer fails just while all slots are full */
   while (is_full(pipe) && pipe->bad_write == 0) pthread_cond_wait(&pipe->changed, &pipe->mutex);
   int rc = pipe->bad_write;
   pthread_mutex_unlock(&pipe->mutex);
@@ -153,11 +155,11 @@ void mlcm__blob_pipe_send(mlcm__blob_pipe *pipe, size_t len) {
 static bool start(mlcm__blob_pipe *pipe) {
   sigset_t all, before;
   sigfillset(&all);
-  if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return false;
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   pipe->has_writer = pthread_create(&pipe->writer, NULL, run_writer, pipe) == 0;
   if (pipe->has_writer && pipe->source >= 0) pipe->has_reader = pthread_create(&pipe->reader, NULL, run_reader, pipe) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return pipe->has_writer && (pipe->source < 0 || pipe->has_reader);
+  return pipe->has_writer && pipe->has_reader == (pipe->source >= 0);
 }
 
 mlcm_status mlcm__blob_pipe_open(mlcm_context *ctx, int target, int source, mlcm__blob_pipe **out, mlcm_error *err) {

@@ -2,9 +2,10 @@
  *
  * blob_read.c - reading an object: the bytes that are hashed are the bytes that are used.
  *
- * The copy is private memory, so that a file changed after the check changes nothing. Each chunk is hashed right after it was read,
- * while it is still in the cache.
+ * The copy is private memory, so that a file changed after the check changes nothing. Each chunk is hashed right after it was
+ * read, while it is still in the cache.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static mlcm_status take_memory(mlcm_context *ctx, size_t size, mlcm__blob_bytes 
   *out = (mlcm__blob_bytes){.ctx = ctx, .size = size};
   if (size >= MAPPED_FROM) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    if (size > SIZE_MAX - 2 * page) return mlcm__fail_memory(err, size);
+    assert(size <= INT64_MAX); /* of a file */
     size_t mapped = (size / page + 1) * page;
     void *memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return mlcm__fail_memory(err, mapped);
@@ -112,8 +113,8 @@ static mlcm_status check_digest(reading *r, mlcm_error *err) {
   mlcm_status status = mlcm__sha256_final(&r->hash, found, err);
   if (status != MLCM_OK || memcmp(found, r->sha256, sizeof found) == 0) return status;
   mlcm__hex(found, sizeof found, hex);
-  return mlcm__fail(err, MLCM_CORRUPT, "stored bytes were changed: expected sha256:%s, found sha256:%s; restore them from a backup",
-                    r->hex, hex);
+  return mlcm__fail(err, MLCM_CORRUPT,
+                    "stored bytes were changed: expected sha256:%s, found sha256:%s; restore them from a backup", r->hex, hex);
 }
 
 static size_t chunk_at(int64_t done, int64_t total) {
@@ -137,8 +138,8 @@ mlcm_status mlcm__blob_read_verified(mlcm__blobs *blobs, const uint8_t sha256[ML
   return status;
 }
 
-mlcm_status mlcm__blob_verify(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], int64_t size_bytes, mlcm__blob_tap *tap,
-                              void *user, mlcm_error *err) {
+mlcm_status mlcm__blob_verify(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], int64_t size_bytes,
+                              mlcm__blob_tap *tap, void *user, mlcm_error *err) {
   reading r;
   uint8_t *chunk = NULL;
   mlcm_status status = begin_reading(blobs, sha256, size_bytes, &r, err);

@@ -303,11 +303,18 @@ static mlcm_status pump(mlcm__blob_writer *writer, int fd, const char *path, mlc
 
 mlcm_status mlcm__blob_put_file(mlcm__blobs *blobs, const char *path, mlcm__blob_tap *tap, void *user,
                                 uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err) {
+  return mlcm__blob_put_known_file(blobs, path, NULL, tap, user, out_sha256, out_size, err);
+}
+
+mlcm_status mlcm__blob_put_known_file(mlcm__blobs *blobs, const char *path, const mlcm_file_info *known, mlcm__blob_tap *tap, void *user,
+                                      uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err) {
   mlcm_context *ctx = blobs->ctx;
   mlcm__blob_writer *writer = NULL;
   mlcm_file_info info = {0};
   int fd = -1;
   mlcm_status status = open_source(ctx, path, &fd, &info, err);
+  if (status == MLCM_OK && known && info.inode != known->inode)
+    status = mlcm__fail(err, MLCM_CONFLICT, "file '%s' was replaced by another after it was found; nothing was read", path);
   if (status == MLCM_OK) status = begin(blobs, info.size_bytes, fd, &writer, err);
   if (writer) status = pump(writer, fd, path, tap, user, err);
   if (status == MLCM_OK) {

@@ -12,6 +12,7 @@ static int note_wal_pages(void *user, sqlite3 *raw, const char *schema, int page
   return SQLITE_OK;
 }
 
+/* Options cannot fail on an open connection; what is a statement can. */
 static int configure(mlcm__db_conn *conn) {
   static const struct {
     int option, value;
@@ -23,15 +24,14 @@ static int configure(mlcm__db_conn *conn) {
       {SQLITE_DBCONFIG_DQS_DDL, 0},
       {SQLITE_DBCONFIG_DQS_DML, 0},
   };
-  int rc = sqlite3_extended_result_codes(conn->raw, 1);
-  for (size_t i = 0; rc == SQLITE_OK && i < sizeof flags / sizeof flags[0]; i++)
-    rc = sqlite3_db_config(conn->raw, flags[i].option, flags[i].value, (int *)NULL);
-  if (rc == SQLITE_OK) rc = sqlite3_busy_timeout(conn->raw, MLCM__DB_BUSY_TIMEOUT_MS);
-  if (rc == SQLITE_OK)
-    rc = sqlite3_exec(conn->raw,
-                      "PRAGMA cell_size_check = ON; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
-                      "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA case_sensitive_like = ON;",
-                      NULL, NULL, NULL);
+  sqlite3_extended_result_codes(conn->raw, 1);
+  for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+    sqlite3_db_config(conn->raw, flags[i].option, flags[i].value, (int *)NULL);
+  sqlite3_busy_timeout(conn->raw, MLCM__DB_BUSY_TIMEOUT_MS);
+  int rc = sqlite3_exec(conn->raw,
+                        "PRAGMA cell_size_check = ON; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+                        "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA case_sensitive_like = ON;",
+                        NULL, NULL, NULL);
   if (rc == SQLITE_OK && !conn->is_writer) rc = sqlite3_exec(conn->raw, "PRAGMA query_only = ON", NULL, NULL, NULL);
   if (rc == SQLITE_OK && conn->is_writer) sqlite3_wal_hook(conn->raw, note_wal_pages, conn);
   return rc;

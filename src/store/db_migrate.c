@@ -2,8 +2,8 @@
  *
  * db_migrate.c - schema version: checked at every open, raised by migrations.
  *
- * user_version is the number of migrations the file has seen, application_id says whose file it is. All outstanding migrations run in
- * one exclusive transaction under the writer lock; whoever comes second finds them done.
+ * user_version is the number of migrations the file has seen, application_id says whose file it is. All outstanding migrations
+ * run in one exclusive transaction under the writer lock; whoever comes second finds them done.
  */
 #include <stdio.h>
 
@@ -24,7 +24,6 @@ static mlcm_status read_values(mlcm__db_conn *conn, schema_state *out, mlcm_erro
 
 /* All of one moment: another process may be setting the file up right now. */
 static mlcm_status read_state(mlcm__db_conn *conn, schema_state *out, mlcm_error *err) {
-  if (!sqlite3_get_autocommit(conn->raw)) return read_values(conn, out, err);
   mlcm_status status = mlcm__db_exec(conn, "BEGIN", err);
   if (status != MLCM_OK) return status;
   status = read_values(conn, out, err);
@@ -48,18 +47,19 @@ mlcm_status mlcm__db_check_schema(mlcm__db_conn *conn, const mlcm__db_options *o
     return MLCM_OK;
   }
   if (state.application_id != (int64_t)(int32_t)options->application_id)
-    return mlcm__fail(err, MLCM_CORRUPT, "database '%s' belongs to another program: its application id is 0x%08llx, not 0x%08x", path,
-                      (unsigned long long)(uint32_t)state.application_id, options->application_id);
+    return mlcm__fail(err, MLCM_CORRUPT, "database '%s' belongs to another program: its application id is 0x%08llx, not 0x%08x",
+                      path, (unsigned long long)(uint32_t)state.application_id, options->application_id);
   if (state.user_version > (int64_t)options->n_migrations)
     return mlcm__fail(err, MLCM_NEWER_FORMAT,
                       "database '%s' has schema version %lld, this library knows up to %zu: use a newer library", path,
                       (long long)state.user_version, options->n_migrations);
   *out_current = state.user_version == (int64_t)options->n_migrations;
   if (!*out_current && options->read_only)
-    return mlcm__fail(err, MLCM_REFUSED,
-                      "database '%s' has schema version %lld and must be brought to %zu, but it was opened read only: open it once "
-                      "for writing",
-                      path, (long long)state.user_version, options->n_migrations);
+    return mlcm__fail(
+        err, MLCM_REFUSED,
+        "database '%s' has schema version %lld and must be brought to %zu, but it was opened read only: open it once "
+        "for writing",
+        path, (long long)state.user_version, options->n_migrations);
   return MLCM_OK;
 }
 
@@ -87,7 +87,8 @@ static mlcm_status migrate_locked(mlcm__db *db, const mlcm__db_options *options,
   if (status != MLCM_OK) return status;
   status = run_migrations(db->writer, options, err);
   if (status == MLCM_OK) status = mlcm__db_exec(db->writer, "COMMIT", err);
-  if (!sqlite3_get_autocommit(db->writer->raw)) (void)sqlite3_exec(db->writer->raw, "ROLLBACK", NULL, NULL, NULL); /* else closing does */
+  if (!sqlite3_get_autocommit(db->writer->raw))
+    (void)sqlite3_exec(db->writer->raw, "ROLLBACK", NULL, NULL, NULL); /* else closing does */
   return status;
 }
 

@@ -38,11 +38,12 @@ static mlcm_status compare(comparison *c, sqlite3 *from, sqlite3 *in, bool from_
     sqlite3_bind_text(find, 1, text_of(list, 0), -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(find, 2, text_of(list, 1), -1, SQLITE_TRANSIENT);
     rc = sqlite3_step(find);
-    const char *here = text_of(list, 2), *there = rc == SQLITE_ROW ? text_of(find, 0) : NULL;
+    const char *here = text_of(list, 2); /* list_sql leaves out what has none */
+    const char *there = rc == SQLITE_ROW ? text_of(find, 0) : NULL;
     mlcm__db_schema_fault fault = {.type = text_of(list, 0), .name = text_of(list, 1)};
     fault.expected = from_is_model ? here : there;
     fault.found = from_is_model ? there : here;
-    bool differs = !there || (from_is_model && here && strcmp(here, there) != 0);
+    bool differs = !there || (from_is_model && strcmp(here, there) != 0);
     if (differs && (rc == SQLITE_ROW || rc == SQLITE_DONE)) status = c->tell(c->user, &fault, err);
     rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? sqlite3_reset(find) : rc;
   }

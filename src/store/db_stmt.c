@@ -41,13 +41,13 @@ static uint64_t hash_text(const char *text) {
 static mlcm__db_stmt *find_cached(mlcm__db_conn *conn, uint64_t hash, const char *sql) {
   for (size_t i = 0; i < conn->n_stmts; i++) {
     mlcm__db_stmt *stmt = conn->stmts[i];
+    /* rarely: two texts with one hash */
     if (stmt->hash == hash && !stmt->handed_out && strcmp(sqlite3_sql(stmt->raw), sql) == 0) return stmt;
   }
   return NULL;
 }
 
 static void free_stmt(mlcm__db_stmt *stmt) {
-  if (!stmt) return;
   sqlite3_finalize(stmt->raw);
   mlcm__free(stmt->conn->db->ctx, stmt);
 }

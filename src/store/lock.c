@@ -2,17 +2,17 @@
  *
  * lock.c - a fair lock between processes that survives the death of any of them.
  *
- * Exclusion and fairness are two things here. Exclusion is an open-file-description lock on byte MAIN of the lock file: the kernel
- * drops it when its process dies. Fairness is a queue: whoever comes draws a ticket t from a counter in the mapped file and locks
- * byte TICKETS + t; its turn has come when no byte of a smaller ticket is locked any more. A dead waiter's byte is unlocked by the
- * kernel, so the queue needs no repair, and a damaged counter can cost fairness only, never exclusion.
+ * Exclusion and fairness are two things here. Exclusion is an open-file-description lock on byte MAIN of the lock file: the
+ * kernel drops it when its process dies. Fairness is a queue: whoever comes draws a ticket t from a counter in the mapped file
+ * and locks byte TICKETS + t; its turn has come when no byte of a smaller ticket is locked any more. A dead waiter's byte is
+ * unlocked by the kernel, so the queue needs no repair, and a damaged counter can cost fairness only, never exclusion.
  *
  * Waiters sleep on a futex word in the mapped file that each release increments; a holder that dies without release is noticed at
  * the next poll. Within a process, threads queue in the struct first, so that one of them at a time stands in the queue outside.
  *
- * `mutex` guards held, first and last. Open-file-description locks, unlike those of fcntl(F_SETLK), stay when another handle on the
- * same file is closed and hold between two handles of one process. A child made by fork shares the description: should the parent be
- * killed while it holds the lock, the lock lives until the child closes its copy or ends.
+ * `mutex` guards held, first and last. Open-file-description locks, unlike those of fcntl(F_SETLK), stay when another handle on
+ * the same file is closed and hold between two handles of one process. A child made by fork shares the description: should the
+ * parent be killed while it holds the lock, the lock lives until the child closes its copy or ends.
  */
 #include "lock.h"
 
@@ -189,9 +189,10 @@ static int take_shared(mlcm__lock *lock, int64_t deadline) {
 }
 
 static mlcm_status fail_busy(const mlcm__lock *lock, int64_t timeout_ns, mlcm_error *err) {
-  return mlcm__fail(err, MLCM_BUSY,
-                    "the writer lock '%s' was not had within %lld ms: process %d holds it; try again, or allow a longer lock timeout",
-                    lock->path, (long long)(timeout_ns / 1000000), (int)atomic_load(&lock->page->holder_pid));
+  return mlcm__fail(
+      err, MLCM_BUSY,
+      "the writer lock '%s' was not had within %lld ms: process %d holds it; try again, or allow a longer lock timeout",
+      lock->path, (long long)(timeout_ns / 1000000), (int)atomic_load(&lock->page->holder_pid));
 }
 
 mlcm_status mlcm__lock_take(mlcm__lock *lock, int64_t timeout_ns, mlcm_error *err) {
@@ -211,32 +212,31 @@ void mlcm__lock_release(mlcm__lock *lock) {
 
 /* ---- open and close ---- */
 
-/* The page is written, not left a hole, so that a full disk is an error here and not a SIGBUS later. Should two processes do so at
- * once, the counter starts over: that costs a place in the queue, no more. */
+/* The page is written, not left a hole, so that a full disk is an error here and not a SIGBUS later. Should two processes do so
+ * at once, the counter starts over: that costs a place in the queue, no more. */
 static int map_page(mlcm_context *ctx, int fd, queue_page **out) {
   static const char zeros[FILE_BYTES];
   off_t size = lseek(fd, 0, SEEK_END);
-  if (size >= 0 && size < FILE_BYTES && lseek(fd, 0, SEEK_SET) == 0) {
-    int rc = mlcm__write_all(ctx, fd, zeros, sizeof zeros);
+  if (size >= 0 && size < FILE_BYTES) {
+    size = lseek(fd, 0, SEEK_SET);
+    int rc = size < 0 ? -errno : mlcm__write_all(ctx, fd, zeros, sizeof zeros);
     if (rc < 0) return rc;
-  } else if (size < 0) {
-    return -errno;
   }
+  if (size < 0) return -errno;
   void *page = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (page == MAP_FAILED) return -errno;
   *out = (queue_page *)page;
   return 0;
 }
 
-static int init_local(mlcm__lock *lock) {
+/* None of these can fail on Linux. */
+static void init_local(mlcm__lock *lock) {
   pthread_condattr_t attr;
-  int rc = pthread_condattr_init(&attr);
-  if (rc != 0) return -rc;
-  rc = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  if (rc == 0) rc = pthread_cond_init(&lock->turn, &attr);
+  pthread_condattr_init(&attr);
+  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  pthread_cond_init(&lock->turn, &attr);
   pthread_condattr_destroy(&attr);
-  if (rc == 0 && (rc = pthread_mutex_init(&lock->mutex, NULL)) != 0) pthread_cond_destroy(&lock->turn);
-  return -rc;
+  pthread_mutex_init(&lock->mutex, NULL);
 }
 
 mlcm_status mlcm__lock_open(mlcm_context *ctx, const char *path, mlcm__lock **out, mlcm_error *err) {
@@ -253,16 +253,15 @@ mlcm_status mlcm__lock_open(mlcm_context *ctx, const char *path, mlcm__lock **ou
   }
   rc = lock->fd = ctx->io.open(ctx->io.user, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (rc >= 0) rc = map_page(ctx, lock->fd, &lock->page);
-  if (rc >= 0) rc = init_local(lock);
   if (rc < 0) {
     status = mlcm__fail_errno(err, rc, "the writer lock '%s' cannot be opened", path);
     goto done;
   }
+  init_local(lock);
   *out = lock;
   lock = NULL;
 done:
   if (lock) {
-    if (lock->page) munmap(lock->page, FILE_BYTES);
     if (lock->fd >= 0) ctx->io.close(ctx->io.user, lock->fd);
     mlcm__free(ctx, lock->path);
     mlcm__free(ctx, lock);

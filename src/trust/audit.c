@@ -27,8 +27,8 @@ static mlcm_status decode_head(mlcm__db_stmt *stmt, mlcm__merkle *out, mlcm__aud
   int64_t size = mlcm__db_i64(stmt, 0);
   const void *root = mlcm__db_blob(stmt, 1, &n_root);
   const void *frontier = mlcm__db_blob(stmt, 2, &n_frontier);
-  size_t width = size < 0 ? 0 : mlcm__merkle_width(size);
-  if (size < 0 || n_root != MLCM__SHA256_BYTES || !root || n_frontier != width * MLCM__SHA256_BYTES)
+  size_t width = mlcm__merkle_width(size);
+  if (size < 0 || n_root != MLCM__SHA256_BYTES || n_frontier != width * MLCM__SHA256_BYTES)
     return mlcm__fail(err, MLCM_CORRUPT, "audit log: table audit_head does not fit itself: size %lld with %zu bytes of frontier",
                       (long long)size, n_frontier);
   out->size = size;
@@ -84,10 +84,10 @@ static void write_object(mlcm__json *j, const mlcm__audit_event *event) {
 /* Canonical JSON: keys in ascending order. `reason` is the salted digest in hex, or NULL. */
 static mlcm_status write_entry(mlcm__buffer *out, const mlcm__audit_event *event, int64_t seq, const char *reason,
                                mlcm_error *err) {
-  char time[40], host[HOST_MAX];
+  char time[40], host[HOST_MAX] = "";
   mlcm__json j;
   mlcm__format_time(event->wall_ns, time);
-  if (gethostname(host, sizeof host) != 0) host[0] = '\0';
+  (void)gethostname(host, sizeof host); /* no name: none is written */
   host[sizeof host - 1] = '\0';
   mlcm__json_init(&j, out, true);
   mlcm__json_object(&j, NULL);
@@ -97,6 +97,7 @@ static mlcm_status write_entry(mlcm__buffer *out, const mlcm__audit_event *event
   write_optional(&j, "after", event->after);
   write_optional(&j, "before", event->before);
   write_optional(&j, "evidence", event->evidence);
+  /* rarely: a machine whose name has control characters */
   if (mlcm__text_is_plain(host, strlen(host))) mlcm__json_string(&j, "host", host);
   mlcm__json_string(&j, "lib", mlcm_library_version());
   write_object(&j, event);

@@ -88,13 +88,9 @@ static mlcm_status check_form(verification *v, int64_t seq, const char *entry, s
   mlcm_status status = mlcm__json_parse(v->ctx, "audit entry", entry, len, limits, json, NULL);
   if (status == MLCM_OK) status = mlcm__json_get_i64(*json, "seq", "audit entry", &own, NULL);
   if (status == MLCM_NO_MEMORY) return mlcm__fail_memory(err, len);
-  *usable = *usable && status == MLCM_OK && own == seq;
+  *usable = status == MLCM_OK && own == seq;
   if (status != MLCM_OK) return bad_entry(v, &fault, "is not well formed", err);
   return own == seq ? MLCM_OK : bad_entry(v, &fault, "carries another number", err);
-}
-
-static mlcm_status show(verification *v, int64_t seq, const cJSON *json, mlcm_error *err) {
-  return v->visit ? v->visit(v->user, seq, json, err) : MLCM_OK;
 }
 
 /* Compares an entry with its stored leaf and gives both. */
@@ -106,13 +102,13 @@ static mlcm_status check_leaf(verification *v, int64_t seq, mlcm__db_stmt *stmt,
   const void *leaf = mlcm__db_blob(stmt, 2, &leaf_len);
   mlcm_status status = mlcm__merkle_leaf(entry ? entry : "", len, computed, err);
   if (status != MLCM_OK) return status;
-  memcpy(stored, computed, sizeof(mlcm__hash));
-  if (leaf && leaf_len == MLCM__SHA256_BYTES) memcpy(stored, leaf, leaf_len);
+  const bool has_leaf = leaf_len == MLCM__SHA256_BYTES;
+  memcpy(stored, has_leaf ? leaf : computed, sizeof(mlcm__hash));
   mlcm__hex(computed, MLCM__SHA256_BYTES, fault.found);
-  if (leaf && leaf_len == MLCM__SHA256_BYTES) mlcm__hex(stored, MLCM__SHA256_BYTES, fault.expected);
+  if (has_leaf) mlcm__hex(stored, MLCM__SHA256_BYTES, fault.expected);
   *usable = false;
-  if (!entry || len == 0) return bad_entry(v, &fault, "is empty", err);
-  if (!leaf || leaf_len != MLCM__SHA256_BYTES || memcmp(computed, stored, MLCM__SHA256_BYTES) != 0)
+  if (len == 0) return bad_entry(v, &fault, "is empty", err);
+  if (!has_leaf || memcmp(computed, stored, MLCM__SHA256_BYTES) != 0)
     return bad_entry(v, &fault, "does not have the hash of its leaf", err);
   *usable = true;
   return MLCM_OK;
@@ -130,7 +126,7 @@ static mlcm_status check_entry(verification *v, int64_t seq, mlcm__db_stmt *stmt
     status = check_form(v, seq, entry, len, &json, &usable, err);
   }
   if (status == MLCM_OK && usable) status = check_text(v, seq, json, stmt, err);
-  if (status == MLCM_OK) status = show(v, seq, usable ? json : NULL, err);
+  if (status == MLCM_OK) status = v->visit(v->user, seq, usable ? json : NULL, err);
   cJSON_Delete(json);
   return status;
 }
@@ -141,7 +137,7 @@ static mlcm_status check_gap(verification *v, int64_t seq, mlcm_error *err) {
   mlcm__audit_fault fault = {.part = MLCM__AUDIT_GAP, .seq = v->next, .last = seq - 1};
   v->state.is_complete = false;
   mlcm_status status = bad_entry(v, &fault, "is missing", err);
-  if (status == MLCM_OK) status = show(v, seq - 1, NULL, err);
+  if (status == MLCM_OK) status = v->visit(v->user, seq - 1, NULL, err);
   v->next = seq;
   return status;
 }
@@ -185,7 +181,8 @@ static mlcm_status grow_tiles(growth *g, const mlcm__hash leaf, int *n_full, mlc
   mlcm__hash hash;
   int level = 0;
   memcpy(hash, leaf, sizeof hash);
-  for (; level < MLCM__TILE_LEVELS; level++) {
+  for (;; level++) {
+    assert(level < MLCM__TILE_LEVELS);
     mlcm__hash folded[MLCM__TILE_HASHES];
     tile_state *tile = &g->tiles[level];
     if (tile->n == MLCM__TILE_HASHES) { /* was compared when it became full */
@@ -372,7 +369,7 @@ static mlcm_status run(verification *v, mlcm_error *err) {
 mlcm_status mlcm__audit_examine(mlcm__db_conn *conn, const mlcm__audit_head *anchors, size_t n_anchors, mlcm__audit_visit *visit,
                                 mlcm__audit_tell *teller, void *user, const mlcm_progress *progress, mlcm__audit_state *out,
                                 mlcm_error *err) {
-  assert(teller);
+  assert(visit && teller);
   verification v = {.conn = conn, .ctx = mlcm__db_context(conn), .anchors = anchors, .n_anchors = n_anchors};
   v.visit = visit;
   v.tell = teller;

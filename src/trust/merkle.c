@@ -93,7 +93,7 @@ mlcm_status mlcm__audit_check_inclusion(const mlcm__audit_proof *proof, int64_t 
     if (sn == 0) return not_in(seq, head, err);
     status = is_right ? mlcm__merkle_node(c, r, r, err) : mlcm__merkle_node(r, c, r, err);
     if (status != MLCM_OK) return status;
-    while (is_right && !(fn & 1) && fn != 0) fn >>= 1, sn >>= 1;
+    while (is_right && !(fn & 1)) fn >>= 1, sn >>= 1; /* fn is sn, which is not 0 */
     fn >>= 1;
     sn >>= 1;
   }
@@ -126,7 +126,7 @@ static mlcm_status climb(const mlcm__audit_proof *proof, size_t next, uint64_t f
     if (is_shared) status = mlcm__merkle_node(c, fr, fr, err);
     if (status == MLCM_OK) status = is_shared ? mlcm__merkle_node(c, sr, sr, err) : mlcm__merkle_node(sr, c, sr, err);
     if (status != MLCM_OK) return status;
-    while (is_shared && !(fn & 1) && fn != 0) fn >>= 1, sn >>= 1;
+    while (is_shared && !(fn & 1)) fn >>= 1, sn >>= 1; /* fn is sn, which is not 0 */
     fn >>= 1;
     sn >>= 1;
     next = i + 1;

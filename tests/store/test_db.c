@@ -11,6 +11,7 @@
 
 #include "db_fixture.h"
 #include "store/db_sqlite.h"
+#include "support/child.h"
 #include "support/suite.h"
 
 #define SECOND INT64_C(1000000000)
@@ -367,7 +368,8 @@ START_TEST(the_log_is_checkpointed_past_its_size) {
   char *wal_path = NULL;
   fixture_open(&f);
   ck_assert_int_eq(fixture_exec(f.db, "CREATE TABLE big (x BLOB)", &f.err), MLCM_OK);
-  for (int i = 0; i < 40; i++) ck_assert_int_eq(fixture_exec(f.db, "INSERT INTO big VALUES (randomblob(500000))", &f.err), MLCM_OK);
+  for (int i = 0; i < 40; i++)
+    ck_assert_int_eq(fixture_exec(f.db, "INSERT INTO big VALUES (randomblob(500000))", &f.err), MLCM_OK);
   wal_path = test_path(f.dir, "test.db-wal");
   ck_assert_int_eq(stat(wal_path, &wal), 0);
   ck_assert_int_lt(wal.st_size, 8 << 20); /* 20 MB were written */
@@ -672,7 +674,7 @@ START_TEST(a_handle_is_invalid_after_fork_and_closing_it_there_harms_nothing) {
   ck_assert_int_eq(mlcm__db_write_begin(f.db, -1, &conn, &f.err), MLCM_OK);
   ck_assert_int_eq(mlcm__db_exec(conn, "UPDATE item SET value = 7", &f.err), MLCM_OK);
   pid_t pid = fork();
-  if (pid == 0) _exit(use_after_fork(f.db));
+  if (pid == 0) test_child_exit(use_after_fork(f.db));
   ck_assert_int_eq(waitpid(pid, &status, 0), pid);
   ck_assert_int_eq(WEXITSTATUS(status), 0);
   ck_assert_int_eq(mlcm__db_commit(conn, &f.err), MLCM_OK);

@@ -6,11 +6,13 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 
 static _Thread_local struct {
   size_t n_calls, fail_at;
   int rc;
   bool armed, ever, rolls_back, fired;
+  const char *only; /* NULL: all are counted */
   char what[120];
 } fault;
 
@@ -22,7 +24,7 @@ int __real_sqlite3_backup_step(sqlite3_backup *backup, int pages);
 
 /* SQLITE_OK, or what the call is to answer without doing its work. `db` may be NULL: nothing to roll back. */
 static int due(sqlite3 *db, const char *what) {
-  if (!fault.armed) return SQLITE_OK;
+  if (!fault.armed || (fault.only && !strstr(what, fault.only))) return SQLITE_OK;
   const size_t n = ++fault.n_calls;
   if (n != fault.fail_at && !(fault.ever && fault.fail_at && n > fault.fail_at)) return SQLITE_OK;
   if (!fault.fired) (void)snprintf(fault.what, sizeof fault.what, "%s", what);
@@ -65,9 +67,12 @@ void test_statement_arm(int rc, bool rolls_back, size_t n, bool ever_after) {
   fault.rolls_back = rolls_back;
   fault.ever = ever_after;
   fault.fired = false;
+  fault.only = NULL;
   fault.what[0] = '\0';
   fault.armed = true;
 }
+
+void test_statement_only(const char *text) { fault.only = text; }
 
 bool test_statement_disarm(void) {
   fault.armed = false;

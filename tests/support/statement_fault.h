@@ -20,6 +20,8 @@
  * when asked. `rolls_back`: the transaction is rolled back then, as SQLite does by itself for want of memory, of space or of a
  * disk that works. */
 void test_statement_arm(int rc, bool rolls_back, size_t n, bool ever_after);
+/* Counts only calls whose SQL has `text` in it, until the end; call it after arming. */
+void test_statement_only(const char *text);
 /* Ends it and answers whether one failed. */
 bool test_statement_disarm(void);
 /* What the first that failed was to do: its SQL, or the name of the call; "" before. */

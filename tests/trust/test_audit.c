@@ -4,6 +4,7 @@
  * table.
  */
 #include "fixture.h"
+#include "support/fake_clock.h"
 #include "support/suite.h"
 #include "trust/merkle.h"
 
@@ -157,6 +158,28 @@ START_TEST(a_rolled_back_change_leaves_no_entry) {
   mlcm__db_rollback(conn);
   ck_assert_int_eq(verify(&f, NULL, &head), MLCM_OK);
   ck_assert_int_eq(head.size, 1);
+  fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_was_not_given_is_not_in_the_entry) {
+  fixture f;
+  mlcm__db_conn *conn = NULL;
+  mlcm__db_stmt *stmt = NULL;
+  bool row = false;
+  size_t len = 0;
+  const mlcm__audit_event event = {.wall_ns = 1, .actor = "ana", .action = "gc", .result = "refused", .reason = ""};
+  fixture_open(&f);
+  ck_assert_int_eq(mlcm__db_write_begin(f.db, -1, &conn, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_append(conn, &event, NULL, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__db_prepare(conn, "SELECT entry FROM audit_entry", &stmt, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__db_step(stmt, &row, &f.err), MLCM_OK);
+  const char *entry = mlcm__db_blob(stmt, 0, &len);
+  ck_assert_ptr_nonnull(memmem(entry, len, "\"result\":\"refused\"", 18));
+  ck_assert_ptr_null(memmem(entry, len, "\"object\"", 8));
+  ck_assert_ptr_null(memmem(entry, len, "\"reason\"", 8));
+  mlcm__db_reset(stmt);
+  ck_assert_int_eq(mlcm__db_commit(conn, &f.err), MLCM_OK);
   fixture_close(&f);
 }
 END_TEST
@@ -316,7 +339,64 @@ START_TEST(proofs_beyond_the_log_are_not_found) {
   ck_assert_int_eq(mlcm__audit_prove_inclusion(conn, 5, 4, &proof, &f.err), MLCM_INVALID_ARGUMENT);
   ck_assert_int_eq(mlcm__audit_prove_consistency(conn, 3, 6, &proof, &f.err), MLCM_NOT_FOUND);
   ck_assert_int_eq(mlcm__audit_prove_consistency(conn, 4, 3, &proof, &f.err), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm__audit_prove_consistency(conn, -1, 3, &proof, &f.err), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm__audit_root_at(conn, -1, proof.hashes[0], &f.err), MLCM_INVALID_ARGUMENT);
   mlcm__db_read_end(conn);
+  fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_is_no_proof_of_inclusion_is_refused) {
+  fixture f;
+  mlcm__db_conn *conn = NULL;
+  mlcm__audit_proof proof, longer;
+  mlcm__audit_head head;
+  fixture_open(&f);
+  append(&f, 1, 5);
+  hash *leaves = all_leaves(&f);
+  ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_head_read(conn, &head, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_prove_inclusion(conn, 2, 5, &proof, &f.err), MLCM_OK);
+  mlcm__db_read_end(conn);
+  ck_assert_int_eq(mlcm__audit_check_inclusion(&proof, 2, leaves[1], &head, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_check_inclusion(&proof, 0, leaves[1], &head, &f.err), MLCM_CORRUPT);
+  ck_assert_int_eq(mlcm__audit_check_inclusion(&proof, 6, leaves[1], &head, &f.err), MLCM_CORRUPT);
+  longer = proof;
+  longer.n++;
+  ck_assert_int_eq(mlcm__audit_check_inclusion(&longer, 2, leaves[1], &head, &f.err), MLCM_CORRUPT);
+  longer.n = MLCM__AUDIT_PROOF_MAX + 1;
+  ck_assert_int_eq(mlcm__audit_check_inclusion(&longer, 2, leaves[1], &head, &f.err), MLCM_CORRUPT);
+  free(leaves);
+  fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_is_no_proof_of_consistency_is_refused) {
+  fixture f;
+  mlcm__db_conn *conn = NULL;
+  mlcm__audit_proof proof, longer, none = {0};
+  mlcm__audit_head old = {.size = 3}, head, odd;
+  fixture_open(&f);
+  append(&f, 1, 5);
+  ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_head_read(conn, &head, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_root_at(conn, 3, old.root, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_prove_consistency(conn, 3, 5, &proof, &f.err), MLCM_OK);
+  mlcm__db_read_end(conn);
+  ck_assert_int_eq(mlcm__audit_check_consistency(&proof, &old, &head, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_check_consistency(&none, &old, &head, &f.err), MLCM_CORRUPT);
+  ck_assert_int_eq(mlcm__audit_check_consistency(&proof, &head, &head, &f.err), MLCM_CORRUPT); /* nothing is to be proven */
+  ck_assert_int_eq(mlcm__audit_check_consistency(&proof, &head, &old, &f.err), MLCM_CORRUPT);
+  odd = old;
+  odd.size = -1;
+  ck_assert_int_eq(mlcm__audit_check_consistency(&proof, &odd, &head, &f.err), MLCM_CORRUPT);
+  longer = proof;
+  longer.n--;
+  ck_assert_int_eq(mlcm__audit_check_consistency(&longer, &old, &head, &f.err), MLCM_CORRUPT);
+  longer.n = proof.n + 1;
+  ck_assert_int_eq(mlcm__audit_check_consistency(&longer, &old, &head, &f.err), MLCM_CORRUPT);
+  longer.n = MLCM__AUDIT_PROOF_MAX + 1;
+  ck_assert_int_eq(mlcm__audit_check_consistency(&longer, &old, &head, &f.err), MLCM_CORRUPT);
   fixture_close(&f);
 }
 END_TEST
@@ -325,8 +405,10 @@ END_TEST
 START_TEST(a_large_tree_keeps_its_upper_tiles) {
   fixture f;
   fixture_open(&f);
-  append(&f, 1, 66000);
   mlcm__audit_head head;
+  append(&f, 1, 65536);
+  ck_assert_msg(verify(&f, NULL, &head) == MLCM_OK, "%s", f.err.message);
+  append(&f, 65537, 66000);
   mlcm__db_conn *conn = NULL;
   ck_assert_msg(verify(&f, NULL, &head) == MLCM_OK, "%s", f.err.message);
   ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
@@ -361,6 +443,14 @@ static const struct {
     {"UPDATE audit_head SET frontier = zeroblob(length(frontier))", "frontier"},
     {"UPDATE audit_head SET frontier = x''", "does not fit itself"},
     {"DELETE FROM audit_head", "no row"},
+    {"UPDATE audit_head SET size = -1, frontier = zeroblob(2048)", "does not fit itself"},
+    {"UPDATE audit_head SET root = x'00'", "does not fit itself"},
+    {"UPDATE audit_entry SET leaf = x'00' WHERE seq = 5", "entry 5"},
+    {"UPDATE audit_entry SET entry = x'' WHERE seq = 5", "entry 5 is empty"},
+    {"UPDATE audit_tile SET hashes = x'' WHERE level = 1", "a length that no tile has"},
+    {"UPDATE audit_tile SET hashes = zeroblob(33) WHERE level = 1", "a length that no tile has"},
+    {"UPDATE audit_tile SET hashes = zeroblob(8224) WHERE level = 1", "a length that no tile has"},
+    {"UPDATE audit_tile SET hashes = CAST(hashes || zeroblob(32) AS BLOB) WHERE level = 1", "tile 1/0"},
     {"UPDATE audit_tile SET hashes = zeroblob(8192) WHERE level = 0", "tile 0/0"},
     {"UPDATE audit_tile SET hashes = zeroblob(32) WHERE level = 1", "tile 1/0"},
     {"DELETE FROM audit_tile WHERE level = 1", "tile 1/0"},
@@ -414,6 +504,147 @@ START_TEST(appending_to_a_damaged_head_is_refused) {
   ck_assert_int_eq(mlcm__audit_append(conn, &event, NULL, &f.err), MLCM_CORRUPT);
   mlcm__db_rollback(conn);
   fixture_close(&f);
+}
+END_TEST
+
+/* The log of 600 entries: a proof reads the first tile of level 1, and leaves behind the last full tile of level 0. */
+START_TEST(a_proof_from_damaged_tables_is_an_error) {
+  static const struct {
+    const char *sql;
+    int64_t seq;
+  } damages[] = {
+      {"DELETE FROM audit_tile WHERE level = 1", 600},
+      {"DELETE FROM audit_entry WHERE seq = 599", 600},
+      {"UPDATE audit_entry SET leaf = x'' WHERE seq = 599", 600},
+  };
+  for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+    fixture f;
+    mlcm__db_conn *conn = NULL;
+    mlcm__audit_proof proof;
+    fixture_open(&f);
+    append(&f, 1, 600);
+    tamper(&f, damages[i].sql);
+    ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
+    ck_assert_msg(mlcm__audit_prove_inclusion(conn, damages[i].seq, 600, &proof, &f.err) == MLCM_CORRUPT, "%s", damages[i].sql);
+    mlcm__db_read_end(conn);
+    fixture_close(&f);
+  }
+}
+END_TEST
+
+/* The 512th entry makes the tile of level 1 grow. */
+START_TEST(appending_to_a_damaged_tile_is_refused) {
+  static const char *const damages[] = {
+      "DELETE FROM audit_tile WHERE level = 1",
+      "UPDATE audit_tile SET hashes = zeroblob(33) WHERE level = 1",
+  };
+  for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+    fixture f;
+    mlcm__db_conn *conn = NULL;
+    const mlcm__audit_event event = event_of(512);
+    fixture_open(&f);
+    append(&f, 1, 511);
+    tamper(&f, damages[i]);
+    ck_assert_int_eq(mlcm__db_write_begin(f.db, -1, &conn, &f.err), MLCM_OK);
+    ck_assert_int_eq(mlcm__audit_append(conn, &event, NULL, &f.err), MLCM_CORRUPT);
+    mlcm__db_rollback(conn);
+    fixture_close(&f);
+  }
+}
+END_TEST
+
+START_TEST(an_entry_that_is_no_json_is_found_though_its_leaf_fits) {
+  fixture f;
+  uint8_t leaf[32];
+  char hex[65], sql[256];
+  fixture_open(&f);
+  append(&f, 1, 5);
+  ck_assert_int_eq(mlcm__audit_leaf("no json", 7, leaf, &f.err), MLCM_OK);
+  mlcm__hex(leaf, 32, hex);
+  snprintf(sql, sizeof sql, "UPDATE audit_entry SET entry = CAST('no json' AS BLOB), leaf = x'%s' WHERE seq = 2", hex);
+  tamper(&f, sql);
+  ck_assert_int_eq(verify(&f, NULL, NULL), MLCM_CORRUPT);
+  ck_assert_ptr_nonnull(strstr(f.err.message, "entry 2 is not well formed"));
+  fixture_close(&f);
+}
+END_TEST
+
+typedef struct told {
+  int n;
+  int64_t seq;
+} told;
+
+static mlcm_status note_fault(void *user, const mlcm__audit_fault *fault, mlcm_error *err) {
+  told *t = user;
+  (void)err;
+  t->n++;
+  t->seq = fault->seq;
+  return MLCM_OK;
+}
+
+static mlcm_status pass_by(void *user, int64_t seq, const cJSON *entry, mlcm_error *err) {
+  (void)user;
+  (void)seq;
+  (void)entry;
+  (void)err;
+  return MLCM_OK;
+}
+
+START_TEST(an_examination_tells_only_of_the_entry_where_leaf_tiles_and_head_agree) {
+  fixture f;
+  mlcm__db_conn *conn = NULL;
+  mlcm__audit_state state;
+  told t = {0};
+  fixture_open(&f);
+  append(&f, 1, 300);
+  tamper(&f, tamperings[0].sql);
+  ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_examine(conn, NULL, 0, pass_by, note_fault, &t, NULL, &state, &f.err), MLCM_OK);
+  mlcm__db_read_end(conn);
+  ck_assert_int_eq(t.n, 1);
+  ck_assert_int_eq(t.seq, 4);
+  ck_assert(state.leaves_fit_head && !state.entries_fit_head);
+  fixture_close(&f);
+}
+END_TEST
+
+/* ---- rebuilding ---- */
+
+static mlcm_status rebuild(fixture *f) {
+  mlcm__db_conn *conn = NULL;
+  ck_assert_int_eq(mlcm__db_write_begin(f->db, -1, &conn, &f->err), MLCM_OK);
+  const mlcm_status status = mlcm__audit_rebuild(conn, &f->err);
+  if (status == MLCM_OK) return mlcm__db_commit(conn, &f->err);
+  mlcm__db_rollback(conn);
+  return status;
+}
+
+START_TEST(leaves_tiles_and_head_are_rebuilt_from_the_entries) {
+  static const int sizes[] = {0, 1, 300};
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    fixture f;
+    fixture_open(&f);
+    append(&f, 1, sizes[i]);
+    tamper(&f, "UPDATE audit_entry SET leaf = zeroblob(32); DELETE FROM audit_tile; UPDATE audit_head SET root = zeroblob(32)");
+    ck_assert_msg(rebuild(&f) == MLCM_OK, "%s", f.err.message);
+    ck_assert_msg(verify(&f, NULL, NULL) == MLCM_OK, "%s", f.err.message);
+    fixture_close(&f);
+  }
+}
+END_TEST
+
+START_TEST(a_log_with_a_hole_is_not_rebuilt) {
+  static const char *const holes[] = {"DELETE FROM audit_text; DELETE FROM audit_entry WHERE seq = 3",
+                                      "UPDATE audit_entry SET entry = x'' WHERE seq = 3"};
+  for (size_t i = 0; i < sizeof holes / sizeof holes[0]; i++) {
+    fixture f;
+    fixture_open(&f);
+    append(&f, 1, 5);
+    tamper(&f, holes[i]);
+    ck_assert_int_eq(rebuild(&f), MLCM_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(f.err.message, "entry 3 is missing"));
+    fixture_close(&f);
+  }
 }
 END_TEST
 
@@ -474,7 +705,18 @@ START_TEST(the_head_file_is_read_as_it_was_written) {
 }
 END_TEST
 
+#define ROOT "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
 START_TEST(a_head_file_that_never_reached_the_disk_is_none_and_garbage_is_corrupt) {
+  static const char *const garbage[] = {
+      "mlcm-audit-head/1 12",
+      "mlcm-audit-head/2 0000000000000000012 " ROOT "\n", /* another version */
+      "mlcm-audit-head/1 0000000000000000012 " ROOT " ",   /* no end of line */
+      "mlcm-audit-head/1 0000000000000000012-" ROOT "\n", /* no blank */
+      "mlcm-audit-head/1 00000000000000000x2 " ROOT "\n", /* no number */
+      "mlcm-audit-head/1 -000000000000000012 " ROOT "\n", /* a negative one */
+      "mlcm-audit-head/1 0000000000000000012 x" ROOT "\n",
+  };
   fixture f;
   mlcm__audit_head head;
   char zeros[103] = {0};
@@ -484,8 +726,10 @@ START_TEST(a_head_file_that_never_reached_the_disk_is_none_and_garbage_is_corrup
   ck_assert_int_eq(mlcm__audit_anchor_read(f.ctx, file, &head, &f.err), MLCM_NOT_FOUND);
   test_write_file(file, zeros, sizeof zeros);
   ck_assert_int_eq(mlcm__audit_anchor_read(f.ctx, file, &head, &f.err), MLCM_NOT_FOUND);
-  test_write_file(file, "mlcm-audit-head/1 12", 20);
-  ck_assert_int_eq(mlcm__audit_anchor_read(f.ctx, file, &head, &f.err), MLCM_CORRUPT);
+  for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
+    test_write_file(file, garbage[i], strlen(garbage[i]));
+    ck_assert_msg(mlcm__audit_anchor_read(f.ctx, file, &head, &f.err) == MLCM_CORRUPT, "%s", garbage[i]);
+  }
   free(file);
   fixture_close(&f);
 }
@@ -497,6 +741,47 @@ static int stop_at_once(void *user, int64_t done, int64_t total) {
   ++*(int *)user;
   return 1;
 }
+
+typedef struct reports {
+  int n;
+  int64_t last_done, last_total;
+} reports;
+
+static int note_report(void *user, int64_t done, int64_t total) {
+  reports *r = user;
+  r->n++;
+  r->last_done = done;
+  r->last_total = total;
+  return 0;
+}
+
+/* On a clock that stands still: at the first 256 entries, not again at 512, and at the end. */
+START_TEST(progress_is_told_now_and_then_and_at_the_end) {
+  fixture f;
+  reports r = {0};
+  test_clock clock;
+  mlcm__audit_head head;
+  mlcm__db *db = NULL;
+  mlcm__db_conn *conn = NULL;
+  const mlcm_progress progress = {note_report, &r}, silent = {0};
+  test_clock_init(&clock, TEST_EPOCH_NS);
+  const mlcm_clock table = test_clock_table(&clock);
+  fixture_open(&f);
+  append(&f, 1, 600);
+  mlcm_context *ctx = test_context(NULL, NULL, &table);
+  ck_assert_int_eq(mlcm__db_open(ctx, f.path, &f.options, &db, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__db_read_begin(db, &conn, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_verify(conn, NULL, 0, NULL, NULL, &progress, &head, &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__audit_verify(conn, NULL, 0, NULL, NULL, &silent, NULL, &f.err), MLCM_OK);
+  mlcm__db_read_end(conn);
+  mlcm__db_close(db);
+  mlcm_context_free(ctx);
+  ck_assert_int_eq(r.n, 2);
+  ck_assert_int_eq(r.last_done, 600);
+  ck_assert_int_eq(r.last_total, 600);
+  fixture_close(&f);
+}
+END_TEST
 
 START_TEST(verification_can_be_stopped) {
   fixture f;
@@ -520,20 +805,30 @@ int main(void) {
       an_entry_is_canonical_json_with_what_happened,
       a_log_verifies_at_every_size_around_a_tile,
       a_rolled_back_change_leaves_no_entry,
+      what_was_not_given_is_not_in_the_entry,
       an_entry_beyond_the_limit_is_refused,
       a_reason_can_be_erased_and_the_log_still_verifies,
       inclusion_proofs_are_those_of_the_definition_and_check,
       consistency_proofs_are_those_of_the_definition_and_check,
       the_empty_log_begins_every_log,
       proofs_beyond_the_log_are_not_found,
+      what_is_no_proof_of_inclusion_is_refused,
+      what_is_no_proof_of_consistency_is_refused,
       a_large_tree_keeps_its_upper_tiles,
       tampering_with_any_table_is_found,
       the_triggers_stop_mistakes,
       appending_to_a_damaged_head_is_refused,
+      a_proof_from_damaged_tables_is_an_error,
+      appending_to_a_damaged_tile_is_refused,
+      an_entry_that_is_no_json_is_found_though_its_leaf_fits,
+      an_examination_tells_only_of_the_entry_where_leaf_tiles_and_head_agree,
+      leaves_tiles_and_head_are_rebuilt_from_the_entries,
+      a_log_with_a_hole_is_not_rebuilt,
       a_log_continues_every_earlier_head,
       a_log_shorter_than_a_kept_head_is_corrupt,
       the_head_file_is_read_as_it_was_written,
       a_head_file_that_never_reached_the_disk_is_none_and_garbage_is_corrupt,
+      progress_is_told_now_and_then_and_at_the_end,
       verification_can_be_stopped,
   };
   return TEST_RUN("trust_audit", tests);
