@@ -49,8 +49,8 @@ static mlcm_status make_folder(mlcm_context *ctx, const char *path, mlcm_error *
   return MLCM_OK;
 }
 
-static mlcm_status for_fan_out(mlcm_context *ctx, const char *objects, mlcm_status (*visit)(mlcm_context *, const char *, mlcm_error *),
-                               mlcm_error *err) {
+static mlcm_status for_fan_out(mlcm_context *ctx, const char *objects,
+                               mlcm_status (*visit)(mlcm_context *, const char *, mlcm_error *), mlcm_error *err) {
   mlcm_status status = MLCM_OK;
   for (unsigned i = 0; status == MLCM_OK && i < FAN_OUT; i++) {
     char name[4];
@@ -121,7 +121,8 @@ static mlcm_status make_missing(const mlcm__blobs *blobs, const char *name, bool
   return status;
 }
 
-mlcm_status mlcm__blobs_open(mlcm_context *ctx, const char *dir, bool read_only, bool create, mlcm__blobs **out, mlcm_error *err) {
+mlcm_status mlcm__blobs_open(mlcm_context *ctx, const char *dir, bool read_only, bool create, mlcm__blobs **out,
+                             mlcm_error *err) {
   static const char *const folders[] = {"tmp", "trash", "objects"};
   bool made = false;
   mlcm_status status = MLCM_OK;

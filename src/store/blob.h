@@ -46,22 +46,24 @@ void mlcm__blob_lease_close(mlcm__blob_lease *lease); /* NULL-safe */
 /* size_hint_bytes: the expected size, or -1. From 8 MiB on a helper thread writes and syncs while the caller hashes. */
 mlcm_status mlcm__blob_begin(mlcm__blobs *blobs, int64_t size_hint_bytes, mlcm__blob_writer **out, mlcm_error *err);
 mlcm_status mlcm__blob_write(mlcm__blob_writer *writer, const void *data, size_t len, mlcm_error *err);
-/* Publishes. The writer is gone whatever the answer; after a failure the object may be there without being durable, which is garbage
- * until it is written again. out_size may be NULL. */
-mlcm_status mlcm__blob_finish(mlcm__blob_writer *writer, uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err);
+/* Publishes. The writer is gone whatever the answer; after a failure the object may be there without being durable, which is
+ * garbage until it is written again. out_size may be NULL. */
+mlcm_status mlcm__blob_finish(mlcm__blob_writer *writer, uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size,
+                              mlcm_error *err);
 void mlcm__blob_abort(mlcm__blob_writer *writer); /* NULL-safe */
 
 /* All in one for bytes in memory. */
-mlcm_status mlcm__blob_put(mlcm__blobs *blobs, const void *data, size_t len, uint8_t out_sha256[MLCM__SHA256_BYTES], mlcm_error *err);
+mlcm_status mlcm__blob_put(mlcm__blobs *blobs, const void *data, size_t len, uint8_t out_sha256[MLCM__SHA256_BYTES],
+                           mlcm_error *err);
 /* All in one for a regular file (a symbolic link is not followed at the last part), read once. `tap` (nullable) sees every chunk
  * in order, for scanners and progress; a non-OK answer stops and is returned. *out_size may be NULL. */
 typedef mlcm_status mlcm__blob_tap(void *user, const void *data, size_t len, mlcm_error *err);
 mlcm_status mlcm__blob_put_file(mlcm__blobs *blobs, const char *path, mlcm__blob_tap *tap, void *user,
                                 uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err);
-/* The same for a file that was looked at before: MLCM_CONFLICT when the path leads to another one now, e.g. through a folder that was
- * replaced by a symbolic link. */
-mlcm_status mlcm__blob_put_known_file(mlcm__blobs *blobs, const char *path, const mlcm_file_info *known, mlcm__blob_tap *tap, void *user,
-                                      uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err);
+/* The same for a file that was looked at before: MLCM_CONFLICT when the path leads to another one now, e.g. through a folder that
+ * was replaced by a symbolic link. */
+mlcm_status mlcm__blob_put_known_file(mlcm__blobs *blobs, const char *path, const mlcm_file_info *known, mlcm__blob_tap *tap,
+                                      void *user, uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err);
 
 /* ---- reading ---- */
 
@@ -80,8 +82,8 @@ mlcm_status mlcm__blob_read_verified(mlcm__blobs *blobs, const uint8_t sha256[ML
 void mlcm__blob_bytes_free(mlcm__blob_bytes *bytes); /* zeroes *bytes; fine on a zeroed one */
 
 /* The same check in constant memory, keeping nothing. `tap` as above, called after each chunk was hashed. */
-mlcm_status mlcm__blob_verify(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], int64_t size_bytes, mlcm__blob_tap *tap,
-                              void *user, mlcm_error *err);
+mlcm_status mlcm__blob_verify(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], int64_t size_bytes,
+                              mlcm__blob_tap *tap, void *user, mlcm_error *err);
 
 /* MLCM_OK when an object of that size is there (bytes not read), MLCM_NOT_FOUND, or MLCM_CORRUPT when its size differs.
  * size_bytes < 0: any size. */
@@ -104,16 +106,16 @@ typedef mlcm_status mlcm__blob_visit(void *user, const mlcm__blob_info *info, ml
 /* Visits every object of an area in order of digest. Files that are not objects by name are passed over. */
 mlcm_status mlcm__blob_each(mlcm__blobs *blobs, int32_t area, mlcm__blob_visit *visit, void *user, mlcm_error *err);
 
-/* Moves an object to the trash, noting the time; moves what each(TRASH) has shown back; removes that for good. MLCM_NOT_FOUND when it
- * is not there. Only inside a write transaction in which nothing refers to it (trash, unlink). */
+/* Moves an object to the trash, noting the time; moves what each(TRASH) has shown back; removes that for good. MLCM_NOT_FOUND
+ * when it is not there. Only inside a write transaction in which nothing refers to it (trash, unlink). */
 mlcm_status mlcm__blob_trash(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], int64_t now_ns, mlcm_error *err);
 mlcm_status mlcm__blob_restore(mlcm__blobs *blobs, const mlcm__blob_info *trashed, mlcm_error *err);
 mlcm_status mlcm__blob_unlink(mlcm__blobs *blobs, const mlcm__blob_info *trashed, mlcm_error *err);
 /* Size and time of an object as they are now. MLCM_NOT_FOUND. */
 mlcm_status mlcm__blob_stat(mlcm__blobs *blobs, const uint8_t sha256[MLCM__SHA256_BYTES], mlcm__blob_info *out, mlcm_error *err);
 
-/* Looks through tmp/: *out_oldest_ns is the time of the oldest living lease or upload (INT64_MAX: none). Files of dead writers last
- * changed before `before_ns` are removed unless `dry_run`; their number and bytes are added to *out_files and *out_bytes. */
+/* Looks through tmp/: *out_oldest_ns is the time of the oldest living lease or upload (INT64_MAX: none). Files of dead writers
+ * last changed before `before_ns` are removed unless `dry_run`; their number and bytes are added to *out_files and *out_bytes. */
 mlcm_status mlcm__blob_sweep_tmp(mlcm__blobs *blobs, int64_t before_ns, bool dry_run, int64_t *out_oldest_ns, int64_t *out_files,
                                  int64_t *out_bytes, mlcm_error *err);
 

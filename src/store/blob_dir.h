@@ -30,11 +30,11 @@ mlcm_status mlcm__blob_tmp_open(const mlcm__blobs *blobs, const char *prefix, ui
 
 /* blob_pipe.c: threads that read ahead and write behind while the caller hashes. */
 typedef struct mlcm__blob_pipe mlcm__blob_pipe;
-/* Writes to `target`; reads from `source`, or -1: the caller fills the buffers. *out NULL with MLCM_OK: no thread was to be had and
- * nothing was read, do without. */
+/* Writes to `target`; reads from `source`, or -1: the caller fills the buffers. *out NULL with MLCM_OK: no thread was to be had
+ * and nothing was read, do without. */
 mlcm_status mlcm__blob_pipe_open(mlcm_context *ctx, int target, int source, mlcm__blob_pipe **out, mlcm_error *err);
-/* With a source: the next bytes that were read, *out_len 0 at the end. Without: the buffer to fill, MLCM__BLOB_CHUNK bytes. Both wait for
- * it and answer 0 or a negative errno: reading or writing failed. */
+/* With a source: the next bytes that were read, *out_len 0 at the end. Without: the buffer to fill, MLCM__BLOB_CHUNK bytes. Both
+ * wait for it and answer 0 or a negative errno: reading or writing failed. */
 int mlcm__blob_pipe_next(mlcm__blob_pipe *pipe, uint8_t **out, size_t *out_len);
 int mlcm__blob_pipe_buffer(mlcm__blob_pipe *pipe, uint8_t **out);
 /* Sends that buffer on to be written; `len`: how much was filled (with a source it is known). */

@@ -2,8 +2,9 @@
  *
  * blob_gc.c - what garbage collection needs of the object store: leases, listing, the trash.
  *
- * A lease is a file in tmp/ that its holder keeps locked. Its time is taken by the same file system that stamps the objects, so "written
- * after the lease was taken" compares like with like, whatever the clocks say. The kernel drops the lock of a dead holder.
+ * A lease is a file in tmp/ that its holder keeps locked. Its time is taken by the same file system that stamps the objects, so
+ * "written after the lease was taken" compares like with like, whatever the clocks say. The kernel drops the lock of a dead
+ * holder.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,8 +54,9 @@ typedef struct tmp_sweep {
   int64_t oldest_ns, files, bytes;
 } tmp_sweep;
 
-/* Takes a shared lock on a temporary file, which its living owner's lock forbids and which keeps a new owner from locking it while it is
- * removed. *out_fd is to be closed after that; -1 when it is gone. A file that cannot be opened is taken for living. */
+/* Takes a shared lock on a temporary file, which its living owner's lock forbids and which keeps a new owner from locking it
+ * while it is removed. *out_fd is to be closed after that; -1 when it is gone. A file that cannot be opened is taken for living.
+ * */
 static bool is_living(mlcm_context *ctx, const char *path, int *out_fd) {
   struct flock f = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
   int rc;
@@ -127,7 +129,8 @@ typedef struct listing {
   void *user;
 } listing;
 
-/* Takes a file name apart: the digest behind the folder's digits, in the trash followed by '-' and a time. False: not an object. */
+/* Takes a file name apart: the digest behind the folder's digits, in the trash followed by '-' and a time. False: not an object.
+ * */
 static bool parse_name(const listing *l, const char *name, mlcm__blob_info *out, bool *has_time) {
   char hex[MLCM__SHA256_HEX + 1];
   size_t n_prefix = strlen(l->prefix), n_name = strlen(name), n_digest = MLCM__SHA256_HEX - n_prefix;

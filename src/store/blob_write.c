@@ -2,8 +2,8 @@
  *
  * blob_write.c - writing an object: temporary file, hash while writing, sync, rename to its name, sync the folder.
  *
- * Small objects are written where they are; from LARGE bytes on threads read and write while the caller hashes (blob_pipe.c). A failed
- * sync is final for its file: the kernel may have dropped the pages, so it is never tried again.
+ * Small objects are written where they are; from LARGE bytes on threads read and write while the caller hashes (blob_pipe.c). A
+ * failed sync is final for its file: the kernel may have dropped the pages, so it is never tried again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -83,7 +83,8 @@ mlcm_status mlcm__blob_tmp_open(const mlcm__blobs *blobs, const char *prefix, ui
     mlcm_status status = try_tmp(blobs, prefix, mode, out_path, out_fd, &lost, err);
     if (status != MLCM_OK || !lost) return status;
   }
-  return mlcm__fail(err, MLCM_BUSY, "temporary files in '%s' are removed as soon as they are made; is a collection running without grace?",
+  return mlcm__fail(err, MLCM_BUSY,
+                    "temporary files in '%s' are removed as soon as they are made; is a collection running without grace?",
                     blobs->dir);
 }
 
@@ -109,7 +110,8 @@ static mlcm_status begin(mlcm__blobs *blobs, int64_t size_hint_bytes, int source
   writer->fd = -1;
   status = mlcm__sha256_init(&writer->hash, err);
   if (status == MLCM_OK) status = mlcm__blob_tmp_open(blobs, "up", 0444, &writer->tmp_path, &writer->fd, err);
-  if (status == MLCM_OK && size_hint_bytes >= LARGE) status = mlcm__blob_pipe_open(blobs->ctx, writer->fd, source, &writer->pipe, err);
+  if (status == MLCM_OK && size_hint_bytes >= LARGE)
+    status = mlcm__blob_pipe_open(blobs->ctx, writer->fd, source, &writer->pipe, err);
   if (status == MLCM_OK) *out = writer;
   else free_writer(writer);
   return status;
@@ -126,7 +128,8 @@ void mlcm__blob_abort(mlcm__blob_writer *writer) {
 /* ---- writing ---- */
 
 static mlcm_status fail_write(const mlcm__blob_writer *writer, int rc, mlcm_error *err) {
-  return mlcm__fail_errno(err, rc, "object of %lld bytes so far cannot be written in '%s'", (long long)writer->size, writer->blobs->dir);
+  return mlcm__fail_errno(err, rc, "object of %lld bytes so far cannot be written in '%s'", (long long)writer->size,
+                          writer->blobs->dir);
 }
 
 static mlcm_status hash_bytes(mlcm__blob_writer *writer, const void *data, size_t len, mlcm_error *err) {
@@ -168,8 +171,8 @@ mlcm_status mlcm__blob_write(mlcm__blob_writer *writer, const void *data, size_t
 
 /* ---- publishing ---- */
 
-/* All bytes in the file and on the disk. The file stays open, and with that locked, until it has its name: closing it earlier would let a
- * collection take it for a dead writer's. A failure to close after a good sync loses nothing. */
+/* All bytes in the file and on the disk. The file stays open, and with that locked, until it has its name: closing it earlier
+ * would let a collection take it for a dead writer's. A failure to close after a good sync loses nothing. */
 static mlcm_status settle(mlcm__blob_writer *writer, mlcm_error *err) {
   mlcm_context *ctx = writer->blobs->ctx;
   int rc = 0;
@@ -224,7 +227,8 @@ done:
   return status;
 }
 
-mlcm_status mlcm__blob_finish(mlcm__blob_writer *writer, uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err) {
+mlcm_status mlcm__blob_finish(mlcm__blob_writer *writer, uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size,
+                              mlcm_error *err) {
   uint8_t sha256[MLCM__SHA256_BYTES];
   mlcm_status status = settle(writer, err);
   if (status == MLCM_OK) status = mlcm__sha256_final(&writer->hash, sha256, err);
@@ -239,7 +243,8 @@ mlcm_status mlcm__blob_finish(mlcm__blob_writer *writer, uint8_t out_sha256[MLCM
 
 /* ---- all in one ---- */
 
-mlcm_status mlcm__blob_put(mlcm__blobs *blobs, const void *data, size_t len, uint8_t out_sha256[MLCM__SHA256_BYTES], mlcm_error *err) {
+mlcm_status mlcm__blob_put(mlcm__blobs *blobs, const void *data, size_t len, uint8_t out_sha256[MLCM__SHA256_BYTES],
+                           mlcm_error *err) {
   mlcm__blob_writer *writer = NULL;
   mlcm_status status = mlcm__blob_begin(blobs, (int64_t)len, &writer, err);
   if (status != MLCM_OK) return status;
@@ -268,7 +273,8 @@ static mlcm_status pump_piped(mlcm__blob_writer *writer, const char *path, mlcm_
     uint8_t *data = NULL;
     size_t len = 0;
     int rc = mlcm__blob_pipe_next(writer->pipe, &data, &len);
-    if (rc < 0) return mlcm__fail_errno(err, rc, "file '%s' cannot be read, or its bytes not be written to '%s'", path, writer->blobs->dir);
+    if (rc < 0)
+      return mlcm__fail_errno(err, rc, "file '%s' cannot be read, or its bytes not be written to '%s'", path, writer->blobs->dir);
     if (len == 0) return MLCM_OK;
     mlcm_status status = tap ? tap(user, data, len, err) : MLCM_OK;
     if (status == MLCM_OK) status = hash_bytes(writer, data, len, err);
@@ -277,8 +283,8 @@ static mlcm_status pump_piped(mlcm__blob_writer *writer, const char *path, mlcm_
   }
 }
 
-static mlcm_status pump_plain(mlcm__blob_writer *writer, int fd, const char *path, uint8_t *chunk, mlcm__blob_tap *tap, void *user,
-                              mlcm_error *err) {
+static mlcm_status pump_plain(mlcm__blob_writer *writer, int fd, const char *path, uint8_t *chunk, mlcm__blob_tap *tap,
+                              void *user, mlcm_error *err) {
   mlcm_context *ctx = writer->blobs->ctx;
   for (;;) {
     int64_t n = ctx->io.read(ctx->io.user, fd, chunk, MLCM__BLOB_CHUNK);
@@ -306,8 +312,8 @@ mlcm_status mlcm__blob_put_file(mlcm__blobs *blobs, const char *path, mlcm__blob
   return mlcm__blob_put_known_file(blobs, path, NULL, tap, user, out_sha256, out_size, err);
 }
 
-mlcm_status mlcm__blob_put_known_file(mlcm__blobs *blobs, const char *path, const mlcm_file_info *known, mlcm__blob_tap *tap, void *user,
-                                      uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err) {
+mlcm_status mlcm__blob_put_known_file(mlcm__blobs *blobs, const char *path, const mlcm_file_info *known, mlcm__blob_tap *tap,
+                                      void *user, uint8_t out_sha256[MLCM__SHA256_BYTES], int64_t *out_size, mlcm_error *err) {
   mlcm_context *ctx = blobs->ctx;
   mlcm__blob_writer *writer = NULL;
   mlcm_file_info info = {0};

@@ -8,13 +8,15 @@
  * Reading    begin, statements, end. One read transaction sees one snapshot, whatever is committed meanwhile.
  * Writing    begin (takes the writer lock, which is fair between processes), statements, commit or rollback. The writer sees
  *            its own changes. Checkpoints run inside commit, under the same lock, never elsewhere.
- * Statements prepare, bind, step until no row, reset. Statements are cached by their text; `prepare` hands out, `reset` gives back.
+ * Statements prepare, bind, step until no row, reset. Statements are cached by their text; `prepare` hands out, `reset` gives
+ * back.
  *
  *   mlcm__db_conn *conn = NULL;
  *   mlcm__db_stmt *stmt = NULL;
  *   bool row = false;
  *   mlcm_status status = mlcm__db_read_begin(db, &conn, err);
- *   if (status == MLCM_OK) status = mlcm__db_prepare(conn, "SELECT version FROM alias WHERE model = ?1 AND name = ?2", &stmt, err);
+ *   if (status == MLCM_OK) status = mlcm__db_prepare(conn, "SELECT version FROM alias WHERE model = ?1 AND name = ?2", &stmt,
+ * err);
  *   if (status == MLCM_OK) {
  *     mlcm__db_bind_i64(stmt, 1, model);
  *     mlcm__db_bind_text(stmt, 2, alias);
@@ -57,8 +59,8 @@ void mlcm__db_close(mlcm__db *db); /* NULL-safe; no transaction may be open */
 
 /* ---- transactions ---- */
 
-/* Opens a read transaction; all statements until the end see one snapshot. At most 8 at a time a handle, the ninth waits up to the
- * lock timeout (MLCM_BUSY). Do not nest: helpers take the connection of their caller. */
+/* Opens a read transaction; all statements until the end see one snapshot. At most 8 at a time a handle, the ninth waits up to
+ * the lock timeout (MLCM_BUSY). Do not nest: helpers take the connection of their caller. */
 mlcm_status mlcm__db_read_begin(mlcm__db *db, mlcm__db_conn **out, mlcm_error *err);
 /* The same for a call that runs a single statement: one statement is one snapshot by itself, so the begin and end are saved. */
 mlcm_status mlcm__db_read_begin_single(mlcm__db *db, mlcm__db_conn **out, mlcm_error *err);
@@ -85,16 +87,16 @@ typedef struct mlcm__db_schema_fault {
   const char *found;       /* SQL in the file; NULL: it is gone */
 } mlcm__db_schema_fault;
 
-/* Compares the indexes and triggers of the file with those that the migrations make in a database in memory. A non-OK answer of `tell` stops
- * and is returned. Tables are not compared: what reads one that is gone says so. */
+/* Compares the indexes and triggers of the file with those that the migrations make in a database in memory. A non-OK answer of
+ * `tell` stops and is returned. Tables are not compared: what reads one that is gone says so. */
 typedef mlcm_status mlcm__db_schema_tell(void *user, const mlcm__db_schema_fault *fault, mlcm_error *err);
-mlcm_status mlcm__db_compare_schema(mlcm__db_conn *conn, const char *const *migrations, size_t n_migrations, mlcm__db_schema_tell *tell,
-                                    void *user, mlcm_error *err);
+mlcm_status mlcm__db_compare_schema(mlcm__db_conn *conn, const char *const *migrations, size_t n_migrations,
+                                    mlcm__db_schema_tell *tell, void *user, mlcm_error *err);
 
-/* Copies the database as the read transaction of `conn` sees it to the new file `path`, in small steps between which writers go on. The
- * copy is one file without a log (it gets one when it is opened for writing) and is on the disk when this answers MLCM_OK. `tap` (nullable) is
- * told bytes copied and bytes in all after each step; a non-OK answer stops and is returned. What a failure leaves at `path` is the
- * caller's to remove. */
+/* Copies the database as the read transaction of `conn` sees it to the new file `path`, in small steps between which writers go
+ * on. The copy is one file without a log (it gets one when it is opened for writing) and is on the disk when this answers
+ * MLCM_OK. `tap` (nullable) is told bytes copied and bytes in all after each step; a non-OK answer stops and is returned. What a
+ * failure leaves at `path` is the caller's to remove. */
 typedef mlcm_status mlcm__db_copy_tap(void *user, int64_t done_bytes, int64_t total_bytes, mlcm_error *err);
 mlcm_status mlcm__db_copy(mlcm__db_conn *conn, const char *path, mlcm__db_copy_tap *tap, void *user, mlcm_error *err);
 

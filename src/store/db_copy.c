@@ -2,9 +2,9 @@
  *
  * db_copy.c - a copy of a database that is in use, by SQLite's online backup.
  *
- * The source connection has its read transaction open all the time, so that every step sees the same snapshot and the copy never has to
- * start again, however many commits come in between. The writer lock is not taken: readers do not disturb writers, but the log cannot be
- * started anew before the copy ends.
+ * The source connection has its read transaction open all the time, so that every step sees the same snapshot and the copy never
+ * has to start again, however many commits come in between. The writer lock is not taken: readers do not disturb writers, but the
+ * log cannot be started anew before the copy ends.
  */
 #include <assert.h>
 
@@ -18,7 +18,8 @@ static mlcm_status fail_copy(mlcm__db_conn *conn, sqlite3 *raw, int rc, const ch
   return status;
 }
 
-static mlcm_status run_steps(sqlite3_backup *backup, int64_t page_bytes, mlcm__db_copy_tap *tap, void *user, int *rc, mlcm_error *err) {
+static mlcm_status run_steps(sqlite3_backup *backup, int64_t page_bytes, mlcm__db_copy_tap *tap, void *user, int *rc,
+                             mlcm_error *err) {
   mlcm_status status = MLCM_OK;
   do {
     *rc = sqlite3_backup_step(backup, STEP_PAGES);
@@ -30,7 +31,8 @@ static mlcm_status run_steps(sqlite3_backup *backup, int64_t page_bytes, mlcm__d
 }
 
 /* The pages, and with the last of them the commit of the copy. */
-static mlcm_status copy_pages(mlcm__db_conn *conn, sqlite3 *to, const char *path, mlcm__db_copy_tap *tap, void *user, mlcm_error *err) {
+static mlcm_status copy_pages(mlcm__db_conn *conn, sqlite3 *to, const char *path, mlcm__db_copy_tap *tap, void *user,
+                              mlcm_error *err) {
   int64_t page_bytes = 0;
   int rc = SQLITE_OK;
   mlcm_status status = mlcm__db_pragma_i64(conn, "PRAGMA page_size", &page_bytes, err);
@@ -47,11 +49,13 @@ static mlcm_status copy_pages(mlcm__db_conn *conn, sqlite3 *to, const char *path
 mlcm_status mlcm__db_copy(mlcm__db_conn *conn, const char *path, mlcm__db_copy_tap *tap, void *user, mlcm_error *err) {
   sqlite3 *to = NULL;
   assert(conn->in_tx && !conn->is_writer);
-  int rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, conn->db->vfs);
+  int rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                           conn->db->vfs);
   if (rc == SQLITE_OK) rc = sqlite3_exec(to, "PRAGMA synchronous = FULL; PRAGMA journal_mode = OFF", NULL, NULL, NULL);
   mlcm_status status = rc == SQLITE_OK ? copy_pages(conn, to, path, tap, user, err) : fail_copy(conn, to, rc, path, err);
   if (status == MLCM_OK) {
-    rc = sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL); /* the header said "log": there is none beside this file */
+    rc = sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL,
+                      NULL); /* the header said "log": there is none beside this file */
     if (rc != SQLITE_OK) status = fail_copy(conn, to, rc, path, err);
   }
   sqlite3_close(to);

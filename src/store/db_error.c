@@ -46,7 +46,8 @@ mlcm_status mlcm__db_fail(const mlcm__db *db, sqlite3 *raw, int rc, const char *
   mlcm_status status = mlcm__db_status_of(extended, sys_errno);
   switch (status) {
     case MLCM_DISK_FULL:
-      mlcm__fail(err, status, "database '%s': %s: no space left on its disk; free some and try again, reading goes on", db->path, what);
+      mlcm__fail(err, status, "database '%s': %s: no space left on its disk; free some and try again, reading goes on", db->path,
+                 what);
       break;
     case MLCM_CORRUPT:
       mlcm__fail(err, status, "database '%s': %s: %s; restore it from a backup", db->path, what, text);

@@ -399,7 +399,8 @@ START_TEST(what_a_killed_writer_left_is_removed_after_its_time) {
   if (pid == 0) {
     mlcm__blob_writer *writer = NULL;
     mlcm__blob_lease *lease = NULL;
-    if (mlcm__blob_lease_open(f.blobs, &lease, NULL) != MLCM_OK || mlcm__blob_begin(f.blobs, 3, &writer, NULL) != MLCM_OK) _exit(1);
+    if (mlcm__blob_lease_open(f.blobs, &lease, NULL) != MLCM_OK || mlcm__blob_begin(f.blobs, 3, &writer, NULL) != MLCM_OK)
+      _exit(1);
     if (mlcm__blob_write(writer, "abc", 3, NULL) != MLCM_OK) _exit(1);
     raise(SIGKILL);
   }
@@ -472,7 +473,8 @@ static mlcm_status script(mlcm_context *ctx, void *user, mlcm_error *err) {
   return status;
 }
 
-/* Whatever failed: what is there is whole, and the store opens and works. Left-overs of failed removals are swept, as gc would. */
+/* Whatever failed: what is there is whole, and the store opens and works. Left-overs of failed removals are swept, as gc would.
+ * */
 static void still_sound(void *user) {
   fixture *f = (fixture *)user;
   int64_t oldest = 0, files = 0, swept = 0;

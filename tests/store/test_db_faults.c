@@ -40,7 +40,9 @@ static sqlite3_file *real_of(sqlite3_file *file) {
 }
 
 static int shim_close(sqlite3_file *f) { return real_of(f)->pMethods->xClose(real_of(f)); }
-static int shim_read(sqlite3_file *f, void *out, int n, sqlite3_int64 at) { return real_of(f)->pMethods->xRead(real_of(f), out, n, at); }
+static int shim_read(sqlite3_file *f, void *out, int n, sqlite3_int64 at) {
+  return real_of(f)->pMethods->xRead(real_of(f), out, n, at);
+}
 static int shim_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at) {
   if (due(false)) return shim.answer;
   return real_of(f)->pMethods->xWrite(real_of(f), data, n, at);
@@ -60,7 +62,9 @@ static int shim_traits(sqlite3_file *f) { return real_of(f)->pMethods->xDeviceCh
 static int shim_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **out) {
   return real_of(f)->pMethods->xShmMap(real_of(f), page, size, extend, out);
 }
-static int shim_shm_lock(sqlite3_file *f, int at, int n, int flags) { return real_of(f)->pMethods->xShmLock(real_of(f), at, n, flags); }
+static int shim_shm_lock(sqlite3_file *f, int at, int n, int flags) {
+  return real_of(f)->pMethods->xShmLock(real_of(f), at, n, flags);
+}
 static void shim_shm_barrier(sqlite3_file *f) { real_of(f)->pMethods->xShmBarrier(real_of(f)); }
 static int shim_shm_unmap(sqlite3_file *f, int del) { return real_of(f)->pMethods->xShmUnmap(real_of(f), del); }
 static int shim_fetch(sqlite3_file *f, sqlite3_int64 at, int n, void **out) {
@@ -90,9 +94,10 @@ static void shim_install(void) {
   shim.vfs.zName = "shim";
   shim.vfs.szOsFile = (int)sizeof(shim_file) + shim.real->szOsFile;
   shim.vfs.xOpen = shim_open;
-  shim.methods = (sqlite3_io_methods){3, shim_close, shim_read, shim_write, shim_truncate, shim_sync, shim_size, shim_lock, shim_unlock,
-                                      shim_reserved, shim_control, shim_sector, shim_traits, shim_shm_map, shim_shm_lock,
-                                      shim_shm_barrier, shim_shm_unmap, shim_fetch, shim_unfetch};
+  shim.methods = (sqlite3_io_methods){3,           shim_close,   shim_read,     shim_write,       shim_truncate,  shim_sync,
+                                      shim_size,   shim_lock,    shim_unlock,   shim_reserved,    shim_control,   shim_sector,
+                                      shim_traits, shim_shm_map, shim_shm_lock, shim_shm_barrier, shim_shm_unmap, shim_fetch,
+                                      shim_unfetch};
   ck_assert_int_eq(sqlite3_vfs_register(&shim.vfs, 0), SQLITE_OK);
 }
 
@@ -155,7 +160,8 @@ START_TEST(each_write_and_sync_may_fail) {
     open_on_shim(&f);
     shim.fail_from = k;
     shim.fail_count = 1;
-    mlcm_status status = fixture_exec(f.db, "UPDATE item SET value = 2; INSERT INTO item VALUES (2, 'b', hex(randomblob(9000)) <> '')", &f.err);
+    mlcm_status status =
+        fixture_exec(f.db, "UPDATE item SET value = 2; INSERT INTO item VALUES (2, 'b', hex(randomblob(9000)) <> '')", &f.err);
     bool over = shim.calls < k;
     shim.fail_from = 0;
     int64_t value = fixture_number(f.db, "SELECT value FROM item WHERE id = 1");
@@ -229,8 +235,8 @@ START_TEST(sqlite_may_run_out_of_memory_in_a_write) {
     ck_assert_int_eq(fixture_reopen(&f), MLCM_OK);
     sqlite_memory.calls = 0;
     sqlite_memory.fail_at = k;
-    mlcm_status status = fixture_exec(f.db, "UPDATE item SET value = value + 1; INSERT INTO item (name, value) VALUES (hex(randomblob(20)), 1)",
-                                      &f.err);
+    mlcm_status status = fixture_exec(
+        f.db, "UPDATE item SET value = value + 1; INSERT INTO item (name, value) VALUES (hex(randomblob(20)), 1)", &f.err);
     bool over = sqlite_memory.calls < k;
     sqlite_memory.fail_at = 0;
     ck_assert_msg(status == MLCM_OK || status == MLCM_NO_MEMORY, "call %ld: %s: %s", k, mlcm_status_name(status), f.err.message);

@@ -50,7 +50,8 @@ static void expect_exit(pid_t pid) {
 
 static void open_files(db_fixture *f) {
   fixture_open(f);
-  ck_assert_int_eq(fixture_exec(f->db, "INSERT INTO item VALUES (1, 'a', 0); INSERT INTO item VALUES (2, 'b', 0)", &f->err), MLCM_OK);
+  ck_assert_int_eq(fixture_exec(f->db, "INSERT INTO item VALUES (1, 'a', 0); INSERT INTO item VALUES (2, 'b', 0)", &f->err),
+                   MLCM_OK);
 }
 
 /* ---- waiting in turn ---- */

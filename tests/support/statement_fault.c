@@ -20,6 +20,7 @@ int __real_sqlite3_prepare_v2(sqlite3 *db, const char *sql, int len, sqlite3_stm
 int __real_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags, sqlite3_stmt **out, const char **tail);
 int __real_sqlite3_step(sqlite3_stmt *stmt);
 int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *user, char **message);
+int __real_sqlite3_wal_checkpoint_v2(sqlite3 *db, const char *schema, int mode, int *in_log, int *copied);
 int __real_sqlite3_backup_step(sqlite3_backup *backup, int pages);
 
 /* SQLITE_OK, or what the call is to answer without doing its work. `db` may be NULL: nothing to roll back. */
@@ -53,6 +54,11 @@ int __wrap_sqlite3_step(sqlite3_stmt *stmt) {
 int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *user, char **message) {
   const int bad = due(db, sql);
   return bad ? bad : __real_sqlite3_exec(db, sql, row, user, message);
+}
+
+int __wrap_sqlite3_wal_checkpoint_v2(sqlite3 *db, const char *schema, int mode, int *in_log, int *copied) {
+  const int bad = due(NULL, "a checkpoint");
+  return bad ? bad : __real_sqlite3_wal_checkpoint_v2(db, schema, mode, in_log, copied);
 }
 
 int __wrap_sqlite3_backup_step(sqlite3_backup *backup, int pages) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * statement_fault.h - failing SQL statements: call n of prepare, step, exec or of a copy's step answers with an error of
- * SQLite's.
+ * statement_fault.h - failing SQL statements: call n of prepare, step, exec, checkpoint or of a copy's step answers with an error
+ * of SQLite's.
  *
  *   test_statement_arm(SQLITE_BUSY, false, n, false);
  *   mlcm_status st = ...;
