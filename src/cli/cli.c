@@ -136,6 +136,8 @@ cJSON *cli_json_tree(cli *c, char *json) {
   return tree;
 }
 
+static void fold_line(const cli *c, int used, int indent, const char *format, va_list list) MLCM_PRINTF(4, 0);
+
 static void fold_line(const cli *c, int used, int indent, const char *format, va_list list) {
   char *text = cli_copy_list(format, list);
   cli_fold(stdout, c->out.columns, used, indent, text);

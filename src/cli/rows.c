@@ -36,6 +36,9 @@ const char *cli_port_text(const mlcm_port *port, char *out, size_t size) {
 
 int cli_tensor_make(cli *c, cli_tensor *t, const mlcm_port *port, int32_t rank, const int64_t *shape) {
   size_t n = 1;
+  if (port->dtype == MLCM_F16 || port->dtype == MLCM_BF16)
+    return cli_error(c, MLCM_UNSUPPORTED, "input '%s' wants %s, which neither CSV nor JSON gives", port->name,
+                     mlcm_dtype_name(port->dtype));
   t->input = (mlcm_input){.name = port->name, .dtype = port->dtype, .rank = rank};
   for (int32_t i = 0; i < rank; i++) {
     t->input.shape[i] = shape[i];
@@ -92,7 +95,7 @@ bool cli_tensor_put(cli_tensor *t, int64_t at, const char *text) {
   case MLCM_U32: return fits = whole(text, 0, UINT32_MAX, &n), ((uint32_t *)t->data)[at] = (uint32_t)n, fits;
   case MLCM_I64: return whole(text, INT64_MIN, INT64_MAX, &((int64_t *)t->data)[at]);
   case MLCM_U64: return put_u64(&((uint64_t *)t->data)[at], text);
-  default: return false; /* the 16-bit floats */
+  default: return false; /* never: cli_tensor_make refuses the 16-bit floats */
   }
 }
 

@@ -66,6 +66,13 @@ static int fill(place *p, const cJSON *item, int32_t depth) {
   return code;
 }
 
+/* Every element is at least one byte of the text: what promises more would take memory before it is found out. */
+static bool fits_text(const cli_source *s, int32_t rank, const int64_t *shape) {
+  size_t room = strlen(s->out->text);
+  for (int32_t i = 0; i < rank; i++) room /= (size_t)shape[i];
+  return room > 0;
+}
+
 /* Shape from the first row. */
 static int measure(const cli_source *s, const mlcm_port *port, const cJSON *rows, int64_t n_rows, int32_t *rank, int64_t *shape) {
   shape[0] = n_rows;
@@ -77,7 +84,8 @@ static int measure(const cli_source *s, const mlcm_port *port, const cJSON *rows
     if (!item->child) return cli_error(s->c, MLCM_PARSE, "%s: input '%s': the first row is empty", s->name, port->name);
   }
   if (*rank == 1 && port->rank != 1) shape[(*rank)++] = 1; /* one element a row */
-  return 0;
+  if (fits_text(s, *rank, shape)) return 0;
+  return cli_error(s->c, MLCM_PARSE, "%s: input '%s': the rows are not all of the first one's form", s->name, port->name);
 }
 
 static int read_input(const cli_source *s, const mlcm_port *port, const cJSON *rows, cli_tensor *tensor, int64_t *n_rows) {

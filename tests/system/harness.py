@@ -3,16 +3,21 @@
 
 Everything listens on loopback and is ended by the test that started it. Nothing sleeps for a fixed time: `until` polls a condition.
 """
+import fcntl
 import http.server
 import json
 import os
 import pathlib
+import pty
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
+import unittest
 
 SOURCE = pathlib.Path(os.environ["MLCM_SOURCE_DIR"])
 BIN = pathlib.Path(os.environ["MLCM_BIN_DIR"])
@@ -78,6 +83,51 @@ class Registry:
     def decisions(self):
         n = self.status()["n_decisions"]
         return [self.json("rollout", "explain", "digits", "--decision", i) for i in range(1, n + 1)]
+
+
+class CliTest(unittest.TestCase):
+    """A registry of its own for each test, and the program on it."""
+
+    def setUp(self):
+        self.registry = Registry()
+        self.addCleanup(self.registry.close)
+        self.mlcm, self.json, self.raw = self.registry.mlcm, self.registry.json, self.registry.raw
+
+    def register(self, version=1, *more):
+        return self.json("register", "digits", DIGITS / f"digits-{version}.onnx", *more)
+
+    def file(self, name, text):
+        path = self.registry.folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def fails(self, code, pattern, *args, stdin=None):
+        """The program must end with this exit status, print nothing on stdout, and say something like the pattern on stderr."""
+        done = self.raw(*args, stdin=stdin)
+        self.assertEqual((done.returncode, done.stdout), (code, ""), f"mlcm {args}: {done.stderr}")
+        self.assertRegex(done.stderr, pattern)
+
+    def on_terminal(self, *args, columns=100, rows=40, term="xterm", code=None, **env):
+        """What the program prints when its output is a terminal."""
+        parent, child = pty.openpty()
+        fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        env = {"LC_ALL": "C.UTF-8", "NO_COLOR": "", **self.registry.env, **({"TERM": term} if term is not None else {}), **env}
+        if term is None:
+            env.pop("TERM", None)
+        process = subprocess.Popen([BIN / "mlcm", *map(str, args)], env=env, stdout=child, stderr=child)
+        os.close(child)
+        out = b""
+        while True:
+            try:
+                piece = os.read(parent, 65536)
+            except OSError: # the other end is closed
+                break
+            out += piece
+        process.wait()
+        os.close(parent)
+        if code is not None:
+            self.assertEqual(process.returncode, code, out)
+        return out.decode()
 
 
 class Process:
