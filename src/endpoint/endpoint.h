@@ -78,7 +78,7 @@ struct mlcm_endpoint {
   mlcm_rollout *rollout; /* handle on the newest rollout seen; may have ended */
   int64_t seen_decision; /* of `rollout`: told to the host */
   int64_t next_tick_ns;  /* of `rollout`; monotonic */
-  int64_t next_sweep_ns; /* of old meter files; monotonic */
+  int64_t next_sweep_ns; /* of files that nobody took away; monotonic */
 
   pthread_mutex_t lock;
   mlcm_error last_tick_error;                      /* lock; code 0: none */
@@ -127,6 +127,7 @@ void mlcm__endpoint_drop_waiting(mlcm_endpoint *ep);
 mlcm_status mlcm__endpoint_identity(mlcm_registry *reg, const mlcm__endpoint_row *row, uint64_t *out, mlcm_error *err);
 mlcm_status mlcm__rollout_first_epoch(mlcm_registry *reg, int64_t endpoint_id, int64_t rollout_id, uint64_t *out,
                                       mlcm_error *err);
+mlcm_status mlcm__rollout_is_active(mlcm_registry *reg, int64_t rollout_id, bool *out, mlcm_error *err); /* false: unknown too */
 mlcm_status mlcm__endpoint_has_routed(mlcm_registry *reg, int64_t endpoint_id, uint64_t epoch, int64_t version, bool *out,
                                       mlcm_error *err);
 mlcm_status mlcm__endpoint_is_entitled(mlcm_registry *reg, const mlcm__endpoint_row *row, int64_t version, bool *out,

@@ -64,6 +64,10 @@ mlcm_status mlcm__rollout_first_epoch(mlcm_registry *reg, int64_t endpoint_id, i
   return ask(reg, sql, numbers, 2, take_epoch, out, &found, err);
 }
 
+mlcm_status mlcm__rollout_is_active(mlcm_registry *reg, int64_t rollout_id, bool *out, mlcm_error *err) {
+  return ask(reg, "SELECT 1 FROM rollout WHERE id = ?1 AND active = 1", &rollout_id, 1, NULL, NULL, out, err);
+}
+
 mlcm_status mlcm__endpoint_has_routed(mlcm_registry *reg, int64_t endpoint_id, uint64_t epoch, int64_t version, bool *out,
                                       mlcm_error *err) {
   static const char sql[] =

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define SWEEP_EVERY_NS INT64_C(600000000000)
 #define METER_RETENTION_NS INT64_C(604800000000000) /* a week */
 
@@ -92,12 +94,31 @@ static mlcm_status steer(mlcm_endpoint *ep, const mlcm_time *now, bool due_only,
 /* ---- Housekeeping --------------------------------------------------------------------------------------------------- */
 
 static mlcm_status sweep_meters(mlcm_endpoint *ep, const mlcm_time *now, mlcm_error *err) {
-  if (now->mono_ns < ep->next_sweep_ns) return MLCM_OK;
-  ep->next_sweep_ns = now->mono_ns + SWEEP_EVERY_NS;
   const mlcm__table *table = atomic_load(&ep->table);
   uint64_t keep_from = table->keysets != NULL ? table->keysets->first_epoch : table->epoch;
   return mlcm__meter_sweep(ep->ctx, ep->reg->run_dir, ep->row.id >= 0 ? (uint64_t)ep->row.id : 0, now->wall_ns,
                            METER_RETENTION_NS, keep_from, NULL, err);
+}
+
+/* Files whose name is no rollout's number are somebody else's. */
+static mlcm_status is_over(void *user, const char *rollout, bool *out, mlcm_error *err) {
+  const mlcm_endpoint *ep = user;
+  int64_t id = 0;
+  bool active = true;
+  mlcm_status st = MLCM_OK;
+  if (mlcm__parse_i64(rollout, strlen(rollout), &id)) st = mlcm__rollout_is_active(ep->reg, id, &active, err);
+  *out = !active;
+  return st;
+}
+
+/* What nobody took away: meters of processes that are gone, key sets of rollouts that ended while no endpoint was open. */
+static mlcm_status sweep_files(mlcm_endpoint *ep, const mlcm_time *now, mlcm_error *err) {
+  if (now->mono_ns < ep->next_sweep_ns) return MLCM_OK;
+  ep->next_sweep_ns = now->mono_ns + SWEEP_EVERY_NS;
+  mlcm_status meters = sweep_meters(ep, now, err);
+  mlcm_error why;
+  mlcm_status keys = mlcm__keyset_sweep(ep->ctx, ep->reg->run_dir, is_over, ep, meters ? &why : err);
+  return meters ? meters : keys;
 }
 
 /* ---- The round ------------------------------------------------------------------------------------------------------ */
@@ -152,7 +173,7 @@ mlcm_status mlcm__endpoint_round(mlcm_endpoint *ep, const mlcm_time *now, bool d
     note(told, &why, &first, &first_why);
     if (!st && !told) ep->generation = generation; /* else: look again in the next round */
   }
-  note(sweep_meters(ep, now, &why), &why, &first, &first_why);
+  note(sweep_files(ep, now, &why), &why, &first, &first_why);
   mlcm__endpoint_sweep(ep);
   remember_round(ep, first, &first_why);
   if (out != NULL)

@@ -147,28 +147,55 @@ uint32_t mlcm__keyset_count(const mlcm__keyset *set) {
   return n;
 }
 
-typedef struct removal {
-  mlcm_context *ctx;
-  const char *run_dir;
-  char prefix[128];
-} removal;
+/* ---- Removing ------------------------------------------------------------------------------------------------------- */
 
-static mlcm_status remove_one(void *user, const char *name, mlcm_error *err) {
-  const removal *r = user;
+static mlcm_status remove_file(mlcm_context *ctx, const char *run_dir, const char *name, mlcm_error *err) {
   char *path = NULL;
-  if (strncmp(name, r->prefix, strlen(r->prefix)) != 0) return MLCM_OK;
-  mlcm_status st = mlcm__path_join(r->ctx, r->run_dir, name, &path, err);
+  mlcm_status st = mlcm__path_join(ctx, run_dir, name, &path, err);
   if (st) return st;
-  const int bad = r->ctx->io.unlink(r->ctx->io.user, path);
+  const int bad = ctx->io.unlink(ctx->io.user, path);
   if (bad < 0 && bad != -ENOENT) st = mlcm__fail_errno(err, bad, "%s: cannot remove", path);
-  mlcm__free(r->ctx, path);
+  mlcm__free(ctx, path);
   return st;
 }
 
+/* Whose files go: asked for each file of a key set. */
+typedef struct removal {
+  mlcm_context *ctx;
+  const char *run_dir;
+  mlcm__keyset_is_over is_over;
+  void *user;
+} removal;
+
+static mlcm_status remove_if_over(void *user, const char *name, mlcm_error *err) {
+  const removal *r = user;
+  char rollout[NAME_MAX_BYTES + 1];
+  bool over = false;
+  if (strncmp(name, "keys+", 5) != 0) return MLCM_OK;
+  const size_t len = strcspn(name + 5, "+");
+  if (len > NAME_MAX_BYTES || name[5 + len] != '+') return MLCM_OK; /* not ours */
+  memcpy(rollout, name + 5, len);
+  rollout[len] = 0;
+  mlcm_status st = r->is_over(r->user, rollout, &over, err);
+  return st || !over ? st : remove_file(r->ctx, r->run_dir, name, err);
+}
+
+mlcm_status mlcm__keyset_sweep(mlcm_context *ctx, const char *run_dir, mlcm__keyset_is_over is_over, void *user,
+                               mlcm_error *err) {
+  removal r = {.ctx = ctx, .run_dir = run_dir, .is_over = is_over, .user = user};
+  return mlcm__list_dir(ctx, run_dir, remove_if_over, &r, err);
+}
+
+static mlcm_status is_this_one(void *user, const char *rollout, bool *out, mlcm_error *err) {
+  (void)err;
+  *out = strcmp(rollout, user) == 0;
+  return MLCM_OK;
+}
+
 mlcm_status mlcm__keyset_remove(mlcm_context *ctx, const char *run_dir, const char *rollout, mlcm_error *err) {
-  removal r = {.ctx = ctx, .run_dir = run_dir};
+  char wanted[NAME_MAX_BYTES + 1];
   mlcm_status st = check_part("rollout", rollout, err);
   if (st) return st;
-  snprintf(r.prefix, sizeof r.prefix, "keys+%s+", rollout);
-  return mlcm__list_dir(ctx, run_dir, remove_one, &r, err);
+  snprintf(wanted, sizeof wanted, "%s", rollout);
+  return mlcm__keyset_sweep(ctx, run_dir, is_this_one, wanted, err);
 }

@@ -29,4 +29,9 @@ uint32_t mlcm__keyset_count(const mlcm__keyset *set);
 /* Removes the files of a rollout that is over. Processes that have them open go on undisturbed. */
 mlcm_status mlcm__keyset_remove(mlcm_context *ctx, const char *run_dir, const char *rollout, mlcm_error *err);
 
+/* Removes the files of every rollout that `is_over` calls over: of those that ended while nobody served. It is asked after a file
+ * was seen, so a rollout that begins meanwhile is asked about when it is there. The first failure ends the sweep. */
+typedef mlcm_status (*mlcm__keyset_is_over)(void *user, const char *rollout, bool *out, mlcm_error *err);
+mlcm_status mlcm__keyset_sweep(mlcm_context *ctx, const char *run_dir, mlcm__keyset_is_over is_over, void *user, mlcm_error *err);
+
 #endif

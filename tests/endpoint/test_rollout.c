@@ -6,6 +6,7 @@
 #include "fixture.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 static const char half[] = "mlcm: rollout/v1\n"
                            "endpoint: digits\n"
@@ -673,6 +674,63 @@ START_TEST(tick_survives_any_failing_allocation) {
 }
 END_TEST
 
+/* ---- Files ---------------------------------------------------------------------------------------------------------- */
+
+static bool has_key_set(const fixture *f, int64_t rollout, const char *signal) {
+  char name[64];
+  snprintf(name, sizeof name, "run/keys+%lld+%s", (long long)rollout, signal);
+  char *path = test_path(f->dir, name);
+  bool is_there = access(path, F_OK) == 0;
+  free(path);
+  return is_there;
+}
+
+START_TEST(key_sets_of_a_rollout_that_ended_while_nobody_served_go_with_the_next_endpoint) {
+  fixture f;
+  set_up(&f);
+  add_digits(&f, 2);
+  mlcm_rollout *rollout = start_rollout(&f, half);
+  int64_t id = mlcm_rollout_id(rollout);
+  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_ticket ticket = route(ep, "user-1");
+  report(ep, &ticket, 1);
+  mlcm_endpoint_close(ep);
+  ck_assert(has_key_set(&f, id, "complete") && has_key_set(&f, id, "outcome.wrong"));
+  CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_ABORT, NULL, err));
+  mlcm_decision *end = NULL;
+  CHECK_OK(mlcm_rollout_tick(rollout, NULL, &end, err));
+  mlcm_decision_free(end);
+  mlcm_rollout_close(rollout);
+  ep = open_endpoint(&f, "digits", HOST_RUNS);
+  tick(ep);
+  ck_assert(!has_key_set(&f, id, "complete") && !has_key_set(&f, id, "outcome.wrong"));
+  mlcm_endpoint_close(ep);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(key_sets_of_a_running_rollout_and_strange_files_stay) {
+  fixture f;
+  set_up(&f);
+  add_digits(&f, 2);
+  ck_assert_int_eq(add_version(&f, "letters", 1), 1);
+  set_champion(&f, "letters", 1);
+  mlcm_rollout *rollout = start_rollout(&f, half);
+  int64_t id = mlcm_rollout_id(rollout);
+  mlcm_endpoint_close(open_endpoint(&f, "digits", HOST_RUNS));
+  char *strange = test_path(f.dir, "run/keys+mine+complete");
+  test_write_file(strange, "x", 1);
+  mlcm_endpoint *other = open_endpoint(&f, "letters", HOST_RUNS);
+  tick(other);
+  ck_assert(has_key_set(&f, id, "complete"));
+  ck_assert_int_eq(access(strange, F_OK), 0);
+  free(strange);
+  mlcm_endpoint_close(other);
+  mlcm_rollout_close(rollout);
+  tear_down(&f);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {keys_are_split_by_weight_and_stay_where_they_are,
                           requests_without_a_key_are_split_too,
@@ -695,6 +753,8 @@ int main(void) {
                           descriptor_is_readable_while_decisions_wait,
                           newest_decisions_are_kept_when_nobody_takes_them,
                           following_handle_never_steers,
-                          key_sets_of_a_rollout_are_removed_when_it_is_over};
+                          key_sets_of_a_rollout_are_removed_when_it_is_over,
+                          key_sets_of_a_rollout_that_ended_while_nobody_served_go_with_the_next_endpoint,
+                          key_sets_of_a_running_rollout_and_strange_files_stay};
   return TEST_RUN("endpoint_rollout", tests);
 }

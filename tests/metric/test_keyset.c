@@ -3,6 +3,7 @@
  * test_keyset.c - each key is first once, over threads and processes.
  */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -208,6 +209,34 @@ START_TEST(removing_takes_all_signals_of_one_rollout) {
 }
 END_TEST
 
+static mlcm_status odd_are_over(void *user, const char *rollout, bool *out, mlcm_error *err) {
+  (*(int *)user)++;
+  *out = atoi(rollout) % 2 != 0;
+  return strcmp(rollout, "stop") == 0 ? mlcm__fail(err, MLCM_IO, "stop") : MLCM_OK;
+}
+
+START_TEST(a_sweep_takes_the_rollouts_that_are_over_and_nothing_else) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  char *dir = test_temp_dir();
+  char *strange = test_path(dir, "keys+1");
+  int asked = 0;
+  test_write_file(strange, "x", 1);
+  for (int i = 0; i < 4; i++) {
+    char rollout[8];
+    snprintf(rollout, sizeof rollout, "%d", i);
+    mlcm__keyset_close(open_set(ctx, dir, rollout, "a"));
+  }
+  ck_assert_int_eq(mlcm__keyset_sweep(ctx, dir, odd_are_over, &asked, NULL), MLCM_OK);
+  ck_assert_int_eq(asked, 4);
+  ck_assert_uint_eq(test_count_entries(dir), 3);
+  mlcm__keyset_close(open_set(ctx, dir, "stop", "a"));
+  ck_assert_int_eq(mlcm__keyset_sweep(ctx, dir, odd_are_over, &asked, NULL), MLCM_IO);
+  free(strange);
+  test_temp_dir_remove(dir);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 static mlcm_status use(mlcm_context *ctx, void *user, mlcm_error *err) {
   mlcm__keyset *set = NULL;
   mlcm_status st = mlcm__keyset_open(ctx, user, "1", "s", &set, err);
@@ -243,6 +272,7 @@ int main(void) {
                           names_outside_the_alphabet_are_refused,
                           a_file_that_is_no_key_set_is_an_error_that_names_it,
                           removing_takes_all_signals_of_one_rollout,
+                          a_sweep_takes_the_rollouts_that_are_over_and_nothing_else,
                           failing_memory_and_disk_leave_it_usable};
   return TEST_RUN("metric_keyset", tests);
 }
