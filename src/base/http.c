@@ -188,12 +188,13 @@ static mlcm_status start(mlcm__http *http, exchange *x, mlcm_error *err) {
   set_limits(x);
   CURLcode bad = set_routes(x);
   if (!bad) bad = set_content(x);
-  if (!bad && curl_multi_add_handle(http->multi, easy) != CURLM_OK) bad = CURLE_OUT_OF_MEMORY;
+  /* never: a fresh handle, and no callback under way */
+  if (!bad && curl_multi_add_handle(http->multi, easy) != CURLM_OK) bad = CURLE_FAILED_INIT;
   if (!bad) return MLCM_OK;
   curl_easy_cleanup(easy);
   x->easy = NULL;
-  return mlcm__fail(err, bad == CURLE_OUT_OF_MEMORY ? MLCM_NO_MEMORY : MLCM_INTERNAL, "libcurl refuses a request to '%.200s': %s",
-                    x->request->url, curl_easy_strerror(bad));
+  const mlcm_status code = bad == CURLE_OUT_OF_MEMORY ? MLCM_NO_MEMORY : MLCM_INTERNAL; /* never: all else was checked before */
+  return mlcm__fail(err, code, "libcurl refuses a request to '%.200s': %s", x->request->url, curl_easy_strerror(bad));
 }
 
 static void stop(mlcm__http *http, exchange *x) {

@@ -182,9 +182,8 @@ static mlcm_status take_graph_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm
 
 static mlcm_status read_graph(mlcm__arena *arena, mlcm__pb *pb, mlcm__onnx_model *m, mlcm_error *err) {
   mlcm__pb_field field;
-  bool more = false;
   mlcm_status st = make_graph_room(arena, pb, m, err);
-  while (!st && (st = mlcm__pb_next(pb, &field, &more, err)) == MLCM_OK && more) st = take_graph_field(arena, pb, &field, m, err);
+  while (!st && mlcm__pb_again(pb, &field)) st = take_graph_field(arena, pb, &field, m, err);
   return st;
 }
 
@@ -228,14 +227,13 @@ mlcm_status mlcm__onnx_read_model(mlcm__arena *arena, const char *name, const vo
   mlcm__pb pb;
   mlcm__pb_field field;
   size_t n_opsets = 0;
-  bool more = false, has_graph = false;
+  bool has_graph = false;
   mlcm__pb_open(&pb, name, data, size_bytes);
   mlcm_status st = mlcm__pb_count(&pb, MODEL_OPSET, &n_opsets, err);
   if (st) return st;
   m.opsets = mlcm__arena_alloc(arena, n_opsets, sizeof *m.opsets);
   if (m.opsets == NULL) return mlcm__fail_memory(err, n_opsets * sizeof *m.opsets);
-  while (!st && (st = mlcm__pb_next(&pb, &field, &more, err)) == MLCM_OK && more)
-    st = take_model_field(arena, &pb, &field, &m, &has_graph, err);
+  while (!st && mlcm__pb_again(&pb, &field)) st = take_model_field(arena, &pb, &field, &m, &has_graph, err);
   if (st) return st;
   if (!has_graph) return mlcm__pb_fail(&pb, MLCM_PARSE, err, "there is no graph: is this an ONNX model?");
   *out = m;

@@ -98,8 +98,8 @@ mlcm_status mlcm__onnx_read_tensor(const char *name, const void *data, size_t si
 mlcm_status mlcm__onnx_tensor_elements(const mlcm__onnx_tensor *tensor, void *out, mlcm_error *err);
 
 /* Writes the attr->n elements of a FLOATS, INTS or STRINGS attribute. */
-mlcm_status mlcm__onnx_attr_floats(const mlcm__onnx_attr *attr, float *out, mlcm_error *err);
-mlcm_status mlcm__onnx_attr_ints(const mlcm__onnx_attr *attr, int64_t *out, mlcm_error *err);
+void mlcm__onnx_attr_floats(const mlcm__onnx_attr *attr, float *out);
+void mlcm__onnx_attr_ints(const mlcm__onnx_attr *attr, int64_t *out);
 mlcm_status mlcm__onnx_attr_strings(const mlcm__onnx_attr *attr, mlcm_str *out, mlcm_error *err);
 
 /* Product of the dimensions. False when one is negative or when the product of those that are not 0 is out of range: so that

@@ -138,10 +138,8 @@ static mlcm_status take_node_field(mlcm__arena *arena, mlcm__pb *pb, const mlcm_
 mlcm_status mlcm__onnx_parse_node(mlcm__arena *arena, mlcm__pb *pb, mlcm__onnx_node *out, mlcm_error *err) {
   mlcm__onnx_node node = {0};
   mlcm__pb_field field;
-  bool more = false;
   mlcm_status st = make_room(arena, pb, &node, err);
-  while (!st && (st = mlcm__pb_next(pb, &field, &more, err)) == MLCM_OK && more)
-    st = take_node_field(arena, pb, &field, &node, err);
+  while (!st && mlcm__pb_again(pb, &field)) st = take_node_field(arena, pb, &field, &node, err);
   if (st) return st;
   if (node.op.len == 0) return mlcm__pb_fail(pb, MLCM_PARSE, err, "the node has no op_type");
   *out = node;
@@ -157,21 +155,20 @@ static void put_float(void *user, size_t i, uint64_t value) {
 
 static void put_int(void *user, size_t i, uint64_t value) { ((int64_t *)user)[i] = (int64_t)value; }
 
-mlcm_status mlcm__onnx_attr_floats(const mlcm__onnx_attr *attr, float *out, mlcm_error *err) {
-  return mlcm__pb_each_number(&attr->message, ATTR_FLOATS, MLCM__PB_FIXED32, put_float, out, err);
+void mlcm__onnx_attr_floats(const mlcm__onnx_attr *attr, float *out) {
+  mlcm__pb_each_number(&attr->message, ATTR_FLOATS, MLCM__PB_FIXED32, put_float, out);
 }
 
-mlcm_status mlcm__onnx_attr_ints(const mlcm__onnx_attr *attr, int64_t *out, mlcm_error *err) {
-  return mlcm__pb_each_number(&attr->message, ATTR_INTS, MLCM__PB_VARINT, put_int, out, err);
+void mlcm__onnx_attr_ints(const mlcm__onnx_attr *attr, int64_t *out) {
+  mlcm__pb_each_number(&attr->message, ATTR_INTS, MLCM__PB_VARINT, put_int, out);
 }
 
 mlcm_status mlcm__onnx_attr_strings(const mlcm__onnx_attr *attr, mlcm_str *out, mlcm_error *err) {
   mlcm__pb scan = attr->message;
   mlcm__pb_field field;
-  bool more = false;
   size_t n = 0;
   mlcm_status st = MLCM_OK;
-  while ((st = mlcm__pb_next(&scan, &field, &more, err)) == MLCM_OK && more)
-    if (field.number == ATTR_STRINGS && (st = mlcm__pb_bytes(&scan, &field, "strings", &out[n++], err)) != MLCM_OK) return st;
+  while (!st && mlcm__pb_again(&scan, &field))
+    if (field.number == ATTR_STRINGS) st = mlcm__pb_bytes(&scan, &field, "strings", &out[n++], err);
   return st;
 }

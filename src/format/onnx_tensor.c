@@ -56,12 +56,11 @@ static mlcm_status read_shape(const mlcm__pb *pb, mlcm__onnx_tensor *t, mlcm_err
   if (rank > MLCM_MAX_RANK)
     return mlcm__pb_fail(pb, MLCM_LIMIT, err, "tensor of %zu dimensions, at most %d are supported", rank, MLCM_MAX_RANK);
   t->rank = (int32_t)rank;
-  st = mlcm__pb_each_number(pb, DIMS, MLCM__PB_VARINT, put_dim, t, err);
-  for (size_t i = 0; !st && i < rank; i++)
+  mlcm__pb_each_number(pb, DIMS, MLCM__PB_VARINT, put_dim, t);
+  for (size_t i = 0; i < rank; i++)
     if (t->shape[i] < 0) return mlcm__pb_fail(pb, MLCM_PARSE, err, "dimension %zu is %lld", i, (long long)t->shape[i]);
-  if (!st && !mlcm__shape_count(t->rank, t->shape, &t->count))
-    return mlcm__pb_fail(pb, MLCM_PARSE, err, "the dimensions' product is out of range");
-  return st;
+  if (mlcm__shape_count(t->rank, t->shape, &t->count)) return MLCM_OK;
+  return mlcm__pb_fail(pb, MLCM_PARSE, err, "the dimensions' product is out of range");
 }
 
 /* ---- Typed elements ---- */
@@ -116,11 +115,10 @@ static void put_bool(void *user, size_t i, uint64_t value) {
 static mlcm_status string_elements(const mlcm__pb *message, uint32_t number, mlcm_str *out, mlcm_error *err) {
   mlcm__pb scan = *message;
   mlcm__pb_field field;
-  bool more = false;
   size_t n = 0;
   mlcm_status st = MLCM_OK;
-  while ((st = mlcm__pb_next(&scan, &field, &more, err)) == MLCM_OK && more)
-    if (field.number == number && (st = mlcm__pb_bytes(&scan, &field, "strings", &out[n++], err)) != MLCM_OK) return st;
+  while (!st && mlcm__pb_again(&scan, &field))
+    if (field.number == number) st = mlcm__pb_bytes(&scan, &field, "strings", &out[n++], err);
   return st;
 }
 
@@ -128,7 +126,8 @@ mlcm_status mlcm__onnx_tensor_elements(const mlcm__onnx_tensor *t, void *out, ml
   typed_field f = field_of(t->dtype);
   if (t->dtype == MLCM_STRING) return string_elements(&t->message, f.number, out, err);
   element_sink sink = {t->dtype, out, mlcm_dtype_size(t->dtype)};
-  return mlcm__pb_each_number(&t->message, f.number, f.wire, t->dtype == MLCM_BOOL ? put_bool : put_element, &sink, err);
+  mlcm__pb_each_number(&t->message, f.number, f.wire, t->dtype == MLCM_BOOL ? put_bool : put_element, &sink);
+  return MLCM_OK;
 }
 
 /* ---- External data ---- */
@@ -231,11 +230,10 @@ static mlcm_status take_field(mlcm__pb *pb, const mlcm__pb_field *field, mlcm__o
 mlcm_status mlcm__onnx_parse_tensor(mlcm__pb *pb, mlcm__onnx_tensor *out, mlcm_error *err) {
   mlcm__onnx_tensor t = {.length = -1, .message = mlcm__pb_detach(pb, "tensor")};
   int64_t n_external = 0;
-  bool external = false, more = false;
+  bool external = false;
   mlcm__pb_field field;
   mlcm_status st = read_shape(pb, &t, err);
-  while (!st && (st = mlcm__pb_next(pb, &field, &more, err)) == MLCM_OK && more)
-    st = take_field(pb, &field, &t, &n_external, &external, err);
+  while (!st && mlcm__pb_again(pb, &field)) st = take_field(pb, &field, &t, &n_external, &external, err);
   if (st) return st;
   if (external) t.form = MLCM__ONNX_EXTERNAL;
   /* The whole message was walked; counting needs it from its start. */

@@ -32,7 +32,10 @@ mlcm__pb mlcm__pb_detach(const mlcm__pb *pb, const char *name) {
 static void format_path(const mlcm__pb *pb, char *out, size_t cap) {
   const mlcm__pb *chain[MLCM__PB_MAX_DEPTH + 1];
   int n = 0;
-  for (const mlcm__pb *p = pb; p != NULL && n <= MLCM__PB_MAX_DEPTH; p = p->up) chain[n++] = p;
+  for (const mlcm__pb *p = pb; p != NULL; p = p->up) {
+    assert(n <= MLCM__PB_MAX_DEPTH);
+    chain[n++] = p;
+  }
   size_t len = 0;
   out[0] = '\0';
   for (int i = n - 1; i >= 0; i--) {
@@ -42,8 +45,8 @@ static void format_path(const mlcm__pb *pb, char *out, size_t cap) {
     int wrote = chain[i]->index >= 0
                     ? snprintf(out + len, cap - len, "%s%s[%lld]", before, chain[i]->name, (long long)chain[i]->index)
                     : snprintf(out + len, cap - len, "%s%s", before, chain[i]->name);
-    if (wrote < 0 || (size_t)wrote >= cap - len) return;
     len += (size_t)wrote;
+    if (len >= cap) return;
   }
 }
 
@@ -61,9 +64,9 @@ mlcm_status mlcm__pb_fail(const mlcm__pb *pb, mlcm_status code, mlcm_error *err,
 static bool read_varint(const char **at, const char *end, uint64_t *out) {
   uint64_t value = 0;
   const char *p = *at;
-  for (unsigned shift = 0; shift < 64 && p < end; shift += 7) {
+  for (unsigned shift = 0; p < end; shift += 7) {
     uint8_t byte = (uint8_t)*p++;
-    if (shift == 63 && byte > 1) return false;
+    if (shift == 63 && byte > 1) return false; /* so that the tenth byte is the last */
     value |= (uint64_t)(byte & 0x7f) << shift;
     if (byte < 0x80) {
       *at = p;
@@ -127,6 +130,14 @@ mlcm_status mlcm__pb_next(mlcm__pb *pb, mlcm__pb_field *out, bool *more, mlcm_er
   *out = field;
   *more = true;
   return MLCM_OK;
+}
+
+bool mlcm__pb_again(mlcm__pb *pb, mlcm__pb_field *out) {
+  bool more = false;
+  mlcm_status st = mlcm__pb_next(pb, out, &more, NULL);
+  assert(st == MLCM_OK);
+  (void)st;
+  return more;
 }
 
 static mlcm_status check_wire(const mlcm__pb *pb, const mlcm__pb_field *field, uint32_t wire, const char *what, mlcm_error *err) {
@@ -228,24 +239,24 @@ mlcm_status mlcm__pb_count_numbers(const mlcm__pb *pb, uint32_t number, uint32_t
   return st;
 }
 
-mlcm_status mlcm__pb_each_number(const mlcm__pb *pb, uint32_t number, uint32_t wire, mlcm__pb_visit *visit, void *user,
-                                 mlcm_error *err) {
+void mlcm__pb_each_number(const mlcm__pb *pb, uint32_t number, uint32_t wire, mlcm__pb_visit *visit, void *user) {
   mlcm__pb scan = *pb;
   mlcm__pb_field field;
   size_t i = 0;
-  bool more = false;
-  mlcm_status st = MLCM_OK;
-  while ((st = mlcm__pb_next(&scan, &field, &more, err)) == MLCM_OK && more) {
+  while (mlcm__pb_again(&scan, &field)) {
     if (field.number != number) continue;
     if (field.wire == wire) {
       visit(user, i++, field.value);
       continue;
     }
-    const char *at = field.bytes.ptr, *end = at + field.bytes.len;
-    uint64_t value = 0;
-    while (at < end && read_number(&at, end, wire, &value)) visit(user, i++, value);
+    for (const char *at = field.bytes.ptr, *end = at + field.bytes.len; at < end;) {
+      uint64_t value = 0;
+      bool whole = read_number(&at, end, wire, &value);
+      assert(whole);
+      (void)whole;
+      visit(user, i++, value);
+    }
   }
-  return st;
 }
 
 mlcm_status mlcm__pb_count(const mlcm__pb *pb, uint32_t number, size_t *out, mlcm_error *err) {

@@ -37,6 +37,9 @@ void mlcm__pb_open(mlcm__pb *pb, const char *name, const void *data, size_t size
 /* The next field: *more is false at the end of the message. MLCM_PARSE for anything malformed, groups included. */
 mlcm_status mlcm__pb_next(mlcm__pb *pb, mlcm__pb_field *out, bool *more, mlcm_error *err);
 
+/* The same in a message that was walked to its end before, by counting: nothing is malformed any more. False at the end. */
+bool mlcm__pb_again(mlcm__pb *pb, mlcm__pb_field *out);
+
 /* A cursor over the message inside `field`. MLCM_PARSE when it is not of wire type 2, MLCM_LIMIT at depth 64. */
 mlcm_status mlcm__pb_enter(const mlcm__pb *pb, const mlcm__pb_field *field, const char *name, int64_t index, mlcm__pb *out,
                            mlcm_error *err);
@@ -57,8 +60,7 @@ mlcm_status mlcm__pb_count_numbers(const mlcm__pb *pb, uint32_t number, uint32_t
 
 /* Visits those elements in order, raw: the varint, or the fixed 4 or 8 bytes. The message was counted before, so it is well formed. */
 typedef void mlcm__pb_visit(void *user, size_t i, uint64_t value);
-mlcm_status mlcm__pb_each_number(const mlcm__pb *pb, uint32_t number, uint32_t wire, mlcm__pb_visit *visit, void *user,
-                                 mlcm_error *err);
+void mlcm__pb_each_number(const mlcm__pb *pb, uint32_t number, uint32_t wire, mlcm__pb_visit *visit, void *user);
 
 /* How many times a field occurs. */
 mlcm_status mlcm__pb_count(const mlcm__pb *pb, uint32_t number, size_t *out, mlcm_error *err);

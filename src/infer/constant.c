@@ -95,8 +95,8 @@ static mlcm_status load_list(mlcm__arena *arena, const mlcm__onnx_attr *a, mlcm_
   if (array == NULL) return mlcm__fail_memory(err, a->n * size);
   out->n = a->n;
   switch (a->kind) {
-  case MLCM_ATTR_FLOATS: out->floats = array; return mlcm__onnx_attr_floats(a, array, err);
-  case MLCM_ATTR_INTS: out->ints = array; return mlcm__onnx_attr_ints(a, array, err);
+  case MLCM_ATTR_FLOATS: out->floats = array; mlcm__onnx_attr_floats(a, array); return MLCM_OK;
+  case MLCM_ATTR_INTS: out->ints = array; mlcm__onnx_attr_ints(a, array); return MLCM_OK;
   default: out->strings = array; return mlcm__onnx_attr_strings(a, array, err);
   }
 }

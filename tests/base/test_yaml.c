@@ -425,7 +425,7 @@ static mlcm_status read_large(mlcm_context *ctx, void *user, mlcm_error *err) {
 }
 
 START_TEST(lack_of_memory_in_a_large_text_is_an_error_each_time) {
-  enum { LISTS = 60, ITEMS = 300, LONG = 50000 };
+  enum { LISTS = 60, ITEMS = 66000, LONG = 50000 };
   char *text = calloc(LISTS * 8 + ITEMS * 8 + LONG + 100, 1), *at = text;
   ck_assert_ptr_nonnull(text);
   at += put(at, "long: ");

@@ -104,7 +104,7 @@ START_TEST(packed_and_unpacked_numbers_may_be_mixed) {
   mlcm__pb_open(&pb, "f", w.data, w.len);
   ck_assert_int_eq(mlcm__pb_count_numbers(&pb, 7, MLCM__PB_VARINT, "ints", &n, &err), MLCM_OK);
   ck_assert_uint_eq(n, 4);
-  ck_assert_int_eq(mlcm__pb_each_number(&pb, 7, MLCM__PB_VARINT, collect, &list, &err), MLCM_OK);
+  mlcm__pb_each_number(&pb, 7, MLCM__PB_VARINT, collect, &list);
   ck_assert_uint_eq(list.n, 4);
   ck_assert(list.values[0] == 1 && list.values[1] == 2 && list.values[2] == 300 && list.values[3] == UINT64_MAX);
   pbw_free(&w);
@@ -171,10 +171,43 @@ START_TEST(depth_ends_at_64) {
 }
 END_TEST
 
+START_TEST(numbers_beyond_32_bits_are_refused_where_they_must_fit) {
+  static const struct {
+    int64_t value;
+    mlcm_status want;
+  } cases[] = {{INT32_MIN, MLCM_OK},
+               {INT32_MAX, MLCM_OK},
+               {(int64_t)INT32_MIN - 1, MLCM_PARSE},
+               {(int64_t)INT32_MAX + 1, MLCM_PARSE}};
+  mlcm__pb pb;
+  mlcm__pb_open(&pb, "f", "", 0);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const mlcm__pb_field f = {.number = 1, .wire = MLCM__PB_VARINT, .value = (uint64_t)cases[i].value};
+    int32_t out = 0;
+    ck_assert_int_eq(mlcm__pb_i32(&pb, &f, "type", &out, &err), cases[i].want);
+  }
+}
+END_TEST
+
+START_TEST(a_path_too_long_for_a_message_is_cut) {
+  char name[400];
+  mlcm__pb pb;
+  memset(name, 'n', sizeof name);
+  name[sizeof name - 1] = 0;
+  mlcm__pb_open(&pb, name, "", 0);
+  mlcm__pb_field f = {.number = 1, .wire = MLCM__PB_VARINT};
+  mlcm__pb inner;
+  ck_assert_int_eq(mlcm__pb_enter(&pb, &f, "graph", -1, &inner, &err), MLCM_PARSE);
+  ck_assert_ptr_nonnull(strstr(err.message, "'graph' has wire type 0 instead of 2"));
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {each_wire_type_is_read,          malformed_fields_are_refused,
                           nothing_is_an_empty_message,     packed_and_unpacked_numbers_may_be_mixed,
                           a_broken_packed_list_is_refused, text_must_be_utf8_without_zero,
-                          the_path_to_the_place_is_told,   depth_ends_at_64};
+                          the_path_to_the_place_is_told,   depth_ends_at_64,
+                          numbers_beyond_32_bits_are_refused_where_they_must_fit,
+                          a_path_too_long_for_a_message_is_cut};
   return TEST_RUN("format_protobuf", tests);
 }
