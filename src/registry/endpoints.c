@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "registry/find.h"
 #include "registry/rollouts.h"
 #include "registry/sql.h"
 
@@ -13,19 +13,12 @@
 
 #define ENDPOINT_SQL "SELECT e.id, e.model_id, e.name, m.name, e.alias FROM endpoint e JOIN model m ON m.id = e.model_id "
 
-static void copy_text(char *out, size_t size, const char *text) {
-  size_t len = text ? strlen(text) : 0;
-  if (len >= size) len = size - 1;
-  if (len) memcpy(out, text, len);
-  out[len] = '\0';
-}
-
 static void endpoint_from_row(mlcm__db_stmt *stmt, mlcm__endpoint_row *out) {
   out->id = mlcm__db_i64(stmt, 0);
   out->model_id = mlcm__db_i64(stmt, 1);
-  copy_text(out->name, sizeof(out->name), mlcm__db_text(stmt, 2));
-  copy_text(out->model, sizeof(out->model), mlcm__db_text(stmt, 3));
-  copy_text(out->alias, sizeof(out->alias), mlcm__db_text(stmt, 4));
+  mlcm__sql_copy_text(stmt, 2, out->name, sizeof(out->name));
+  mlcm__sql_copy_text(stmt, 3, out->model, sizeof(out->model));
+  mlcm__sql_copy_text(stmt, 4, out->alias, sizeof(out->alias));
 }
 
 /* *found false when there is none. */
@@ -37,38 +30,11 @@ static mlcm_status look_up(mlcm__db_conn *conn, const char *name, mlcm__endpoint
   return st;
 }
 
-enum { SPELLINGS = 64 };
-
-/* The nearest name among the endpoints, for the message; texts are freed by the caller. */
-static mlcm_status endpoint_names(mlcm__db_conn *conn, char *names[SPELLINGS], size_t *out_n, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  mlcm_status st = mlcm__sql_first(conn, "SELECT name FROM endpoint ORDER BY name LIMIT 64", MLCM__NO_BIND, &stmt, &row, err);
-  if (st) return st;
-  for (*out_n = 0; !st && row && *out_n < SPELLINGS; st = mlcm__db_step(stmt, &row, err)) {
-    names[*out_n] = mlcm__strdup(mlcm__db_context(conn), mlcm__db_text(stmt, 0));
-    if (!names[*out_n])
-      st = mlcm__fail_memory(err, 1);
-    else
-      ++*out_n;
-    if (st) break;
-  }
-  mlcm__db_reset(stmt);
-  return st;
-}
-
 static mlcm_status no_endpoint(mlcm__db_conn *conn, const char *name, mlcm_error *err) {
-  char *names[SPELLINGS];
-  size_t n = 0;
-  mlcm_status st = endpoint_names(conn, names, &n, err);
-  const char *near = st ? NULL : mlcm__nearest(name, (const char *const *)names, n);
-  if (!st && near)
-    st = mlcm__fail(err, MLCM_NOT_FOUND, "endpoint '%s' does not exist (did you mean '%s'?)", name, near);
-  else if (!st)
-    st = mlcm__fail(err, MLCM_NOT_FOUND,
-                    "endpoint '%s' does not exist; it is made when a process opens it or a rollout starts on it", name);
-  for (size_t i = 0; i < n; i++) mlcm__free(mlcm__db_context(conn), names[i]);
-  return st;
+  char hint[MLCM__HINT_BYTES];
+  mlcm__hint(conn, name, "SELECT name FROM endpoint ORDER BY name LIMIT 1000", MLCM__NO_BIND, hint);
+  return mlcm__fail(err, MLCM_NOT_FOUND, "endpoint '%s' does not exist%s", name,
+                    hint[0] ? hint : "; it is made when a process opens it or a rollout starts on it");
 }
 
 mlcm_status mlcm__endpoint_find(mlcm__db_conn *conn, const char *name, mlcm__endpoint_row *out, mlcm_error *err) {
@@ -232,7 +198,7 @@ mlcm_status mlcm__entitled(mlcm__db_conn *conn, const mlcm__endpoint_row *endpoi
 /* One change that reaches an endpoint. */
 typedef struct change {
   mlcm_registry *reg;
-  const char *alias; /* NULL: version `from` is being deleted */
+  const char *alias; /* NULL: version `from`, or with 0 the model, is being deleted */
   int64_t from, to;
   uint32_t flags;
   const mlcm_attribution *by;
@@ -243,6 +209,8 @@ static mlcm_status refuse(const mlcm__endpoint_row *e, const mlcm__rollout_head 
   char what[MLCM_ALIAS_NAME_MAX + 32];
   if (c->alias)
     snprintf(what, sizeof(what), "alias %s", c->alias);
+  else if (!c->from)
+    snprintf(what, sizeof(what), "the model");
   else
     snprintf(what, sizeof(what), "version %lld", (long long)c->from);
   return mlcm__fail(
@@ -255,7 +223,9 @@ static mlcm_status refuse(const mlcm__endpoint_row *e, const mlcm__rollout_head 
 /* What the paused rollout will say. */
 static void describe(const mlcm__rollout_head *r, const change *c, char *out, size_t size) {
   const char *actor = mlcm__registry_actor_of(c->reg, c->by);
-  if (!c->alias)
+  if (!c->alias && !c->from)
+    snprintf(out, size, "the model was deleted by %s", actor);
+  else if (!c->alias)
     snprintf(out, size, "%s /%lld was deleted by %s", c->from == r->stable ? "stable" : "the candidate", (long long)c->from,
              actor);
   else if (c->to)
@@ -310,7 +280,7 @@ static mlcm_status reach_endpoint(mlcm__db_conn *conn, const mlcm__endpoint_row 
   if (!id) return follow(conn, e, c, err);
   st = mlcm__rollout_read(conn, id, &head, err);
   if (st) return st;
-  bool concerned = c->alias != NULL || head.stable == c->from || head.candidate == c->from;
+  bool concerned = c->alias != NULL || c->from == 0 || head.stable == c->from || head.candidate == c->from;
   return concerned ? displace(conn, e, &head, c, err) : MLCM_OK;
 }
 

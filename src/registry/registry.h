@@ -48,6 +48,12 @@ enum { MLCM__REGISTRY_APPLICATION_ID = 0x6d6c636d /* "mlcm", in the database's h
 extern const char *const mlcm__registry_migrations[];
 extern const size_t mlcm__registry_n_migrations;
 
+/* Hands on a failure that was kept back to be looked at: writes it into `err` (nullable) and answers its code. */
+static inline mlcm_status mlcm__fail_as(mlcm_error *err, const mlcm_error *why) {
+  if (err) *err = *why;
+  return why->code;
+}
+
 /* ---- writing ---- */
 
 /* MLCM_REFUSED with a sentence of its own when the registry is read-only; else mlcm__db_write_begin with its time limit. */
@@ -143,8 +149,8 @@ mlcm_status mlcm__policy_put_in(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_st
 /* ---- the hook of rollouts.c ---- */
 
 /* Called inside the write transaction of every alias move that no rollout made (also by undo, delete and register with aliases),
- * after the move. `from` and `to`: versions, 0 for none. alias NULL: version `from` is being deleted, whatever its aliases.
- * Answers MLCM_CONFLICT when an active rollout of that model and alias (or speaking of that version) stands in the way and
+ * after the move. `from` and `to`: versions, 0 for none. alias NULL: version `from`, or with 0 the whole
+ * model, is being deleted, whatever its aliases. Answers MLCM_CONFLICT when an active rollout of that model and alias (or speaking of that version) stands in the way and
  * `flags` lacks MLCM_FORCE; with it pauses the rollout and says who. Writes the new routing epoch when an endpoint serves model
  * and alias. */
 mlcm_status mlcm__rollouts_on_alias_change(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias,

@@ -24,8 +24,7 @@ static mlcm_status first_alias(mlcm__db_conn *conn, int64_t model_id, int64_t ve
       conn, "SELECT name, version FROM alias WHERE model_id = ?1 AND (?2 = 0 OR version = ?2) ORDER BY name LIMIT 1",
       MLCM__BIND(mlcm__i64(model_id), mlcm__i64(version)), &stmt, row, err);
   if (!st && *row) {
-    const char *name = mlcm__db_text(stmt, 0);
-    (void)snprintf(out, out_bytes, "%s", name ? name : "");
+    mlcm__sql_copy_text(stmt, 0, out, out_bytes);
     *out_version = mlcm__db_i64(stmt, 1);
   }
   mlcm__db_reset(stmt);
@@ -173,6 +172,7 @@ mlcm_status mlcm_model_delete(mlcm_registry *reg, const char *name, uint32_t fla
   if (!st) st = mlcm__registry_write_begin(reg, &conn, err);
   if (!st) st = mlcm__model_find_ready(conn, name, &row, err);
   if (!st) st = remove_aliases(conn, reg, name, row.id, 0, flags, by, err);
+  if (!st) st = mlcm__rollouts_on_alias_change(conn, reg, row.id, NULL, 0, 0, flags, by, err); /* its alias may be gone already */
   if (!st) st = set_model_state(conn, reg, name, row.id, true, by, err);
   if (!st) st = mlcm__registry_commit(reg, &conn, err);
   mlcm__db_rollback(conn);

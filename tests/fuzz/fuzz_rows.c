@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/memory.h"
 #include "cli/rows.h"
 #include "infer/build.h"
 
@@ -21,7 +22,14 @@ int cli_error(cli *c, mlcm_status status, const char *format, ...) {
   return status;
 }
 
-int cli_no_memory(cli *c) { return cli_error(c, MLCM_NO_MEMORY, "out of memory"); }
+void cli_no_memory(void) { abort(); }
+
+void *cli_must(void *ptr) {
+  if (!ptr) cli_no_memory();
+  return ptr;
+}
+
+void *cli_alloc(size_t count, size_t size) { return cli_must(calloc(count ? count : 1, size)); }
 
 const char *cli_each(const cli_args *args, const char *option, size_t *cursor) {
   (void)args;

@@ -106,6 +106,19 @@ START_TEST(a_candidate_is_deleted_by_force_only) {
 }
 END_TEST
 
+/* Found by fuzz_calls: with its alias gone nothing spoke for the rollout. */
+START_TEST(a_model_without_aliases_is_deleted_by_force_only_too) {
+  scene s;
+  set_scene(&s);
+  CHECK_OK(mlcm_alias_delete(s.f.reg, "m", "other", MLCM_ALIAS_ANY, 0, NULL, err));
+  CHECK_OK(mlcm_alias_delete(s.f.reg, "m", "champion", MLCM_ALIAS_ANY, MLCM_FORCE, NULL, err));
+  CHECK_FAILS(MLCM_CONFLICT, "speaks of the model", mlcm_model_delete(s.f.reg, "m", 0, NULL, err));
+  CHECK_OK(mlcm_model_delete(s.f.reg, "m", MLCM_FORCE, NULL, err));
+  ck_assert_int_eq(intent_of(&s).kind, MLCM__INTENT_DISPLACED);
+  tear_down(&s.f);
+}
+END_TEST
+
 START_TEST(without_a_rollout_the_endpoint_follows_its_alias) {
   fixture f;
   set_up(&f);
@@ -132,6 +145,7 @@ END_TEST
 int main(void) {
   const TTest *tests[] = {changes_that_touch_the_rollout_are_refused_whole, what_does_not_touch_it_goes_on,
                           force_moves_and_tells_the_rollout_who, a_candidate_is_deleted_by_force_only,
+                          a_model_without_aliases_is_deleted_by_force_only_too,
                           without_a_rollout_the_endpoint_follows_its_alias};
   return TEST_RUN("registry_rollout_guard", tests);
 }
