@@ -226,6 +226,7 @@ typedef struct names {
 
 static int keep_name(void *user, const char *name) {
   names *all = user;
+  if (all->n == MLCM__DIR_ENTRIES_MAX) return -E2BIG;
   if (mlcm__reserve(all->ctx, &all->items, &all->cap, all->n + 1, sizeof *all->items, NULL)) return -ENOMEM;
   char *copy = mlcm__strdup(all->ctx, name);
   if (!copy) return -ENOMEM;
@@ -240,7 +241,8 @@ mlcm_status mlcm__list_dir(mlcm_context *ctx, const char *path,
   names all = {.ctx = ctx};
   mlcm_status st = MLCM_OK;
   const int bad = ctx->io.list(ctx->io.user, path, keep_name, &all);
-  if (bad < 0) st = mlcm__fail_errno(err, bad, "cannot list directory '%s'", path);
+  if (bad == -E2BIG) st = mlcm__fail(err, MLCM_LIMIT, "directory '%s' has more than %d entries", path, MLCM__DIR_ENTRIES_MAX);
+  else if (bad < 0) st = mlcm__fail_errno(err, bad, "cannot list directory '%s'", path);
   if (!st && all.n) qsort(all.items, all.n, sizeof *all.items, by_bytes);
   for (size_t i = 0; i < all.n && !st; i++) st = visit(user, all.items[i], err);
   for (size_t i = 0; i < all.n; i++) mlcm__free(ctx, all.items[i]);

@@ -19,7 +19,9 @@ mlcm_status mlcm__make_dirs(mlcm_context *ctx, const char *path, uint32_t mode, 
 mlcm_status mlcm__sync_dir(mlcm_context *ctx, const char *path, mlcm_error *err);
 /* Small file: temporary name in the same folder, write, sync, rename over, sync folder. */
 mlcm_status mlcm__replace_file(mlcm_context *ctx, const char *path, const void *data, size_t len, uint32_t mode, mlcm_error *err);
-/* Calls visit with each entry of a directory, sorted by bytes. A non-OK status stops and is returned. */
+enum { MLCM__DIR_ENTRIES_MAX = 1 << 20 };
+/* Calls visit with each entry of a directory, sorted by bytes. A non-OK status stops and is returned. MLCM_LIMIT: more than
+ * MLCM__DIR_ENTRIES_MAX entries, whose names would all have to be kept. */
 mlcm_status mlcm__list_dir(mlcm_context *ctx, const char *path,
                            mlcm_status (*visit)(void *user, const char *name, mlcm_error *err), void *user, mlcm_error *err);
 

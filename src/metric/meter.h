@@ -28,7 +28,8 @@ enum {
   MLCM__METER_OUTCOME_NAME = 48, /* with the closing NUL: names have 1 to 47 of A-Z a-z 0-9 _ . - */
   MLCM__METER_CELLS = 128,       /* a file */
   MLCM__METER_FILES = 64,        /* a process and endpoint: 8,192 cells */
-  MLCM__SNAPSHOT_OUTCOMES = 32   /* different names over all processes */
+  MLCM__SNAPSHOT_OUTCOMES = 32,  /* different names over all processes */
+  MLCM__SNAPSHOT_CELLS = 8192    /* different (version, epoch) over all processes; 26 KiB each in memory */
 };
 
 typedef enum mlcm__scope {

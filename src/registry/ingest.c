@@ -47,7 +47,7 @@ static mlcm_status ingest_file(mlcm_registry *reg, const mlcm__walk_file *file, 
   uint8_t sha256[MLCM__SHA256_BYTES];
   int64_t size_bytes = 0;
   reading r = {file, pace, 0};
-  mlcm_status st = mlcm__blob_put_file(reg->blobs, file->path, count_chunk, &r, sha256, &size_bytes, err);
+  mlcm_status st = mlcm__blob_put_known_file(reg->blobs, file->path, &file->info, count_chunk, &r, sha256, &size_bytes, err);
   if (!st) st = check_unchanged(reg->ctx, file, size_bytes, err);
   if (!st) st = mlcm__manifest_add(manifest, file->name, size_bytes, sha256, err);
   return st;

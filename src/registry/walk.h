@@ -20,10 +20,11 @@ typedef struct mlcm__walk {
   mlcm__walk_file *files; /* folder by folder, names of one folder sorted by bytes */
   size_t n;
   size_t cap;
+  size_t n_entries;   /* looked at: files and folders, the empty ones too */
   int64_t size_bytes; /* sum over files */
 } mlcm__walk;
 
-enum { MLCM__WALK_DEPTH_MAX = 64 };
+enum { MLCM__WALK_DEPTH_MAX = 64, MLCM__WALK_ENTRIES_MAX = 1000000 };
 
 /* A file gives itself under its own name, a folder everything under it. `registry_dir` must not be met on the way: a registry
  * does not swallow itself. Refused: whatever is neither a regular file nor a folder, names that mlcm__check_file_path refuses, no
