@@ -697,9 +697,6 @@ START_TEST(key_sets_of_a_rollout_that_ended_while_nobody_served_go_with_the_next
   mlcm_endpoint_close(ep);
   ck_assert(has_key_set(&f, id, "complete") && has_key_set(&f, id, "outcome.wrong"));
   CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_ABORT, NULL, err));
-  mlcm_decision *end = NULL;
-  CHECK_OK(mlcm_rollout_tick(rollout, NULL, &end, err));
-  mlcm_decision_free(end);
   mlcm_rollout_close(rollout);
   ep = open_endpoint(&f, "digits", HOST_RUNS);
   tick(ep);
