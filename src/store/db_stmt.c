@@ -232,7 +232,7 @@ int64_t mlcm__db_last_id(const mlcm__db_conn *conn) {
 /* ---- for the connection's end ---- */
 
 void mlcm__db_reset_all(mlcm__db_conn *conn) {
-  for (size_t i = 0; conn->n_handed_out > 0 && i < conn->n_stmts; i++)
+  for (size_t i = 0; i < conn->n_stmts; i++)
     if (conn->stmts[i]->handed_out) mlcm__db_reset(conn->stmts[i]);
   assert(conn->n_handed_out == 0); /* one that was not cached is its caller's to reset */
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "store/blob.h"
 #include "support/fault.h"
 #include "support/suite.h"
@@ -244,6 +245,10 @@ static mlcm_status put_again(mlcm_context *ctx, void *user, mlcm_error *err) {
   mlcm_status status = mlcm__blobs_open(ctx, f->dir, false, false, &blobs, err);
   if (status == MLCM_OK) status = mlcm__blob_put(blobs, "abc", 3, sha256, err);
   if (status == MLCM_OK) status = mlcm__blob_stat(blobs, sha256, &info, err);
+  write_in(f, "source", "bytes of a file");
+  char *source = in_dir(f, "source");
+  if (status == MLCM_OK) status = mlcm__blob_put_file(blobs, source, NULL, NULL, sha256, NULL, err);
+  free(source);
   mlcm__blobs_close(blobs);
   return status;
 }
@@ -394,6 +399,56 @@ START_TEST(moving_and_removing_may_fail_at_every_allocation_and_call) {
 }
 END_TEST
 
+static mlcm_status enough(void *user, const void *data, size_t len, mlcm_error *err) {
+  (void)data;
+  *(size_t *)user += len;
+  return mlcm__fail(err, MLCM_CANCELLED, "enough");
+}
+
+START_TEST(a_tap_that_stops_a_large_file_leaves_nothing) {
+  fixture f;
+  uint8_t sha256[32];
+  size_t seen = 0;
+  fixture_open(&f);
+  char *source = in_dir(&f, "source"), *bytes = calloc(1, LARGE), *tmp = in_dir(&f, "tmp");
+  test_write_file(source, bytes, LARGE);
+  ck_assert_int_eq(mlcm__blob_put_file(f.blobs, source, enough, &seen, sha256, NULL, &f.err), MLCM_CANCELLED);
+  ck_assert_uint_gt(seen, 0);
+  ck_assert_uint_eq(test_count_entries(tmp), 0);
+  free(tmp);
+  free(bytes);
+  free(source);
+  fixture_close(&f);
+}
+END_TEST
+
+START_TEST(the_oldest_of_two_leases_counts) {
+  fixture f;
+  mlcm__blob_lease *leases[2] = {NULL, NULL};
+  int64_t both = 0, first = 0, files = 0, bytes = 0;
+  fixture_open(&f);
+  for (int i = 0; i < 2; i++) ck_assert_int_eq(mlcm__blob_lease_open(f.blobs, &leases[i], &f.err), MLCM_OK);
+  ck_assert_int_eq(mlcm__blob_sweep_tmp(f.blobs, INT64_MAX, false, &both, &files, &bytes, &f.err), MLCM_OK);
+  mlcm__blob_lease_close(leases[1]);
+  ck_assert_int_eq(mlcm__blob_sweep_tmp(f.blobs, INT64_MAX, false, &first, &files, &bytes, &f.err), MLCM_OK);
+  ck_assert_int_eq(both, first);
+  mlcm__blob_lease_close(leases[0]);
+  fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_store_opened_to_read_is_not_made) {
+  fixture f;
+  mlcm__blobs *blobs = NULL;
+  char *fresh = test_temp_dir();
+  fixture_open(&f);
+  ck_assert_int_eq(mlcm__blobs_open(f.plain, fresh, true, true, &blobs, &f.err), MLCM_NOT_FOUND);
+  ck_assert_uint_eq(test_count_entries(fresh), 0);
+  test_temp_dir_remove(fresh);
+  fixture_close(&f);
+}
+END_TEST
+
 START_TEST(a_read_only_store_keeps_its_trash) {
   fixture f;
   mlcm__blobs *reader = NULL;
@@ -438,6 +493,9 @@ int main(void) {
       names_that_are_no_objects_are_passed_over,
       what_vanishes_while_it_is_listed_is_passed_by,
       moving_and_removing_may_fail_at_every_allocation_and_call,
+      a_tap_that_stops_a_large_file_leaves_nothing,
+      the_oldest_of_two_leases_counts,
+      a_store_opened_to_read_is_not_made,
       a_read_only_store_keeps_its_trash,
       a_large_write_that_fails_is_told_at_once_or_at_the_end,
   };

@@ -396,6 +396,22 @@ START_TEST(an_older_schema_waits_for_the_lock_to_be_migrated) {
 }
 END_TEST
 
+START_TEST(a_file_that_lost_its_log_gets_one_again) {
+  db_fixture f;
+  sqlite3 *raw = NULL;
+  fixture_open(&f);
+  mlcm__db_close(f.db);
+  f.db = NULL;
+  ck_assert_int_eq(sqlite3_open(f.path, &raw), SQLITE_OK);
+  ck_assert_int_eq(sqlite3_exec(raw, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(raw);
+  ck_assert_int_eq(fixture_reopen(&f), MLCM_OK);
+  ck_assert_int_eq(fixture_exec(f.db, "INSERT INTO item VALUES (1, 'a', 1)", &f.err), MLCM_OK);
+  ck_assert_int_gt(log_bytes(&f), 0);
+  fixture_close(&f);
+}
+END_TEST
+
 static mlcm_status refuse_to_hear(void *user, const mlcm__db_schema_fault *fault, mlcm_error *err) {
   ++*(int *)user;
   return mlcm__fail(err, MLCM_CANCELLED, "%s", fault->name);
@@ -527,6 +543,7 @@ int main(void) {
       a_path_without_folder_is_in_the_working_one_and_one_in_the_root_in_that,
       a_file_is_new_only_without_number_version_and_tables,
       an_older_schema_waits_for_the_lock_to_be_migrated,
+      a_file_that_lost_its_log_gets_one_again,
       a_comparison_of_schemas_ends_when_its_listener_says_so,
       who_waits_to_read_gets_the_place_that_comes_back,
       a_copy_goes_on_in_steps_until_it_is_stopped,

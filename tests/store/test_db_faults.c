@@ -6,6 +6,7 @@
  */
 #include <sqlite3.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "db_fixture.h"
 #include "store/db_sqlite.h"
@@ -252,11 +253,41 @@ START_TEST(sqlite_may_run_out_of_memory_in_a_write) {
 }
 END_TEST
 
+static mlcm_status read_long_text(mlcm__db_conn *conn, mlcm_error *err) {
+  mlcm__db_stmt *stmt = NULL;
+  bool row = false;
+  mlcm_status status = mlcm__db_prepare(conn, "SELECT name FROM item WHERE id = 2", &stmt, err);
+  if (status == MLCM_OK) status = mlcm__db_step(stmt, &row, err);
+  if (status == MLCM_OK) ck_assert_uint_eq(strlen(mlcm__db_text(stmt, 0)), 9000);
+  mlcm__db_reset(stmt);
+  return status;
+}
+
+static mlcm_status no_difference(void *user, const mlcm__db_schema_fault *fault, mlcm_error *err) {
+  (void)user;
+  (void)err;
+  ck_abort_msg("%s '%s' differs", fault->type, fault->name);
+  return MLCM_OK;
+}
+
+static mlcm_status copy(db_fixture *f, mlcm__db_conn *conn) {
+  char *path = test_path(f->dir, "copy.db");
+  unlink(path);
+  const mlcm_status status = mlcm__db_copy(conn, path, NULL, NULL, &f->err);
+  free(path);
+  return status;
+}
+
 START_TEST(sqlite_may_run_out_of_memory_in_opening_and_reading) {
   db_fixture f;
   shim_install();
   fixture_open(&f);
-  ck_assert_int_eq(fixture_exec(f.db, "INSERT INTO item VALUES (1, 'a', 7)", &f.err), MLCM_OK);
+  ck_assert_int_eq(
+      fixture_exec(f.db,
+                   "INSERT INTO item VALUES (1, 'a', 7), (2, hex(zeroblob(4500)), 8); CREATE INDEX added ON item (value);"
+                   "DROP INDEX added",
+                   &f.err),
+      MLCM_OK);
   mlcm__db_close(f.db);
   f.db = NULL;
   for (long k = 1;; k++) {
@@ -267,6 +298,9 @@ START_TEST(sqlite_may_run_out_of_memory_in_opening_and_reading) {
     mlcm_status status = fixture_reopen(&f);
     if (status == MLCM_OK) status = mlcm__db_read_begin(f.db, &conn, &f.err);
     if (status == MLCM_OK) status = fixture_number_in(conn, "SELECT value FROM item WHERE name = 'a'", &value, &f.err);
+    if (status == MLCM_OK) status = read_long_text(conn, &f.err);
+    if (status == MLCM_OK) status = mlcm__db_compare_schema(conn, fixture_migrations, 2, no_difference, NULL, &f.err);
+    if (status == MLCM_OK) status = copy(&f, conn);
     mlcm__db_read_end(conn);
     if (status == MLCM_OK) status = mlcm__db_changed(f.db, &generation, &f.err);
     bool over = sqlite_memory.calls < k;

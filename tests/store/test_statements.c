@@ -111,14 +111,20 @@ START_TEST(a_caller_that_goes_on_is_told_again_what_ended_his_transaction) {
     if (!failures[i].rolls_back) continue;
     db_fixture f;
     mlcm__db_conn *conn = NULL;
-    mlcm__db_stmt *stmt = NULL;
+    mlcm__db_stmt *stmt = NULL, *running = NULL;
+    bool row = false;
     fixture_open(&f);
     ck_assert_int_eq(mlcm__db_write_begin(f.db, -1, &conn, &f.err), MLCM_OK);
     ck_assert_int_eq(mlcm__db_exec(conn, "INSERT INTO item VALUES (1, 'a', 0)", &f.err), MLCM_OK);
+    ck_assert_int_eq(mlcm__db_prepare(conn, "SELECT 1 UNION ALL SELECT id FROM item", &running, &f.err), MLCM_OK);
+    ck_assert_int_eq(mlcm__db_step(running, &row, &f.err), MLCM_OK);
     arm(i, 1, false);
     ck_assert_int_eq(mlcm__db_exec(conn, "INSERT INTO item VALUES (2, 'b', 0)", &f.err), failures[i].status);
     ck_assert(test_statement_disarm());
     ck_assert_int_eq(mlcm__db_prepare(conn, "INSERT INTO item VALUES (3, 'c', 0)", &stmt, &f.err), failures[i].status);
+    test_statement_arm(SQLITE_CORRUPT, false, 1, false); /* what came later does not count */
+    ck_assert_int_eq(mlcm__db_step(running, &row, &f.err), MLCM_CORRUPT);
+    ck_assert(test_statement_disarm());
     ck_assert_int_eq(mlcm__db_commit(conn, &f.err), failures[i].status);
     ck_assert_ptr_nonnull(strstr(f.err.message, "earlier failure"));
     ck_assert_int_eq(fixture_number(f.db, "SELECT count(*) FROM item"), 0);
@@ -136,6 +142,9 @@ START_TEST(a_commit_that_fails_changes_nothing) {
     ck_assert_int_eq(mlcm__db_exec(conn, "INSERT INTO item VALUES (1, 'a', 0)", &f.err), MLCM_OK);
     arm(i, 2, true); /* its prepare goes well, its step and the rollback do not */
     ck_assert_int_eq(mlcm__db_commit(conn, &f.err), failures[i].status);
+    ck_assert(test_statement_disarm());
+    arm(i, 1, false); /* the next writer, who may have to connect anew */
+    ck_assert_int_eq(fixture_exec(f.db, "DELETE FROM item", &f.err), failures[i].status);
     ck_assert(test_statement_disarm());
     ck_assert_int_eq(fixture_number(f.db, "SELECT count(*) FROM item"), 0);
     ck_assert_int_eq(fixture_exec(f.db, "INSERT INTO item VALUES (1, 'a', 0)", &f.err), MLCM_OK);

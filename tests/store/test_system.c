@@ -58,6 +58,7 @@ void *__real_mmap(void *at, size_t len, int protection, int flags, int fd, off_t
 int __real_mprotect(void *at, size_t len, int protection);
 int __real_statfs(const char *path, struct statfs *out);
 int __real_pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*run)(void *), void *user);
+EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
 int __real_EVP_DigestUpdate(EVP_MD_CTX *md, const void *data, size_t len);
 int __real_EVP_DigestFinal_ex(EVP_MD_CTX *md, unsigned char *out, unsigned *len);
 
@@ -88,6 +89,8 @@ int __wrap_statfs(const char *path, struct statfs *out) {
 int __wrap_pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*run)(void *), void *user) {
   return due("pthread_create") ? EAGAIN : __real_pthread_create(out, attr, run, user);
 }
+
+EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void) { return due("new") ? NULL : __real_EVP_MD_CTX_new(); }
 
 int __wrap_EVP_DigestUpdate(EVP_MD_CTX *md, const void *data, size_t len) {
   return due("update") ? 0 : __real_EVP_DigestUpdate(md, data, len);
@@ -391,16 +394,19 @@ static mlcm_status put_and_read(fixture *f) {
 }
 
 START_TEST(nothing_is_stored_or_trusted_that_could_not_be_hashed) {
-  static const char *const calls[] = {"update", "final"};
+  static const struct {
+    const char *call;
+    mlcm_status status;
+  } cases[] = {{"new", MLCM_NO_MEMORY}, {"update", MLCM_INTERNAL}, {"final", MLCM_INTERNAL}};
   fixture f;
   fixture_open(&f);
-  for (size_t i = 0; i < 2; i++) {
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     bool fired = true;
     for (size_t n = 1; fired; n++) {
-      fail_call(calls[i], n, 0);
+      fail_call(cases[i].call, n, 0);
       const mlcm_status status = put_and_read(&f);
       fired = end_call();
-      ck_assert_int_eq(status, fired ? MLCM_INTERNAL : MLCM_OK);
+      ck_assert_int_eq(status, fired ? cases[i].status : MLCM_OK);
     }
   }
   check_object(&f);

@@ -714,7 +714,7 @@ START_TEST(a_head_file_that_never_reached_the_disk_is_none_and_garbage_is_corrup
       "mlcm-audit-head/1 0000000000000000012 " ROOT " ",   /* no end of line */
       "mlcm-audit-head/1 0000000000000000012-" ROOT "\n", /* no blank */
       "mlcm-audit-head/1 00000000000000000x2 " ROOT "\n", /* no number */
-      "mlcm-audit-head/1 -000000000000000012 " ROOT "\n", /* a negative one */
+      "mlcm-audit-head/1 -100000000000000012 " ROOT "\n", /* a negative one */
       "mlcm-audit-head/1 0000000000000000012 x" ROOT "\n",
   };
   fixture f;
