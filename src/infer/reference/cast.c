@@ -72,10 +72,14 @@ static mlcm_status from_text(mlcm_str text, mlcm_dtype to, void *out, int64_t at
 
 /* ---- Numbers to text ---- */
 
-/* The fewest digits that read back as the same f32. */
+/* Whole numbers as such, others with the fewest digits that read back as the same f32. */
 static void format_f32(double value, char out[32]) {
   double back = 0;
   int digits = 0;
+  if (fabs(value) < 1e9 && value == trunc(value)) {
+    snprintf(out, 32, "%.0f", value);
+    return;
+  }
   do {
     snprintf(out, 32, "%.*g", ++digits, value);
     mlcm__parse_f64(out, strlen(out), &back); /* reads what was just written */
