@@ -211,11 +211,21 @@ static mlcm_status answer_intent(mlcm_rollout *h, mlcm__db_conn *conn, mlcm_erro
   return MLCM_OK; /* something more urgent was decided: it stays open for the next tick */
 }
 
+/* The chunk continues what this handle knows. A write whose answer was lost may have happened: it must not happen again. */
+static mlcm_status check_chain(const mlcm_rollout *h, mlcm__db_conn *conn, mlcm_error *err) {
+  mlcm__rollout_head now;
+  mlcm_status st = mlcm__rollout_read(conn, h->id, &now, err);
+  if (st || memcmp(now.chain, h->chain, sizeof(now.chain)) == 0) return st;
+  return mlcm__fail(err, MLCM_STALE, "rollout %lld: evidence has been recorded since this process looked; nothing was written",
+                    (long long)h->id);
+}
+
 mlcm_status mlcm__pending_write(mlcm_rollout *h, mlcm__db_conn *conn, int64_t lease_epoch, mlcm_error *err) {
   const mlcm__pending *p = &h->pending;
   int64_t now = mlcm__wall_ns(h->ctx);
-  mlcm_status st =
-      mlcm__evidence_append(conn, h->id, lease_epoch, h->chunk.data, h->chunk.len, h->chunk_lines, p->digest, now, err);
+  mlcm_status st = check_chain(h, conn, err);
+  if (!st)
+    st = mlcm__evidence_append(conn, h->id, lease_epoch, h->chunk.data, h->chunk.len, h->chunk_lines, p->digest, now, err);
   if (!st) st = answer_intent(h, conn, err);
   if (!st && p->has_decision) st = write_decision(h, conn, lease_epoch, err);
   return st;

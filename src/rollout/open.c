@@ -44,6 +44,14 @@ static void handle_free(mlcm_rollout *h) {
   mlcm__context_release(ctx);
 }
 
+/* A write without an answer may have happened: it is in the record then. */
+static mlcm_status write_open(mlcm_rollout *h, mlcm__db_conn *conn, mlcm_error *err) {
+  if (!h->pending.is_open) return MLCM_OK;
+  mlcm_status st = mlcm__rollout_read(conn, h->id, &h->head, err);
+  if (st || memcmp(h->head.chain, h->pending.digest, sizeof(h->head.chain)) == 0) return st;
+  return mlcm__pending_write(h, conn, h->lease.epoch, err);
+}
+
 /* Writes what is still open and gives the lease back. Whatever fails here is made good by the next holder from the meters. */
 static void give_up_lease(mlcm_rollout *h) {
   mlcm__db_conn *conn = NULL;
@@ -52,7 +60,7 @@ static void give_up_lease(mlcm_rollout *h) {
   mlcm_status st = MLCM_OK;
   if (!h->pending.is_open && h->chunk.len > 0) st = mlcm__pending_seal(h, &nothing, NULL, mlcm__gather_counted(h->gather), &why);
   if (!st) st = mlcm__registry_write_begin(h->reg, &conn, &why);
-  if (!st && h->pending.is_open) st = mlcm__pending_write(h, conn, h->lease.epoch, &why);
+  if (!st) st = write_open(h, conn, &why);
   if (!st) st = mlcm__lease_release(conn, h->id, h->lease.epoch, &why);
   if (!st) st = mlcm__registry_commit(h->reg, &conn, &why);
   mlcm__db_rollback(conn);

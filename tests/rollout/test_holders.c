@@ -533,6 +533,7 @@ static void write_behind_its_back(rolling *r) {
   mlcm__db_conn *conn = NULL;
   CHECK_OK(mlcm__db_write_begin(r->f.reg->db, -1, &conn, err));
   CHECK_OK(mlcm__pending_write(r->rollout, conn, r->rollout->lease.epoch, err));
+  CHECK_FAILS(MLCM_STALE, "has been recorded since", mlcm__pending_write(r->rollout, conn, r->rollout->lease.epoch, err));
   CHECK_OK(mlcm__db_commit(conn, err));
 }
 
@@ -571,6 +572,27 @@ START_TEST(evidence_whose_commit_had_no_answer_counts_once) {
     CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_ABORT, NULL, err));
     ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ABORT);
     check_replay(&r, 1, 2);
+    rolling_tear_down(&r);
+  }
+}
+END_TEST
+
+START_TEST(a_close_after_a_commit_without_an_answer_writes_nothing_twice) {
+  for (int written = 0; written < 2; written++) {
+    rolling r;
+    mlcm__outcome nothing = {.check = -1};
+    rolling_set_up(&r);
+    rolling_start(&r, quick_plan);
+    serve(&r, &r.s, 20, 0, 30, 1);
+    ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+    CHECK_OK(mlcm__pending_seal(r.rollout, &nothing, NULL, mlcm__gather_counted(r.rollout->gather), err));
+    if (written) write_behind_its_back(&r);
+    mlcm_rollout_close(r.rollout);
+    r.rollout = open_again(&r);
+    check_counts(totals(&r, r.rollout), 20, 0, 30, 1);
+    ck_assert_int_eq(r.rollout->head.n_chunks, 2);
+    ck_assert_str_eq(r.rollout->head.holder, "");
+    check_replay(&r, 1, 1);
     rolling_tear_down(&r);
   }
 }
@@ -628,6 +650,7 @@ int main(void) {
                           harm_is_watched_while_evidence_cannot_be_recorded,
                           a_rollback_whose_commit_had_no_answer_is_found_written,
                           evidence_whose_commit_had_no_answer_counts_once,
+                          a_close_after_a_commit_without_an_answer_writes_nothing_twice,
                           meters_that_cannot_be_read_hold_and_people_are_still_obeyed};
   return TEST_RUN("rollout_holders", tests);
 }
