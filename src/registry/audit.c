@@ -91,10 +91,7 @@ static mlcm_status collect_anchors(mlcm_registry *reg, const mlcm_audit_head *an
   mlcm_status st = mlcm__audit_anchor_read(reg->ctx, reg->anchor_path, &out[0], &why);
   if (!st) {
     n++;
-  } else if (st != MLCM_NOT_FOUND) {
-    if (err) *err = why;
-    return st;
-  }
+  } else if (st != MLCM_NOT_FOUND) return mlcm__fail_as(err, &why);
   if (anchor && anchor->size < 0) {
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the anchor speaks of %lld entries", (long long)anchor->size);
   }

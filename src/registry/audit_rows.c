@@ -114,8 +114,7 @@ static MLCM_PRINTF(5, 6) mlcm_status tell(mlcm__audit_rows *rows, int64_t seq, c
 static mlcm_status unless_garbled(mlcm__audit_rows *rows, int64_t seq, const event_row *event, mlcm_status st, const mlcm_error *why,
                                   mlcm_error *err) {
   if (st == MLCM_PARSE || st == MLCM_LIMIT) return bad(rows, seq, event, "the event's detail", event->detail, "a JSON object", err);
-  if (st && err) *err = *why;
-  return st;
+  return st ? mlcm__fail_as(err, why) : MLCM_OK;
 }
 
 /* Where a version came from: columns under their keys in the detail of its registration. Details of older libraries have the

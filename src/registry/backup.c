@@ -76,7 +76,7 @@ static mlcm_status add_manifest(void *user, mlcm__db_stmt *stmt, mlcm_error *err
   size_t len = 0;
   const char *text = mlcm__db_blob(stmt, 2, &len);
   int64_t id = mlcm__db_i64(stmt, 0);
-  mlcm_status st = mlcm__manifest_parse(c->reg->ctx, "a stored manifest", text ? text : "", len, mlcm__db_text(stmt, 1), &manifest, err);
+  mlcm_status st = mlcm__manifest_parse(c->reg->ctx, "a stored manifest", text, len, mlcm__db_text(stmt, 1), &manifest, err);
   for (size_t i = 0; !st && i < manifest.n; i++) st = add_file(c, id, &manifest.files[i], err);
   mlcm__manifest_reset(&manifest);
   return st;

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "registry/registry.h"
 
 enum { FILE_MAX = 65536, DEPTH = 4 };
 static const char form[] = "mlcm-backup/v1";
@@ -103,7 +104,7 @@ mlcm_status mlcm__backup_file_read(mlcm_context *ctx, const char *dir, mlcm__bac
   if (!st) st = read_members(root, &file, &why);
   if (!st) *out = file;
   else if (st == MLCM_PARSE || st == MLCM_LIMIT || st == MLCM_INVALID_ARGUMENT) st = mlcm__fail(err, MLCM_CORRUPT, "%s", why.message);
-  else if (err) *err = why;
+  else st = mlcm__fail_as(err, &why);
   cJSON_Delete(root);
   mlcm__free(ctx, text);
   mlcm__free(ctx, path);

@@ -10,8 +10,6 @@
 #include "base/text.h"
 #include "registry/registry.h"
 
-enum { HINT_NAMES = 1000 };
-
 /* Keeps the best of two candidates as the list goes by: `best` is "" at first. */
 static void consider(const char *wanted, const char *name, char *best, size_t best_bytes) {
   const char *pair[2] = {best, name};
@@ -27,9 +25,8 @@ void mlcm__hint(mlcm__db_conn *conn, const char *wanted, const char *sql, const 
   out[0] = '\0';
   /* A hint that cannot be made is left out: the message it belongs to stands without it. */
   mlcm_status st = mlcm__sql_first(conn, sql, binds, n, &stmt, &row, NULL);
-  for (int i = 0; !st && row && i < HINT_NAMES; i++) {
-    const char *name = mlcm__db_text(stmt, 0);
-    if (name) consider(wanted, name, best, sizeof best);
+  while (!st && row) {
+    consider(wanted, mlcm__db_text(stmt, 0), best, sizeof best);
     st = mlcm__db_step(stmt, &row, NULL);
   }
   mlcm__db_reset(stmt);

@@ -50,8 +50,7 @@ mlcm_status mlcm__fsck_anchor_read(mlcm__fsck *f, mlcm__fsck_anchor *out, mlcm_e
   if (st == MLCM_NOT_FOUND) anchor_of_backup(f, out);
   if (st == MLCM_OK || st == MLCM_NOT_FOUND || out->is_unreadable) return MLCM_OK;
   if (st == MLCM_IO && why.sys_code == ENOTDIR) return MLCM_OK; /* fsck_db.c says that there is no registry */
-  if (err) *err = why;
-  return st;
+  return mlcm__fail_as(err, &why);
 }
 
 /* ---- faults of the log ---- */

@@ -43,10 +43,7 @@ mlcm_status mlcm__fsck_backup_file(mlcm__fsck *f, mlcm_error *err) {
   mlcm_status st = mlcm__backup_file_read(f->ctx, f->dir, &file, &why);
   if (st == MLCM_NOT_FOUND) return MLCM_OK;
   if (st == MLCM_CORRUPT) return tell(f, "backup.json", why.message, NULL, NULL, err);
-  if (st) {
-    if (err) *err = why;
-    return st;
-  }
+  if (st) return mlcm__fail_as(err, &why);
   st = check_database(f, &file, err);
   if (!st && f->conn) st = check_count(f, "versions", file.versions, f->report->summary.versions, err);
   if (!st && f->conn) st = check_count(f, "objects", file.objects, (int64_t)f->n_objects, err);

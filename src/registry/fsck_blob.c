@@ -141,8 +141,7 @@ static mlcm_status check_object(mlcm__fsck *f, const trash *t, const mlcm__fsck_
   f->report->summary.bytes += object->size_bytes;
   if (st == MLCM_OK) return MLCM_OK;
   if (st == MLCM_NOT_FOUND || st == MLCM_CORRUPT || st == MLCM_IO) return tell_object(f, t, object, st, &why, err);
-  if (err) *err = why;
-  return st;
+  return mlcm__fail_as(err, &why);
 }
 
 /* ---- what nothing refers to ---- */
@@ -164,8 +163,7 @@ static mlcm_status visit_stored(void *user, const mlcm__blob_info *info, mlcm_er
   f->report->summary.bytes += info->size_bytes;
   mlcm_status st = mlcm__blob_verify(f->blobs, info->sha256, info->size_bytes, NULL, NULL, &why);
   if (st == MLCM_CORRUPT || st == MLCM_IO) return tell_object(f, &(trash){.ctx = f->ctx}, &copy, st, &why, err);
-  if (st && st != MLCM_NOT_FOUND && err) *err = why;
-  return st == MLCM_NOT_FOUND ? MLCM_OK : st;
+  return st == MLCM_OK || st == MLCM_NOT_FOUND ? MLCM_OK : mlcm__fail_as(err, &why); /* not found: collected meanwhile */
 }
 
 /* An hour's grace: a file that was just made is locked by its writer in the next moment. */

@@ -169,8 +169,7 @@ static mlcm_status text_from_objects(mlcm__fsck *f, const listing *l, const char
   mlcm__free(f->ctx, text);
   mlcm__manifest_reset(&manifest);
   if (st != MLCM_NO_MEMORY) return MLCM_OK; /* not even a list: nothing can be made of it */
-  if (err) *err = why;
-  return st;
+  return mlcm__fail_as(err, &why);
 }
 
 static mlcm_status tell_damaged(mlcm__fsck *f, const listing *l, const mlcm__fsck_item *fix, const char *restore, mlcm_error *err) {

@@ -79,7 +79,7 @@ static mlcm_status fix_sums(repair *r, int64_t manifest_id, mlcm_error *err) {
   if (!st) {
     size_t len = 0;
     const char *text = mlcm__db_blob(stmt, 0, &len);
-    st = mlcm__manifest_parse(r->f->ctx, "a manifest", text ? text : "", len, mlcm__db_text(stmt, 1), &manifest, err);
+    st = mlcm__manifest_parse(r->f->ctx, "a manifest", text, len, mlcm__db_text(stmt, 1), &manifest, err);
   }
   mlcm__db_reset(stmt);
   if (!st) {
@@ -188,10 +188,7 @@ static mlcm_status try_one(repair *r, size_t i, mlcm_error *err) {
     return mlcm__db_exec(r->conn, "RELEASE repair", err);
   }
   mlcm__log(r->f->ctx, MLCM_LOG_WARN, "fsck could not repair %s: %s", item->shown.object, why.message);
-  if (st == MLCM_NO_MEMORY) {
-    if (err) *err = why;
-    return st;
-  }
+  if (st == MLCM_NO_MEMORY) return mlcm__fail_as(err, &why);
   return mlcm__db_exec(r->conn, "ROLLBACK TO repair; RELEASE repair", err);
 }
 
@@ -255,9 +252,6 @@ mlcm_status mlcm__fsck_repair(mlcm__fsck *f, mlcm_fsck_report *found, const mlcm
   mlcm__blobs_close(r.spare);
   mlcm_registry_close(r.reg);
   if (st == MLCM_OK) return MLCM_OK;
-  if (st == MLCM_NO_MEMORY || st == MLCM_OUTCOME_UNKNOWN) {
-    if (err) *err = why;
-    return st;
-  }
+  if (st == MLCM_NO_MEMORY || st == MLCM_OUTCOME_UNKNOWN) return mlcm__fail_as(err, &why);
   return refuse(&r, &why, err);
 }

@@ -89,8 +89,7 @@ mlcm_status mlcm__fsck_unless_damage(mlcm__fsck *f, mlcm_status st, const mlcm_e
   if (is_damage(st)) {
     return mlcm__fsck_say(f, kind, object, "only a backup has it: mlcm backup restore", err, "cannot be checked to its end: %s", why->message);
   }
-  if (err) *err = *why;
-  return st;
+  return mlcm__fail_as(err, why);
 }
 
 mlcm_status mlcm__fsck_try(mlcm__fsck *f, mlcm__fsck_check *check, const char *object, mlcm_error *err) {

@@ -117,8 +117,7 @@ static mlcm_status look(collection *c, mlcm_error *err) {
 static mlcm_status unless_gone(mlcm_status st, const mlcm_error *why, bool *done, mlcm_error *err) {
   *done = st == MLCM_OK;
   if (st == MLCM_OK || st == MLCM_NOT_FOUND) return MLCM_OK;
-  if (err) *err = *why;
-  return st;
+  return mlcm__fail_as(err, why);
 }
 
 /* To the trash, unless it was named or written anew since it was looked at. */
@@ -220,9 +219,7 @@ static mlcm_status sweep_batch(collection *c, const mlcm__blob_info *items, size
   if (!recorded) recorded = mlcm__registry_commit(c->reg, &conn, &late);
   mlcm__db_rollback(conn);
   add(&c->result, &did);
-  if (st || !recorded) return st;
-  if (err) *err = late;
-  return recorded;
+  return st || !recorded ? st : mlcm__fail_as(err, &late);
 }
 
 static mlcm_status sweep_list(collection *c, const list *l, sweep *one, mlcm_error *err) {

@@ -20,7 +20,7 @@ void mlcm__manifest_init(mlcm__manifest *m, mlcm_context *ctx) { *m = (mlcm__man
 
 void mlcm__manifest_reset(mlcm__manifest *m) {
   for (size_t i = 0; i < m->n; i++) mlcm__free(m->ctx, m->files[i].path);
-  if (m->ctx) mlcm__free(m->ctx, m->files);
+  mlcm__free(m->ctx, m->files);
   mlcm__manifest_init(m, m->ctx);
 }
 

@@ -97,8 +97,7 @@ static mlcm_status open_parts(mlcm_registry *reg, const mlcm_registry_options *o
   mlcm_status st = open_db(reg, options, false, &why);
   if (st == MLCM_NOT_FOUND && create) return create_parts(reg, options, err);
   if (!st) return mlcm__blobs_open(reg->ctx, reg->dir, reg->read_only, create, &reg->blobs, err);
-  if (err) *err = why;
-  return st;
+  return mlcm__fail_as(err, &why);
 }
 
 mlcm_status mlcm_registry_open(mlcm_context *ctx, const char *dir, const mlcm_registry_options *options, mlcm_registry **out,

@@ -197,8 +197,7 @@ static mlcm_status read_backup_file(restoring *r, mlcm_error *err) {
   if (st == MLCM_OK) return MLCM_OK;
   if (st == MLCM_NOT_FOUND) return mlcm__fail(err, st, "there is no backup in '%s': it has no backup.json", r->backup);
   if (st == MLCM_CORRUPT) return mlcm__fail(err, st, "the backup '%s' is damaged: %s; nothing was restored", r->backup, why.message);
-  if (err) *err = why;
-  return st;
+  return mlcm__fail_as(err, &why);
 }
 
 static mlcm_status run(restoring *r, const char *dest, mlcm_error *err) {

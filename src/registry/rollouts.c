@@ -35,13 +35,6 @@ mlcm_status mlcm__rollout_insert(mlcm__db_conn *conn, const mlcm__rollout_new *r
   return st;
 }
 
-static void copy_text(char *out, size_t size, const char *text) {
-  size_t len = text ? strlen(text) : 0;
-  if (len >= size) len = size - 1;
-  if (len) memcpy(out, text, len);
-  out[len] = '\0';
-}
-
 static mlcm_status copy_bytes(mlcm__db_stmt *stmt, int column, uint8_t *out, size_t size, mlcm_error *err) {
   size_t len = 0;
   const void *data = mlcm__db_blob(stmt, column, &len);
@@ -64,8 +57,8 @@ static mlcm_status head_from_row(mlcm__db_stmt *stmt, mlcm__rollout_head *h, mlc
   h->evidence_bytes = mlcm__db_i64(stmt, 10);
   h->lease_epoch = mlcm__db_i64(stmt, 11);
   h->lease_expires_ns = mlcm__db_i64(stmt, 12);
-  copy_text(h->holder, sizeof(h->holder), mlcm__db_text(stmt, 13));
-  copy_text(h->policy_digest, sizeof(h->policy_digest), mlcm__db_text(stmt, 14));
+  mlcm__sql_copy_text(stmt, 13, h->holder, sizeof(h->holder));
+  mlcm__sql_copy_text(stmt, 14, h->policy_digest, sizeof(h->policy_digest));
   mlcm_status st = copy_bytes(stmt, 15, h->chain, sizeof(h->chain), err);
   return st ? st : copy_bytes(stmt, 16, h->salt, sizeof(h->salt), err);
 }
@@ -277,10 +270,13 @@ mlcm_status mlcm__intent_next(mlcm__db_conn *conn, int64_t rollout_id, mlcm__int
                                    " ORDER BY kind < 5, kind <> 3, id LIMIT 1",
                                    MLCM__BIND(mlcm__i64(rollout_id)), &stmt, &row, err);
   if (st) return st;
-  out->id = row ? mlcm__db_i64(stmt, 0) : 0;
-  out->kind = row ? (int32_t)mlcm__db_i64(stmt, 1) : 0;
-  copy_text(out->actor, sizeof(out->actor), row ? mlcm__db_text(stmt, 2) : "");
-  copy_text(out->reason, sizeof(out->reason), row ? mlcm__db_text(stmt, 3) : "");
+  *out = (mlcm__intent){0};
+  if (row) {
+    out->id = mlcm__db_i64(stmt, 0);
+    out->kind = (int32_t)mlcm__db_i64(stmt, 1);
+    mlcm__sql_copy_text(stmt, 2, out->actor, sizeof(out->actor));
+    mlcm__sql_copy_text(stmt, 3, out->reason, sizeof(out->reason));
+  }
   mlcm__db_reset(stmt);
   return MLCM_OK;
 }

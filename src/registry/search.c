@@ -87,7 +87,7 @@ static mlcm_status keep_term(run *r, mlcm__db_stmt *stmt, size_t i, mlcm_error *
   } else {
     st = mlcm__keep_text(&r->arena, stmt, column, &text, err);
     *term = mlcm__text(text);
-    term->len = text ? strlen(text) : 0;
+    if (!st) term->len = strlen(text);
   }
   return st;
 }

@@ -9,8 +9,7 @@
 #include "registry/sql.h"
 
 mlcm_status mlcm__keep_text(mlcm__arena *arena, mlcm__db_stmt *stmt, int column, const char **out, mlcm_error *err) {
-  const char *text = mlcm__db_text(stmt, column);
-  if (!text) text = "";
+  const char *text = mlcm__db_text(stmt, column); /* NOT NULL in every table */
   size_t len = strlen(text);
   const char *kept = mlcm__arena_strndup(arena, text, len);
   if (!kept) return mlcm__fail_memory(err, len + 1);

@@ -4,6 +4,8 @@
  */
 #include "registry/sql.h"
 
+#include <stdio.h>
+
 static void bind(mlcm__db_stmt *stmt, int index, const mlcm__bind *b) {
   switch (b->kind) {
   case MLCM__BIND_I64: mlcm__db_bind_i64(stmt, index, b->i64); break;
@@ -54,6 +56,10 @@ mlcm_status mlcm__sql_run(mlcm__db_conn *conn, const char *sql, const mlcm__bind
   mlcm__db_stmt *stmt = NULL;
   mlcm_status st = mlcm__sql_open(conn, sql, binds, n, &stmt, err);
   return st ? st : mlcm__db_run(stmt, err);
+}
+
+void mlcm__sql_copy_text(mlcm__db_stmt *row, int column, char *out, size_t out_bytes) {
+  (void)snprintf(out, out_bytes, "%s", mlcm__db_text(row, column));
 }
 
 mlcm_status mlcm__sql_i64(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, bool *row, int64_t *value,

@@ -51,6 +51,8 @@ mlcm_status mlcm__sql_each(mlcm__db_conn *conn, const char *sql, const mlcm__bin
                            void *user, mlcm_error *err);
 /* Runs a statement without rows of interest. */
 mlcm_status mlcm__sql_run(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, mlcm_error *err);
+/* Copies a text that is NOT NULL, cut to fit. */
+void mlcm__sql_copy_text(mlcm__db_stmt *row, int column, char *out, size_t out_bytes);
 /* First column of the first row as a number; *row false and *value untouched when there is no row. */
 mlcm_status mlcm__sql_i64(mlcm__db_conn *conn, const char *sql, const mlcm__bind *binds, size_t n, bool *row, int64_t *value,
                           mlcm_error *err);
