@@ -11,18 +11,15 @@
 enum { LIST_MAX = 1000 };
 
 static void version_row(cli_table *table, const mlcm_version *v) {
+  cli_page page[3];
   char *text[3];
-  size_t size;
-  FILE *page = cli_page_open(&text[0], &size);
-  fprintf(page, "%s/%lld", mlcm_version_model(v), (long long)mlcm_version_number(v));
-  cli_page_close(page);
-  page = cli_page_open(&text[1], &size);
-  for (size_t i = 0; i < mlcm_version_n_aliases(v); i++) fprintf(page, "%s@%s", i ? " " : "", mlcm_version_alias(v, i));
-  cli_page_close(page);
-  page = cli_page_open(&text[2], &size);
+  fprintf(cli_page_open(&page[0]), "%s/%lld", mlcm_version_model(v), (long long)mlcm_version_number(v));
+  cli_page_open(&page[1]);
+  for (size_t i = 0; i < mlcm_version_n_aliases(v); i++) fprintf(page[1].file, "%s@%s", i ? " " : "", mlcm_version_alias(v, i));
+  cli_page_open(&page[2]);
   for (size_t i = 0; i < mlcm_version_n_tags(v); i++)
-    fprintf(page, "%s%s=%s", i ? " " : "", mlcm_version_tag(v, i).key, mlcm_version_tag(v, i).value);
-  cli_page_close(page);
+    fprintf(page[2].file, "%s%s=%s", i ? " " : "", mlcm_version_tag(v, i).key, mlcm_version_tag(v, i).value);
+  for (size_t i = 0; i < 3; i++) text[i] = cli_page_close(&page[i]);
   cli_table_row(table, (const char *const[]){text[0], text[1], text[2], cli_date(mlcm_version_created_ns(v)).text,
                                              mlcm_version_actor(v)});
   for (size_t i = 0; i < 3; i++) free(text[i]);
@@ -36,14 +33,14 @@ static cli_table *version_table(const mlcm_page *page) {
 }
 
 static void model_row(cli_table *table, const mlcm_model *m) {
-  char *aliases, n[24], newest[24];
-  size_t size;
+  cli_page page;
+  char n[24], newest[24];
   snprintf(n, sizeof n, "%lld", (long long)mlcm_model_n_versions(m));
   snprintf(newest, sizeof newest, "%lld", (long long)mlcm_model_newest_version(m));
-  FILE *page = cli_page_open(&aliases, &size);
+  cli_page_open(&page);
   for (size_t i = 0; i < mlcm_model_n_aliases(m); i++)
-    fprintf(page, "%s@%s->%lld", i ? " " : "", mlcm_model_alias(m, i).name, (long long)mlcm_model_alias(m, i).version);
-  cli_page_close(page);
+    fprintf(page.file, "%s@%s->%lld", i ? " " : "", mlcm_model_alias(m, i).name, (long long)mlcm_model_alias(m, i).version);
+  char *aliases = cli_page_close(&page);
   cli_table_row(table, (const char *const[]){mlcm_model_name(m), n, newest, aliases, cli_date(mlcm_model_updated_ns(m)).text});
   free(aliases);
 }
@@ -115,16 +112,15 @@ static int find_model(cli *c, const char *name) {
 }
 
 int cmd_list(cli *c) {
-  char *filter;
-  size_t size;
+  cli_page page;
   if (c->args.n_positional == 0) return search(c, NULL, true, NULL);
   int code = find_model(c, c->args.positional[0]);
   if (code) return code;
-  FILE *page = cli_page_open(&filter, &size);
-  fputs("name = '", page);
-  for (const char *p = c->args.positional[0]; *p; p++) fprintf(page, "%s%c", *p == '\'' ? "'" : "", *p);
-  fputc('\'', page);
-  cli_page_close(page);
+  FILE *file = cli_page_open(&page);
+  fputs("name = '", file);
+  for (const char *p = c->args.positional[0]; *p; p++) fprintf(file, "%s%c", *p == '\'' ? "'" : "", *p);
+  fputc('\'', file);
+  char *filter = cli_page_close(&page);
   code = search(c, filter, false, "version DESC");
   free(filter);
   return code;

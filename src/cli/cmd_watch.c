@@ -14,6 +14,7 @@ static bool active(mlcm_rollout_status status) { return status == MLCM_ROLLOUT_P
 
 static int get_deadline(cli *c, int64_t *out) {
   int64_t seconds = -1;
+  (void)cli_interrupted(); /* from here on Ctrl-C is counted */
   int code = cli_get_number(c, "timeout", 0, 31536000, "seconds, at most a year", &seconds);
   *out = seconds < 0 ? INT64_MAX : cli_now_ns() + seconds * 1000000000;
   return code;

@@ -27,9 +27,9 @@ static bool is_about(const cli_command *command, const char *topic) {
 /* "  left       right", the right part folded to the width. */
 static void entry(int columns, int indent, const char *left, const char *right) {
   const bool narrow = columns > 0 && columns < indent + 20;
+  int used = printf("  %-*s%s", narrow ? 0 : indent - 3, left, narrow ? "" : " ");
   if (narrow) indent = 6;
-  int used = printf("  %-*s ", indent - 3, left);
-  if (used > indent) {
+  if (narrow || used > indent) {
     printf("\n%*s", indent, "");
     used = indent;
   }
@@ -70,17 +70,22 @@ static void help_list(int columns, const char *group) {
     for (size_t k = 0; !*group && k < sizeof sections / sizeof *sections; k++)
       if (strcmp(sections[k].first, c->name) == 0) printf("\n%s\n", sections[k].title);
     char left[64];
-    snprintf(left, sizeof left, "%s %s", c->name, c->positional);
+    snprintf(left, sizeof left, "%s%s%s", c->name, *c->positional ? " " : "", c->positional);
     entry(columns, 38, left, c->summary);
   }
 }
 
 static void help_all(int columns) {
-  printf("mlcm: the whole life of a machine-learning model in one directory\n\n"
-         "usage: mlcm COMMAND [ARGUMENTS] [--json] [--registry DIR]\n");
+  cli_fold(stdout, columns, 0, 2, "mlcm: the whole life of a machine-learning model in one directory");
+  printf("\n\n");
+  cli_fold(stdout, columns, 0, 2, "usage: mlcm COMMAND [ARGUMENTS] [--json] [--registry DIR]");
+  putchar('\n');
   help_list(columns, "");
-  printf("\nA reference (REF) is NAME, NAME/3, NAME@alias, or models:/NAME/3, models:/NAME@alias.\n"
-         "'mlcm help COMMAND' says more; 'mlcm man | man -l -' is the manual.\n");
+  putchar('\n');
+  cli_fold(stdout, columns, 0, 2, "A reference (REF) is NAME, NAME/3, NAME@alias, or models:/NAME/3, models:/NAME@alias.");
+  putchar('\n');
+  cli_fold(stdout, columns, 0, 2, "'mlcm help COMMAND' says more; 'mlcm man | man -l -' is the manual.");
+  putchar('\n');
   printf("Exit status: ");
   cli_fold(stdout, columns, 13, 13, exit_codes);
   printf("\n\nFirst steps\n  mlcm init\n  mlcm register digits model.onnx --alias champion\n  mlcm show digits@champion\n");

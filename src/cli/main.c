@@ -156,22 +156,18 @@ static int print_text(const cli *c, const char *text) {
 }
 
 int cmd_completion(cli *c) {
-  char *text = NULL;
-  size_t size;
-  FILE *page = cli_page_open(&text, &size);
-  const bool known = cli_completion(page, c->args.positional[0]);
-  cli_page_close(page);
+  cli_page page;
+  const bool known = cli_completion(cli_page_open(&page), c->args.positional[0]);
+  char *text = cli_page_close(&page);
   int code = known ? print_text(c, text) : cli_usage(c, "no completion for '%s': bash, zsh or fish", c->args.positional[0]);
   free(text);
   return code;
 }
 
 int cmd_man(cli *c) {
-  char *text = NULL;
-  size_t size;
-  FILE *page = cli_page_open(&text, &size);
-  cli_manual(page);
-  cli_page_close(page);
+  cli_page page;
+  cli_manual(cli_page_open(&page));
+  char *text = cli_page_close(&page);
   int code = print_text(c, text);
   free(text);
   return code;

@@ -34,8 +34,23 @@ char *cli_copy_list(const char *format, va_list list) {
   return text;
 }
 
-FILE *cli_page_open(char **text, size_t *size) { return cli_must(open_memstream(text, size)); }
+static ssize_t append(void *cookie, const char *data, size_t n) {
+  cli_page *page = cookie;
+  page->text = cli_must(realloc(page->text, page->size + n + 1));
+  memcpy(page->text + page->size, data, n);
+  page->size += n;
+  page->text[page->size] = '\0';
+  return (ssize_t)n;
+}
 
-void cli_page_close(FILE *page) {
-  if (fclose(page) != 0) cli_no_memory();
+/* Not open_memstream: that one loses what it has no memory for, and does not tell. */
+FILE *cli_page_open(cli_page *page) {
+  *page = (cli_page){.text = cli_alloc(1, 1)};
+  page->file = cli_must(fopencookie(page, "w", (cookie_io_functions_t){.write = append}));
+  return page->file;
+}
+
+char *cli_page_close(cli_page *page) {
+  (void)fclose(page->file); /* what it cannot write ends the program */
+  return page->text;
 }

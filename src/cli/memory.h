@@ -19,8 +19,13 @@ void *cli_alloc(size_t count, size_t size); /* all zero, never NULL, also for no
 char *cli_copy(const char *text);
 char *cli_copy_list(const char *format, va_list list) __attribute__((format(printf, 1, 0))); /* as printf would have it */
 
-/* A file in memory: what is written to it is *text after cli_page_close. */
-FILE *cli_page_open(char **text, size_t *size);
-void cli_page_close(FILE *page);
+/* A file in memory; stays where it is while it is open. */
+typedef struct cli_page {
+  FILE *file;
+  char *text;
+  size_t size;
+} cli_page;
+FILE *cli_page_open(cli_page *page);
+char *cli_page_close(cli_page *page); /* what was written to it; to be freed */
 
 #endif

@@ -49,17 +49,16 @@ static void bar(FILE *page, const cli_term *t, double share) {
 /* One line, drawn over the last one: what, bar, share, amount, speed, time left. Cut to the terminal, so that it never folds. */
 static void draw(cli_progress *p, double done, double total, double seconds) {
   cli_term *t = &p->cli->msg;
-  char *text = NULL;
-  size_t size;
+  cli_page memory;
   const double rate = done / seconds;
-  FILE *page = cli_page_open(&text, &size);
+  FILE *page = cli_page_open(&memory);
   fprintf(page, "%s ", p->what);
   if (total > 0) bar(page, t, done / total);
   fputs(amount(p, done).text, page);
   if (total > 0) fprintf(page, " of %s", amount(p, total).text);
   fprintf(page, "  %s/s", amount(p, rate).text);
   if (total > 0 && done > 0) fprintf(page, "  %s left", cli_duration((int64_t)((total - done) / rate * 1e9)).text);
-  cli_page_close(page);
+  char *text = cli_page_close(&memory);
   cli_term_resize(t);
   cli_print_status(t, text);
   free(text);

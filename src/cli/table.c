@@ -59,17 +59,16 @@ static void print_row(const cli_table *t, FILE *file, size_t row, const int *wid
 
 static void print_aligned(const cli_table *t, const cli_term *term) {
   int *widths = measure(t);
-  char *text = NULL;
-  size_t size;
-  FILE *page = cli_page_open(&text, &size);
-  fputs(cli_on(term, STYLE_GREY), page);
-  print_row(t, page, 0, widths);
-  fprintf(page, "%s\n", cli_off(term));
+  cli_page page;
+  FILE *file = cli_page_open(&page);
+  fputs(cli_on(term, STYLE_GREY), file);
+  print_row(t, file, 0, widths);
+  fprintf(file, "%s\n", cli_off(term));
   for (size_t row = 1; row < t->n_rows; row++) {
-    print_row(t, page, row, widths);
-    fputc('\n', page);
+    print_row(t, file, row, widths);
+    fputc('\n', file);
   }
-  cli_page_close(page);
+  char *text = cli_page_close(&page);
   cli_print_over(term, text, 0);
   free(text);
   free(widths);

@@ -253,12 +253,11 @@ static void draw(const cli_term *t, cli *c, const mlcm_rollout_state *state) {
 }
 
 int cli_tree_print(cli *c, const mlcm_rollout_state *state, int over) {
-  cli_term page = c->out;
-  char *text = NULL;
-  size_t size;
-  page.file = cli_page_open(&text, &size);
-  draw(&page, c, state);
-  cli_page_close(page.file);
+  cli_page page;
+  cli_term term = c->out;
+  term.file = cli_page_open(&page);
+  draw(&term, c, state);
+  char *text = cli_page_close(&page);
   int lines = cli_print_over(&c->out, text, over);
   free(text);
   return lines;

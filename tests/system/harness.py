@@ -22,6 +22,8 @@ import unittest
 SOURCE = pathlib.Path(os.environ["MLCM_SOURCE_DIR"])
 BIN = pathlib.Path(os.environ["MLCM_BIN_DIR"])
 DIGITS = SOURCE / "examples" / "digits"
+# preload.c: failing memory and a clock that runs; None where a sanitizer has its own malloc in that place
+PRELOAD = None if os.environ.get("MLCM_SANITIZED") else str(BIN / "mlcm_preload.so")
 
 
 def until(condition, what, seconds=60):

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people see: tables, colours, folded lines, the tree of a rollout, progress."""
+import json
+import os
 import re
+import subprocess
 import unittest
 
-from harness import DIGITS, CliTest
+from harness import BIN, DIGITS, PRELOAD, CliTest
 
 
 class Screen(CliTest):
@@ -55,6 +58,85 @@ class Screen(CliTest):
         self.assertIn("aborted", self.mlcm("rollout", "watch", "digits", code=5))
         self.mlcm("rollout", "status", "digits", "--wait", code=5)
         self.assertEqual([r["status"] for r in self.json("rollout", "list")["rollouts"]], ["aborted"])
+
+    def test_bytes_that_are_no_utf8_reach_neither_screen_nor_json(self):
+        for word in (b"a\xff\xfe", b"\xe2\x82", b"\x9b31m", b"\xc2\x9b31m", b"\xf4\x90\x80\x80"):
+            for args in ([b"list", word], [word], [b"list", b"--registry", word], [b"gate", b"lint", word]):
+                done = subprocess.run([os.fsencode(BIN / "mlcm"), *args], env=self.registry.env, capture_output=True)
+                self.assertGreater(done.returncode, 0)
+                self.assertNotRegex(done.stderr.decode(), "[\x80-\x9f]") # it decodes, and has no control character
+                done = subprocess.run([os.fsencode(BIN / "mlcm"), *args, b"--json"], env=self.registry.env, capture_output=True)
+                self.assertTrue(json.loads(done.stdout.decode())["error"]["message"])
+
+    def narrow(self, text, columns):
+        lines = re.sub(r"\033\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "").split("\n")
+        self.assertLessEqual(max(map(len, lines)), columns, text)
+
+    def test_screens_fold_to_the_terminal(self):
+        self.register(1, "--alias", "champion", "--description", "the first of a long row of models that classify digits", "--reason", "because")
+        self.narrow(self.on_terminal("help", columns=44), 52) # examples stay whole
+        for columns in (24, 32, 40, 100):
+            for args in (["list"], ["list", "digits"], ["fsck"], ["gc"], ["help", "gc"], ["log"], ["alias", "history", "digits", "champion"],
+                         ["list", "--registry", "/nowhere"], ["rollout", "list"]):
+                self.narrow(self.on_terminal(*args, columns=columns), max(columns, 34))
+        self.assertIn("  description  the first of a long\r\n               row of models", self.on_terminal("show", "digits/1", "--no-color", columns=36))
+        self.assertIn("\r\n  --json\r\n      JSON for machines instead\r\n", self.on_terminal("help", "gc", columns=32))
+        self.narrow(self.on_terminal("help", columns=300), 120)
+
+    def test_where_a_terminal_does_not_say_how_wide_it_is(self):
+        self.registry.digits(1, 2)
+        self.registry.start(2, ["{name: up, http: {url: 'http://127.0.0.1:9/'}, status: 200}"])
+        self.narrow(self.on_terminal("rollout", "status", "digits", columns=0, rows=0), 80)
+
+    def test_plain_signs_where_the_locale_has_no_others(self):
+        self.register(1)
+        self.assertTrue(self.on_terminal("verify", "digits/1", LC_ALL="C", NO_COLOR="1").startswith("ok digits/1: "))
+        self.assertIn("no voz", self.on_terminal("list", "no vozÀ", LC_ALL="C", code=6))
+        plain = self.on_terminal("fsck", LC_ALL="C", PRELOAD="", NO_COLOR="1")
+        self.assertTrue(plain.isascii(), plain)
+
+    def test_colours_can_be_forced(self):
+        self.register(1)
+        self.registry.env["CLICOLOR_FORCE"] = "1"
+        self.assertIn("\033[36m", self.mlcm("show", "digits/1"))
+        self.assertNotIn("\033", self.mlcm("show", "digits/1", "--no-color"))
+        for term in (None, ""):
+            del self.registry.env["CLICOLOR_FORCE"]
+            self.assertNotIn("\033", self.on_terminal("show", "digits/1", term=term))
+            self.registry.env["CLICOLOR_FORCE"] = "1"
+
+    def test_wide_and_joined_characters_keep_tables_straight(self):
+        self.register(1, "--tag", "k=\u6f22\u5b57", "--actor", "ana")
+        self.register(1, "--tag", "k=e\u0301abc", "--actor", "ana") # takes four columns
+        rows = self.on_terminal("list", "digits", "--no-color").splitlines()[1:3]
+        self.assertEqual([row.index("20") - extra for row, extra in zip(rows, (1, -2))], [rows[0].index("20") - 1] * 2, rows)
+
+    def test_what_to_do_next_is_said_where_somebody_reads_it(self):
+        self.assertIn("next: mlcm register", self.on_terminal("init", self.registry.folder / "second"))
+        said = "next: mlcm alias set digits champion 1"
+        self.assertIn(said, self.on_terminal("register", "digits", DIGITS / "digits-1.onnx"))
+        for quiet in ("--quiet", "--json"):
+            self.assertNotIn("next:", self.on_terminal("register", "digits", DIGITS / "digits-1.onnx", quiet))
+        self.assertIn("next: mlcm restore digits/1", self.on_terminal("delete", "digits/1"))
+        self.assertIn("next: mlcm fsck --registry", self.on_terminal("backup", "make", self.registry.folder / "backup"))
+        self.assertEqual(self.raw("delete", "digits/2").stderr, "")
+
+    @unittest.skipIf(PRELOAD is None, "a sanitizer is in the way")
+    def test_long_work_shows_how_far_it_is(self):
+        self.register(1)
+        slow = {"LD_PRELOAD": PRELOAD, "MLCM_TEST_CLOCK": "400"}
+        bar = self.on_terminal("fsck", **slow)
+        self.assertIn("checking " + 24 * "\u2588" + " 100 %  3.6 KiB of 3.6 KiB  ", bar)
+        self.assertIn("KiB/s  0s left\r\033[K", bar) # and it is taken away
+        self.assertIn("checking " + 24 * "#", self.on_terminal("verify", "digits/1", LC_ALL="C", **slow).replace("verifying", "checking"))
+        self.assertRegex(self.on_terminal("gc", **slow), r"looking 1 object  \d+ objects?/s\r")
+        for args in (["--quiet"], ["--json"]):
+            self.assertNotIn("checking", self.on_terminal("fsck", *args, **slow))
+        self.assertNotIn("checking", self.on_terminal("fsck", term="dumb", **slow))
+        large = self.registry.folder / "large.bin"
+        with open(large, "wb") as file:
+            file.truncate(24 << 20) # sparse
+        self.assertRegex(self.on_terminal("register", "large", large, **slow), r"reading \u2588+\u2591+ +\d+ %  \d+\.\d MiB of 24.0 MiB  .*/s  \S+ left")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class PrometheusGates(unittest.TestCase):
         until(lambda: self.registry.status()["checks"][0]["verdict"] == "pass", "the check passes")
         self.prometheus.kill()
         until(lambda: self.registry.status()["checks"][0]["last"]["kind"] in ("error", "stale"), "the outage is seen")
-        until(lambda: self.registry.status()["step_remaining_ns"] == 0, "the step's time is over")
+        until(lambda: self.registry.status()["step_remaining_ns"] == "0", "the step's time is over")
         state = self.registry.status()
         self.assertEqual((state["status"], state["step"]), ("progressing", 1))
         self.prometheus = self.run_prometheus(self.prometheus.port)
