@@ -92,6 +92,7 @@ static mlcm_status open_or_make(mlcm_context *ctx, const char *run_dir, const ch
   if (st == MLCM_NOT_FOUND) {
     st = make(ctx, run_dir, name, out, &why);
     if (st == MLCM_OK) return MLCM_OK;
+    /* rarely: another process made it between the two calls */
     if (st == MLCM_ALREADY_EXISTS) st = mlcm__mapped_open(ctx, run_dir, name, true, HEADER_PAGE, out, &why);
   }
   if (!st) st = check_file(out, name, &why);

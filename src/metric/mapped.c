@@ -31,6 +31,7 @@ static mlcm_status folder_mode(mlcm_context *ctx, const char *run_dir, uint32_t 
 
 static mlcm_status map(mlcm__mapped *m, bool writable, const char *path, mlcm_error *err) {
   void *base = mmap(NULL, m->size_bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, m->fd, 0);
+  /* never: address space is not what tests run out of */
   if (base == MAP_FAILED) return mlcm__fail_errno(err, errno, "%s: cannot map %zu bytes", path, m->size_bytes);
   m->base = base;
   return MLCM_OK;
@@ -39,7 +40,7 @@ static mlcm_status map(mlcm__mapped *m, bool writable, const char *path, mlcm_er
 mlcm_status mlcm__mapped_reserve(const mlcm__mapped *m, size_t offset, size_t size_bytes, const char *what, mlcm_error *err) {
   int bad;
   do bad = posix_fallocate(m->fd, (off_t)offset, (off_t)size_bytes);
-  while (bad == EINTR);
+  while (bad == EINTR); /* never: local file systems are not interrupted */
   return bad ? mlcm__fail_errno(err, bad, "%s: cannot set %zu bytes aside", what, size_bytes) : MLCM_OK;
 }
 
@@ -55,8 +56,10 @@ static mlcm_status fill(mlcm_context *ctx, const mlcm__mapped_spec *spec, uint32
   m->size_bytes = spec->size_bytes;
   const int bad = mlcm__write_all(ctx, m->fd, spec->header, spec->header_bytes);
   if (bad) return mlcm__fail_errno(err, bad, "%s: cannot write the header", path);
+  /* The file is new and ours: whether there is room for it shows below. */
+  /* never: what a process may do to a file that it just made */
   if (fchmod(m->fd, (mode_t)mode) < 0 || ftruncate(m->fd, (off_t)spec->size_bytes) < 0 ||
-      (spec->lock && flock(m->fd, LOCK_EX | LOCK_NB) < 0)) {
+      (spec->lock && flock(m->fd, LOCK_EX | LOCK_NB) < 0)) { /* never: nobody else knows its name yet */
     return mlcm__fail_errno(err, errno, "%s: cannot set mode, size or lock", path);
   }
   mlcm_status st = mlcm__mapped_reserve(m, 0, spec->reserve_bytes, path, err);

@@ -175,6 +175,7 @@ mlcm_status mlcm__meter_cell(mlcm__meter *meter, int64_t version, uint64_t epoch
   if (mlcm__meter_find_cell(meter, version, epoch, out_cell)) return MLCM_OK;
   mlcm_status st = MLCM_OK;
   pthread_mutex_lock(&meter->mutex);
+  /* rarely: another thread claimed the same cell meanwhile */
   if (!mlcm__meter_find_cell(meter, version, epoch, out_cell)) st = claim(meter, version, epoch, out_cell, err);
   pthread_mutex_unlock(&meter->mutex);
   return st;
@@ -192,7 +193,7 @@ bool mlcm__meter_cell_is(const mlcm__meter *meter, uint32_t cell, int64_t versio
 static uint32_t pick_shards(void) {
   const long cpus = sysconf(_SC_NPROCESSORS_CONF);
   uint32_t shards = 1;
-  while (shards < MLCM__METER_MAX_SHARDS && (long)shards < cpus) shards *= 2;
+  while (shards < MLCM__METER_MAX_SHARDS && (long)shards < cpus) shards *= 2; /* rarely: depends on the machine */
   return shards;
 }
 
@@ -261,6 +262,7 @@ static void add_double(mlcm__counter *counter, double value) {
     memcpy(&sum, &old, sizeof sum);
     sum += value;
     memcpy(&new_bits, &sum, sizeof new_bits);
+    /* rarely: another thread added in the same moment */
   } while (!atomic_compare_exchange_weak_explicit(counter, &old, new_bits, memory_order_relaxed, memory_order_relaxed));
 }
 

@@ -160,11 +160,12 @@ mlcm_status mlcm__meter_file_take(mlcm_context *ctx, const char *run_dir, const 
   enum { MOST_NUMBERS = 100000 };
   mlcm__meter_file_id next = *id;
   mlcm_error why;
-  while (next.number < MOST_NUMBERS) {
+  while (next.number < MOST_NUMBERS) { /* never: no test has a hundred thousand handles open */
     char name[MLCM__METER_FILE_NAME];
     mlcm__meter_file_name(&next, name);
     mlcm_status st = take_up(ctx, run_dir, name, out, &why);
     if (st == MLCM_NOT_FOUND) st = make(ctx, run_dir, &next, name, shards, out, &why);
+    /* rarely: two handles in the same moment */
     if (st == MLCM_ALREADY_EXISTS) continue; /* another handle was faster: look at that file */
     if (st == MLCM_OK) return MLCM_OK;
     if (st != MLCM_BUSY) {

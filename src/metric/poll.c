@@ -48,7 +48,7 @@ mlcm_status mlcm__poll(mlcm_context *ctx, mlcm__http *http, const mlcm_source *s
   if (st) goto done;
   st = read_answers(ctx, sources, answers, n, measured, err);
   for (size_t i = 0; i < n; i++) mlcm__http_answer_reset(&answers[i]);
-  if (!st && n) memcpy(out, measured, n * sizeof *out);
+  if (!st) memcpy(out, measured, n * sizeof *out);
 done:
   mlcm__free(ctx, measured);
   mlcm__free(ctx, answers);

@@ -149,6 +149,7 @@ static mlcm_status start_thread(slot *s, mlcm_error *err) {
   pthread_sigmask(SIG_SETMASK, &all, &before);
   const int bad = pthread_create(&s->thread, NULL, run, s);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
+  /* never: tests do not run out of threads */
   if (bad) return mlcm__fail_errno(err, bad, "cannot start a thread for a source");
   s->started = true;
   pthread_setname_np(s->thread, "mlcm-source");

@@ -84,7 +84,7 @@ mlcm_status mlcm__source_url(mlcm_context *ctx, const mlcm_source *source, char 
   mlcm__buffer_init(&b, ctx, 1 << 20);
   const size_t base_len = source->query ? strcspn(source->url, "?") : strlen(source->url);
   size_t path_len = base_len;
-  while (source->query && path_len > 0 && source->url[path_len - 1] == '/') path_len--;
+  while (source->query && source->url[path_len - 1] == '/') path_len--; /* ends at the host's name: the URL was checked */
   mlcm__buffer_append(&b, source->url, path_len);
   if (source->query) {
     mlcm__buffer_text(&b, "/api/v1/query?");

@@ -188,6 +188,8 @@ START_TEST(a_file_that_is_no_key_set_is_an_error_that_names_it) {
   }
   ck_assert_int_eq(truncate(path, 4096 + (1 << 17)), 0); /* right size, wrong header */
   ck_assert_int_eq(mlcm__keyset_open(ctx, dir, "1", "s", &set, &err), MLCM_CORRUPT);
+  ck_assert_int_eq(truncate(path, 8192), 0); /* neither */
+  ck_assert_int_eq(mlcm__keyset_open(ctx, dir, "1", "s", &set, NULL), MLCM_CORRUPT);
   free(path);
   test_temp_dir_remove(dir);
   mlcm_context_free(ctx);

@@ -184,6 +184,17 @@ static mlcm_status measure_script(mlcm_context *ctx, void *user, mlcm_error *err
   return mlcm_measure(ctx, sources, 2, m, err);
 }
 
+START_TEST(one_wrong_source_stops_all_of_them) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  const mlcm_source sources[2] = {{.url = "ftp://h"}, {.url = "http://127.0.0.1:1"}};
+  mlcm_measurement m[2];
+  mlcm_error err;
+  ck_assert_int_eq(mlcm_measure(ctx, sources, 2, m, &err), MLCM_INVALID_ARGUMENT);
+  ck_assert_ptr_nonnull(strstr(err.message, "source 0"));
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 START_TEST(failing_memory_is_no_measurement) {
   test_httpd *server = test_httpd_start();
   char base[128];
@@ -206,6 +217,7 @@ int main(void) {
                           a_probe_reads_the_status_and_no_redirect,
                           sources_are_asked_side_by_side,
                           wrong_arguments_are_refused_and_leave_out_alone,
+                          one_wrong_source_stops_all_of_them,
                           failing_memory_is_no_measurement};
   return TEST_RUN("metric_measure", tests);
 }

@@ -732,6 +732,133 @@ START_TEST(failing_memory_and_disk_leave_a_folder_that_can_be_read) {
 }
 END_TEST
 
+/* ---- More of each kind ---------------------------------------------------------------------------------------------- */
+
+START_TEST(a_header_that_is_whole_but_makes_no_sense_is_damage) {
+  const struct {
+    size_t at;
+    uint32_t value;
+  } cases[] = {{offsetof(mlcm__meter_header, shards), 0},
+               {offsetof(mlcm__meter_header, shards), 2 * MLCM__METER_MAX_SHARDS},
+               {offsetof(mlcm__meter_header, shards), 3},
+               {offsetof(mlcm__meter_header, cells), MLCM__METER_CELLS + 1},
+               {offsetof(mlcm__meter_header, shard_bytes), 1}};
+  static const uint8_t no_key[16] = {0};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    mlcm__meter_header header;
+    room r = open_room();
+    make_file(&r);
+    char *path = first_file(&r), *bytes = test_read_file(path, NULL);
+    memcpy(&header, bytes, sizeof header);
+    memcpy((char *)&header + cases[i].at, &cases[i].value, sizeof cases[i].value);
+    header.checksum = mlcm__siphash(no_key, &header, sizeof header - sizeof header.checksum);
+    poke(&r, 0, &header, sizeof header);
+    expect_read(&r, MLCM_CORRUPT, "its header says");
+    free(bytes);
+    free(path);
+    close_room(&r);
+  }
+}
+END_TEST
+
+START_TEST(more_kinds_of_outcome_than_an_endpoint_can_have_are_named) {
+  room r = open_room();
+  char name[MLCM__METER_OUTCOME_NAME];
+  for (int process = 0; process <= MLCM__SNAPSHOT_OUTCOMES / MLCM__METER_OUTCOMES; process++) {
+    room other = r;
+    other.self.start_ticks += (uint64_t)process;
+    mlcm__meter *meter = open_meter(&other);
+    cell_of(meter, 1, 1);
+    for (int i = 0; i < MLCM__METER_OUTCOMES; i++) {
+      snprintf(name, sizeof name, "outcome-%d-%d", process, i);
+      outcome_of(meter, name);
+    }
+    mlcm__meter_close(meter);
+  }
+  expect_read(&r, MLCM_LIMIT, "one kind more than");
+  close_room(&r);
+}
+END_TEST
+
+START_TEST(a_file_left_without_a_header_is_not_taken_up) {
+  room r = open_room();
+  mlcm__meter *meter = NULL;
+  mlcm_error err;
+  char *path = first_file(&r);
+  test_write_file(path, "", 0);
+  ck_assert_int_eq(mlcm__meter_open(r.ctx, r.dir, endpoint, &r.self, &meter, &err), MLCM_CORRUPT);
+  ck_assert_ptr_nonnull(strstr(err.message, "has no header"));
+  ck_assert_int_eq(mlcm__meter_open(r.ctx, r.dir, endpoint, &r.self, &meter, NULL), MLCM_CORRUPT);
+  free(path);
+  close_room(&r);
+}
+END_TEST
+
+START_TEST(a_folder_in_place_of_a_file_is_refused) {
+  room r = open_room();
+  mlcm__meter_snapshot *s = NULL;
+  char *path = first_file(&r);
+  ck_assert_int_eq(mkdir(path, 0700), 0);
+  ck_assert_int_eq(mlcm__meter_read(r.ctx, r.dir, endpoint, &s, NULL), MLCM_IO);
+  free(path);
+  close_room(&r);
+}
+END_TEST
+
+START_TEST(several_files_of_one_process_are_one_process) {
+  room r = open_room();
+  mlcm__meter *one = open_meter(&r), *two = open_meter(&r);
+  cell_of(one, 1, 1);
+  cell_of(two, 1, 1);
+  mlcm__meter_snapshot *s = read_all(&r);
+  ck_assert_uint_eq(s->n_processes, 1);
+  mlcm__meter_snapshot_free(s);
+  mlcm__meter_close(two);
+  mlcm__meter_close(one);
+  close_room(&r);
+}
+END_TEST
+
+START_TEST(the_sweep_takes_damaged_and_unfinished_files_of_the_dead) {
+  room r = open_room(), dead = r, unfinished = r;
+  const uint64_t damage = 0;
+  size_t removed = 0;
+  dead.self.start_ticks++;
+  make_file(&dead);
+  poke(&dead, 24, &damage, 8);
+  unfinished.self.start_ticks += 2;
+  char *path = first_file(&unfinished);
+  test_write_file(path, "", 0);
+  ck_assert_int_eq(mlcm__meter_sweep(r.ctx, r.dir, endpoint, INT64_MAX / 2, 0, 1, &removed, NULL), MLCM_OK);
+  ck_assert_uint_eq(removed, 2);
+  free(path);
+  close_room(&r);
+}
+END_TEST
+
+static mlcm_status sweep_dead(mlcm_context *ctx, void *user, mlcm_error *err) {
+  const fault_room *f = user;
+  room dead = {.ctx = test_context(NULL, NULL, NULL), .dir = f->dir, .self = f->self};
+  dead.self.start_ticks++;
+  make_file(&dead);
+  mlcm_context_free(dead.ctx);
+  mlcm_status st = mlcm__meter_sweep(ctx, f->dir, endpoint, INT64_MAX / 2, 0, UINT64_MAX, NULL, err);
+  mlcm_context *good = test_context(NULL, NULL, NULL);
+  ck_assert_int_eq(mlcm__meter_sweep(good, f->dir, endpoint, INT64_MAX / 2, 0, UINT64_MAX, NULL, NULL), MLCM_OK);
+  ck_assert_uint_eq(test_count_entries(f->dir), 0);
+  mlcm_context_free(good);
+  return st;
+}
+
+START_TEST(a_sweep_that_fails_leaves_the_rest_to_the_next) {
+  room r = open_room();
+  fault_room f = {r.dir, r.self};
+  ck_assert_uint_gt(test_fault_memory(sweep_dead, NULL, &f), 2);
+  ck_assert_uint_gt(test_fault_io(sweep_dead, NULL, &f), 8);
+  close_room(&r);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {each_event_is_summed_under_its_scope_and_request_includes_key,
                           latencies_out_of_range_are_completed_all_the_same,
@@ -759,6 +886,13 @@ int main(void) {
                           the_sweep_takes_only_old_files_of_the_dead_without_a_living_epoch,
                           the_sweep_leaves_a_file_that_somebody_holds,
                           a_full_disk_is_an_error_when_a_cell_is_claimed_and_counting_goes_on,
-                          failing_memory_and_disk_leave_a_folder_that_can_be_read};
+                          failing_memory_and_disk_leave_a_folder_that_can_be_read,
+                          a_header_that_is_whole_but_makes_no_sense_is_damage,
+                          more_kinds_of_outcome_than_an_endpoint_can_have_are_named,
+                          a_file_left_without_a_header_is_not_taken_up,
+                          a_folder_in_place_of_a_file_is_refused,
+                          several_files_of_one_process_are_one_process,
+                          the_sweep_takes_damaged_and_unfinished_files_of_the_dead,
+                          a_sweep_that_fails_leaves_the_rest_to_the_next};
   return TEST_RUN("metric_meter", tests);
 }

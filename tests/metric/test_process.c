@@ -2,6 +2,7 @@
  *
  * test_process.c - who is alive.
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,9 +102,60 @@ START_TEST(without_proc_it_is_an_error) {
 }
 END_TEST
 
+/* A /proc of the test's own: what each file holds. */
+typedef struct odd_proc {
+  mlcm_io real;
+  const char *boot_id, *stat; /* NULL: as it is; "" ends at once */
+  const char *now;            /* what the open file holds */
+  int interrupted;
+} odd_proc;
+
+static int odd_open(void *user, const char *path, int flags, uint32_t mode) {
+  odd_proc *p = user;
+  p->now = strstr(path, "boot_id") ? p->boot_id : p->stat;
+  return p->real.open(p->real.user, path, flags, mode);
+}
+
+static int64_t odd_read(void *user, int fd, void *out, size_t size_bytes) {
+  odd_proc *p = user;
+  if (p->interrupted++ % 2 == 0) return -EINTR;
+  if (!p->now) return p->real.read(p->real.user, fd, out, size_bytes);
+  size_t n = strlen(p->now) < size_bytes ? strlen(p->now) : size_bytes;
+  memcpy(out, p->now, n);
+  p->now += n;
+  return (int64_t)n;
+}
+
+START_TEST(what_proc_says_is_read_with_care) {
+  static char huge[4000];
+  odd_proc odd = {0};
+  mlcm_io io;
+  mlcm__process self;
+  mlcm_error err;
+  memset(huge, 'x', sizeof huge - 1);
+  mlcm_io_default(&odd.real);
+  mlcm_io_default(&io);
+  io.user = &odd;
+  io.open = odd_open;
+  io.read = odd_read;
+  mlcm_context *ctx = test_context(NULL, &io, NULL);
+  ck_assert_int_eq(mlcm__process_self(ctx, &self, &err), MLCM_OK); /* interrupted at every other call */
+  odd.boot_id = "0123-zz~ab";
+  ck_assert_int_eq(mlcm__process_self(ctx, &self, &err), MLCM_IO);
+  ck_assert_ptr_nonnull(strstr(err.message, "found 6 hexadecimal digits"));
+  odd.boot_id = NULL;
+  odd.stat = "nonsense";
+  ck_assert_int_eq(mlcm__process_self(ctx, &self, &err), MLCM_IO);
+  odd.stat = huge; /* more than is read */
+  ck_assert_int_eq(mlcm__process_self(ctx, &self, &err), MLCM_IO);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {this_process_knows_itself_and_lives, another_boot_or_start_time_is_another_process,
                           a_killed_process_is_dead_before_and_after_it_is_reaped, stat_is_read_behind_the_last_bracket,
-                          a_process_that_cannot_be_looked_at_is_not_dead, without_proc_it_is_an_error};
+                          a_process_that_cannot_be_looked_at_is_not_dead, without_proc_it_is_an_error,
+                          what_proc_says_is_read_with_care};
   return TEST_RUN("metric_process", tests);
 }

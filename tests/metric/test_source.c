@@ -220,6 +220,8 @@ START_TEST(a_long_detail_is_cut_at_a_character_and_stays_plain) {
   ck_assert_uint_eq(strlen(m.detail), 3 + 2 * 62);
   m = judge("{\"status\":\"error\",\"errorType\":\"x\",\"error\":\"a\\nb\\u001bc\"}");
   ck_assert_str_eq(m.detail, "x: a?b?c");
+  m = judge("{\"status\":\"error\",\"errorType\":\"x\",\"error\":\"\\n\\u007f\"}");
+  ck_assert_str_eq(m.detail, "x: ??");
 }
 END_TEST
 
@@ -232,6 +234,13 @@ static mlcm_status read_for_fault(mlcm_context *ctx, void *user, mlcm_error *err
 START_TEST(lack_of_memory_is_no_measurement) {
   char body[] = VECTOR(SERIES("1"));
   test_fault_memory(read_for_fault, NULL, body);
+  test_memory memory;
+  test_memory_init(&memory);
+  const mlcm_allocator allocator = test_memory_table(&memory);
+  mlcm_context *ctx = test_context(&allocator, NULL, NULL);
+  memory.fail_at = memory.n_calls + 1;
+  ck_assert_int_eq(read_for_fault(ctx, body, NULL), MLCM_NO_MEMORY);
+  mlcm_context_free(ctx);
 }
 END_TEST
 
@@ -339,6 +348,7 @@ START_TEST(malformed_sources_are_refused_by_number) {
   const char *const good_header[] = {"A: b"};
   const char *const bad_header[] = {"A b"};
   const char *const split_header[] = {"A: b\r\nC: d"};
+  const char *const no_header[] = {NULL};
   const mlcm_source bad[] = {
       {.url = NULL},
       {.url = ""},
@@ -359,6 +369,7 @@ START_TEST(malformed_sources_are_refused_by_number) {
       {.url = "http://h", .reserved = {0, 0, 0, 1}},
       {.url = "http://h", .n_headers = 1},
       {.url = "http://h", .headers = bad_header, .n_headers = 1},
+      {.url = "http://h", .headers = no_header, .n_headers = 1},
       {.url = "http://h", .headers = split_header, .n_headers = 1},
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -397,6 +408,7 @@ START_TEST(a_measurement_grows_stale_by_its_age_and_the_wait_together) {
   }
   mlcm_measurement m = {.kind = MLCM_MEASURED_VALUE};
   mlcm__measurement_age(&m, INT64_MAX, INT64_MAX, 60 * second);
+  mlcm__measurement_age(&m, 1, 1, 60 * second); /* stale already: it does not grow young again */
   ck_assert_int_eq(m.kind, MLCM_MEASURED_STALE);
 }
 END_TEST
