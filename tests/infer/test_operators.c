@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_operators.c - every operator over its element types and odd shapes against ONNX's reference evaluator (make_operators.py), and
- * what a session with all operators does when memory fails.
+ * test_operators.c - every operator over its element types and odd shapes against ONNX's reference evaluator
+ * (make_operators.py), and what a session with all operators does when memory fails.
  *
  * A family is NAME.onnx and NAME.data: a model whose initializers are the inputs' values and the outputs' answers, by name.
  */
@@ -53,7 +53,8 @@ static void family_open(family *f, mlcm_context *ctx, const char *name) {
   f->model = read_file(name, ".onnx");
   f->data = read_file(name, ".data");
   mlcm__arena_init(&f->arena, ctx);
-  ck_assert_msg(mlcm__onnx_read_model(&f->arena, name, f->data.data, f->data.len, &f->values, &err) == MLCM_OK, "%s", err.message);
+  ck_assert_msg(mlcm__onnx_read_model(&f->arena, name, f->data.data, f->data.len, &f->values, &err) == MLCM_OK, "%s",
+                err.message);
 }
 
 static void family_close(family *f) {
@@ -92,9 +93,10 @@ static bool same_number(mlcm_dtype dtype, double a, double b) {
 static void compare(const family *f, const char *name, const mlcm_output *got, const mlcm_tensor *want) {
   char a[120], b[120];
   const mlcm_tensor g = {.dtype = got->dtype, .data = got->data};
-  ck_assert_msg(got->dtype == want->dtype && strcmp(mlcm__shape_text(a, got->rank, got->shape),
-                                                    mlcm__shape_text(b, want->rank, want->shape)) == 0,
-                "%s %s is %s %s instead of %s %s", f->name, name, mlcm_dtype_name(got->dtype), a, mlcm_dtype_name(want->dtype), b);
+  ck_assert_msg(got->dtype == want->dtype &&
+                    strcmp(mlcm__shape_text(a, got->rank, got->shape), mlcm__shape_text(b, want->rank, want->shape)) == 0,
+                "%s %s is %s %s instead of %s %s", f->name, name, mlcm_dtype_name(got->dtype), a, mlcm_dtype_name(want->dtype),
+                b);
   for (int64_t i = 0; i < want->count; i++) {
     if (want->dtype == MLCM_STRING)
       ck_assert_msg(mlcm__same_text(((const mlcm_str *)g.data)[i], ((const mlcm_str *)want->data)[i]), "%s %s: text %d is '%.*s'",
