@@ -177,7 +177,8 @@ static mlcm_status take_event(reader *r, const yaml_event_t *event) {
 }
 
 static mlcm_status read_events(reader *r, const char *text, size_t len) {
-  yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, len);
+  /* libyaml asserts a text, an empty one too */
+  yaml_parser_set_input_string(&r->parser, (const unsigned char *)(text ? text : ""), len);
   yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
   mlcm_status st = MLCM_OK;
   for (bool more = true; more && !st;) {

@@ -13,7 +13,7 @@
 #ifdef MLCM_SANITIZED
 enum { ASKERS = 8, EVENTS = 60 };
 #else
-enum { ASKERS = 16, EVENTS = 150 };
+enum { ASKERS = 16, EVENTS = 80 };
 #endif
 enum { GOOD = 3, BROKEN = 4, HANDLES = 2 };
 

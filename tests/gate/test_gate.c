@@ -522,6 +522,125 @@ START_TEST(checks_out_of_range_are_all_zero) {
 }
 END_TEST
 
+static const mlcm_traffic bad_traffic[] = {
+    {.candidate_routed = -1},
+    {.stable_routed = -1},
+    {.candidate_reported = -1},
+    {.stable_reported = -1},
+    {.stable_routed = MLCM_GATE_MAX_COUNT + 1},
+    {.requests = {.candidate_n = -1}},
+    {.requests = {.stable_n = -1}},
+    {.requests = {.candidate_n = 1, .candidate_bad = -1}},
+    {.requests = {.candidate_n = 1, .candidate_bad = 2}},
+    {.requests = {.stable_n = 1, .stable_bad = -1}},
+    {.requests = {.stable_n = 1, .stable_bad = 2}},
+};
+
+START_TEST(traffic_out_of_range_is_refused) {
+  fixture f = start(POLICY("", ERRORS));
+  for (size_t i = 0; i < sizeof(bad_traffic) / sizeof(bad_traffic[0]); i++)
+    ck_assert_int_eq(mlcm_gate_observe_traffic(f.gate, 1, &bad_traffic[i], NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_observe_traffic(f.gate, 1, NULL, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_observe_traffic(NULL, 1, &bad_traffic[0], NULL), MLCM_INVALID_ARGUMENT);
+  stop(&f);
+}
+END_TEST
+
+START_TEST(null_arguments_are_refused) {
+  fixture f = start(POLICY("", ERRORS));
+  mlcm_gate *gate = NULL;
+  char *json = NULL;
+  ck_assert_int_eq(mlcm_gate_new(NULL, &gate, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_new(f.policy, NULL, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_clone(NULL, &gate, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_clone(f.gate, NULL, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_to_json(NULL, &json, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_to_json(f.gate, NULL, NULL), MLCM_INVALID_ARGUMENT);
+  stop(&f);
+}
+END_TEST
+
+START_TEST(the_sample_ratio_needs_reports_and_traffic_on_both_sides) {
+  static const mlcm_traffic silent[] = {{.candidate_routed = 5, .stable_routed = 5},
+                                        {.stable_routed = 5, .candidate_reported = 900},
+                                        {.candidate_routed = 5, .stable_reported = 900}};
+  fixture f = start(POLICY("", ERRORS));
+  for (size_t i = 0; i < 3; i++) ck_assert_int_eq(mlcm_gate_observe_traffic(f.gate, 1, &silent[i], NULL), MLCM_OK);
+  ck_assert(mlcm_gate_explain(f.gate).log_e_ratio == 0);
+  stop(&f);
+}
+END_TEST
+
+START_TEST(sums_for_display_stop_before_they_overflow) {
+  fixture f = start(POLICY("", ERRORS));
+  static mlcm_counts strata[1000];
+  for (int i = 0; i < 1000; i++) strata[i] = (mlcm_counts){MLCM_GATE_MAX_COUNT, 0, MLCM_GATE_MAX_COUNT, 0};
+  mlcm_observation o = {.check = 0, .n_strata = 1000, .fail = strata, .pass = strata};
+  for (int i = 0; i < 6; i++) ck_assert_int_eq(mlcm_gate_observe(f.gate, 1, &o, 1, NULL), MLCM_OK);
+  ck_assert_int_eq(mlcm_gate_check(f.gate, 0).total.candidate_n, INT64_C(1) << 62);
+  stop(&f);
+}
+END_TEST
+
+#define MEASURED(...) {.kind = MLCM_MEASURED_VALUE, __VA_ARGS__}
+
+/* One check, the measurements it gets in turn, and what its reason says then. */
+static const struct {
+  const char *check;
+  mlcm_measurement seen[4];
+  const char *reason;
+} told[] = {
+    {"{name: x, http: {url: 'http://x'}}", {MEASURED(.value = 1)}, "up, any 2xx status wanted"},
+    {"{name: x, http: {url: 'http://x'}}", {MEASURED(.value = 1, .http_status = 204)}, "status 204, any 2xx status wanted"},
+    {"{name: x, http: {url: 'http://x'}, status: 204}", {MEASURED(.value = 1)}, "up, status 204 wanted"},
+    {"{name: x, http: {url: 'http://x'}, status: 204}", {MEASURED(.value = 1, .http_status = 200)}, "bad value 1 of 3"},
+    {"{name: x, http: {url: 'http://x'}}", {MEASURED(.value = 0)}, "down, any 2xx status wanted: bad value 1 of 3"},
+    {"{name: x, http: {url: 'http://x'}}", {MEASURED(.value = 0, .detail = "refused")}, "refused, any 2xx"},
+    {"{name: x, meter: latency.p99, at_most: 5ms}", {MEASURED(.value = 0.0005)}, "500 us, at most 5 ms wanted"},
+    {"{name: x, meter: latency.p99, at_most: 5ms}", {MEASURED(.value = -1)}, "-1, at most 5 ms wanted"},
+    {"{name: x, meter: latency.p99, at_most: 5ms}", {MEASURED(.value = 1e10)}, "1e+10, at most 5 ms wanted"},
+    {"{name: x, meter: outcome.wrong, at_most: 5%}", {MEASURED(.value = 0.02)}, "2 %, at most 5 % wanted"},
+    {"{name: x, meter: error_ratio, at_most: 5%}", {MEASURED(.value = 0.5)}, "50 %, at most 5 % wanted: bad value 1 of 3"},
+    {"{name: x, meter: requests_per_second, at_least: 7, at_most: 9}", {MEASURED(.value = 8.25)}, "8.25, between 7 and 9 wanted"},
+    {"{name: x, evaluation: f1, at_least: 0.5}", {MEASURED(.value = 0.25)}, "0.25, at least 0.5 wanted: 1 bad values in a row"},
+    {"{name: x, evaluation: f1, at_least: 0.5}",
+     {MEASURED(.value = 0.25), {.kind = MLCM_MEASURED_STALE}},
+     "at least 0.5 wanted, 1 bad values in a row, then stale"},
+    {"{name: x, evaluation: f1, at_least: 0.5}", {{.kind = MLCM_MEASURED_ERROR, .detail = "gone"}}, "error: gone"},
+    {"{name: x, evaluation: f1, at_least: 0.5}", {{.kind = MLCM_MEASURED_NO_DATA}}, "no data"},
+};
+
+START_TEST(a_reason_tells_numbers_and_limits) {
+  char yaml[256];
+  snprintf(yaml, sizeof(yaml), "mlcm: gate/v1\nchecks: [%s]\n", told[_i].check);
+  fixture f = start(yaml);
+  for (int i = 0; i < 4 && told[_i].seen[i].kind != 0; i++) measure(&f, 0, told[_i].seen[i]);
+  mlcm_check_state s = mlcm_gate_check(f.gate, 0);
+  ck_assert_msg(strstr(s.reason, told[_i].reason) != NULL, "no '%s' in: %s", told[_i].reason, s.reason);
+  stop(&f);
+}
+END_TEST
+
+START_TEST(a_reason_is_cut_between_characters) {
+  fixture f = start(POLICY("", LIMIT("")));
+  mlcm_measurement m = {.kind = MLCM_MEASURED_ERROR};
+  for (size_t i = 0; i + 2 < sizeof(m.detail); i += 2) memcpy(m.detail + i, "\xC3\xBC", 2);
+  measure(&f, 0, m);
+  size_t len = strlen(mlcm_gate_check(f.gate, 0).reason); /* "error: " and whole characters */
+  ck_assert_uint_eq(len % 2, 1);
+  ck_assert_uint_gt(len, 100);
+  stop(&f);
+}
+END_TEST
+
+START_TEST(evidence_beyond_all_numbers_is_told_as_such) {
+  fixture f = start(POLICY("", ERRORS));
+  for (int i = 0; i < 40; i++) count(&f, 0, (mlcm_counts){5000, 2500, 5000, 5});
+  ck_assert_ptr_nonnull(strstr(mlcm_gate_check(f.gate, 0).reason, "(evidence over 1e+300, needed 20"));
+  stop(&f);
+}
+END_TEST
+
 int main(void) {
   TCase *c = tcase_create("gate");
   tcase_add_test(c, nothing_seen_is_inconclusive);
@@ -554,5 +673,12 @@ int main(void) {
   tcase_add_test(c, a_clone_goes_its_own_way);
   tcase_add_test(c, state_json_is_canonical_and_complete);
   tcase_add_test(c, checks_out_of_range_are_all_zero);
+  tcase_add_test(c, traffic_out_of_range_is_refused);
+  tcase_add_test(c, null_arguments_are_refused);
+  tcase_add_test(c, the_sample_ratio_needs_reports_and_traffic_on_both_sides);
+  tcase_add_test(c, sums_for_display_stop_before_they_overflow);
+  tcase_add_loop_test(c, a_reason_tells_numbers_and_limits, 0, (int)(sizeof(told) / sizeof(told[0])));
+  tcase_add_test(c, a_reason_is_cut_between_characters);
+  tcase_add_test(c, evidence_beyond_all_numbers_is_told_as_such);
   return run_case("gate", c);
 }

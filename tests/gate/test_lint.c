@@ -179,6 +179,59 @@ START_TEST(samples_that_do_not_come_are_named) {
 }
 END_TEST
 
+START_TEST(options_out_of_range_are_refused) {
+  mlcm_context *ctx = new_context();
+  mlcm_policy *policy = parse(ctx, CHECKS("  - {name: e, compare: error, tolerate: 1.25x}\n"));
+  static const mlcm_lint_step steps[] = {{.weight = 0}, {.weight = 0.5, .for_ns = -1}};
+  const mlcm_lint_options bad[] = {
+      {.requests_per_second = -1},    {.requests_per_second = 1e13},     {.bad_rate = -1}, {.n_steps = 1},
+      {.n_steps = 1, .steps = steps}, {.n_steps = 1, .steps = steps + 1}};
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    mlcm_lint_options o = bad[i];
+    o.struct_size = sizeof(o);
+    ck_assert_int_eq(mlcm_policy_lint(ctx, policy, &o, NULL, NULL, NULL), MLCM_INVALID_ARGUMENT);
+  }
+  ck_assert_int_eq(mlcm_policy_lint(ctx, NULL, NULL, NULL, NULL, NULL), MLCM_INVALID_ARGUMENT);
+  mlcm_policy_free(policy);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(what_takes_for_ever_is_told_in_years) {
+  check_contains(lint_at(hour, canary, 2, 1e-6, 0.0001), "(years at today's 1e-06/s)");
+  check_contains(lint_at(CHECKS("  - {name: e, compare: error, tolerate: 1.0000001x}\n"), canary, 2, 1e-6, 0.0001),
+                 "more than 10^15");
+}
+END_TEST
+
+START_TEST(a_doubling_that_is_tolerated_is_no_finding) {
+  check_text(lint_at(CHECKS("  - {name: e, compare: error, tolerate: 3x}\n"), canary, 2, 1000, 0.6), "");
+}
+END_TEST
+
+START_TEST(a_short_step_is_named_by_its_line) {
+  static const mlcm_lint_step steps[] = {{.weight = 0.05, .for_ns = MINUTE, .line = 7}};
+  check_contains(lint(CHECKS("  - {name: e, compare: error, tolerate: 1.25x}\n"), steps, 1, 7.5),
+                 "the step (line 7) lasts 1 min");
+}
+END_TEST
+
+START_TEST(a_late_latency_proof_proposes_no_bound) {
+  check_contains(lint("mlcm: gate/v1\nexpire: {after: 1m}\nchecks:\n  - {name: s, compare: latency.p99, tolerate: 1.25x}\n",
+                      long_steps, 1, 1),
+                 "in its step; the rollout expires after 1 min. Raise a weight, pass_below, or 'expire'.\n");
+  check_contains(lint(CHECKS("  - {name: s, compare: latency.p99, tolerate: 1.25x}\n"), NULL, 0, 0), "of different keys\n");
+}
+END_TEST
+
+START_TEST(a_harm_budget_with_room_is_no_finding) {
+  const char *yaml = "mlcm: gate/v1\nharm_budget: 100000\nchecks:\n  - {name: e, compare: error, tolerate: 1.25x}\n";
+  check_text(lint_at(yaml, long_steps, 1, 1000, 0.01), "");
+  check_contains(lint_at(yaml, NULL, 0, 0, 0.01),
+                 "note: 'e' sees a doubling at 5 % weight after about 71,000 requests of different keys\n");
+}
+END_TEST
+
 START_TEST(bad_options_are_refused) {
   mlcm_context *ctx = new_context();
   mlcm_policy *policy = parse(ctx, CHECKS("  - {name: e, compare: error, tolerate: 1.25x}\n"));
@@ -221,6 +274,12 @@ int main(void) {
   tcase_add_test(c, limits_alone_and_limits_that_roll_back_are_noted);
   tcase_add_test(c, a_harm_budget_within_chance_is_named);
   tcase_add_test(c, samples_that_do_not_come_are_named);
+  tcase_add_test(c, options_out_of_range_are_refused);
+  tcase_add_test(c, what_takes_for_ever_is_told_in_years);
+  tcase_add_test(c, a_doubling_that_is_tolerated_is_no_finding);
+  tcase_add_test(c, a_short_step_is_named_by_its_line);
+  tcase_add_test(c, a_late_latency_proof_proposes_no_bound);
+  tcase_add_test(c, a_harm_budget_with_room_is_no_finding);
   tcase_add_test(c, bad_options_are_refused);
   return run_case("lint", c);
 }

@@ -186,6 +186,11 @@ static const struct {
      "stable_errors"},
     {"tick," HEADER, MLCM_PARSE, "ticks.csv:1: column 'tick' stands twice"},
     {HEADER "1,2,3\n", MLCM_PARSE, "ticks.csv:2: 3 fields, 'stable_requests' is missing"},
+    {"run," HEADER "a,1,2,1,2,1\n\"a,b\",1,2,1,2\n", MLCM_PARSE, "ticks.csv:3: 5 fields, 'stable_errors' is missing"},
+    {HEADER "x,10,1,10,1\n", MLCM_PARSE, "ticks.csv:2: 'tick' must be a whole number from 0, found 'x'"},
+    {"tick,"
+     "candidate_requests,candidate_errors,stable_requests,stable_errors,run\n1,2,1,2,1\n",
+     MLCM_PARSE, "ticks.csv:2: 5 fields, 'run' is missing"},
     {HEADER "1,10,1,10,1\n\n2,x,1,10,1\n", MLCM_PARSE,
      "ticks.csv:4: 'candidate_requests' must be a whole number from 0, found 'x'"},
     {HEADER "1,10,-1,10,1\n", MLCM_PARSE, "ticks.csv:2: 'candidate_errors' must be a whole number from 0, found '-1'"},
@@ -209,6 +214,43 @@ START_TEST(everything_else_is_refused_with_its_line) {
 }
 END_TEST
 
+START_TEST(line_ends_and_quotes_may_stand_anywhere) {
+  static const char *const same[] = {HEADER "1,5,0,5,0",
+                                     HEADER "1,5,0,5,0\r",
+                                     "\xEF\xBB\xBF" HEADER "1,5,0,5,0\r\n\r\n",
+                                     HEADER "1,5,0,5,\"0\"",
+                                     HEADER "\"1\",5,0,5,\"0\"\r\n",
+                                     "\"a\rb\",x\ry," HEADER "\"\n\",,1,5,0,5,0\n",
+                                     HEADER "1,5,0,5,0,\n",
+                                     HEADER "1,5,0,5,0,"};
+  for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+    char *json = NULL;
+    mlcm_error err;
+    mlcm_status st = replay(ONE_CHECK, same[i], &json, NULL, &err);
+    ck_assert_msg(st == MLCM_OK, "%d: %s", (int)i, st ? err.message : "");
+    ck_assert_str_eq(json,
+                     "{\"ticks\":[{\"run\":null,\"tick\":1,\"log_e_fail\":0,\"log_e_pass\":0,\"verdict\":\"inconclusive\"}]}");
+    free(json);
+  }
+}
+END_TEST
+
+START_TEST(wide_rows_long_fields_and_too_many_runs_are_refused) {
+  static char wide[300], large[5100], runs[2400000];
+  mlcm_error err;
+  memset(wide, ',', 299);
+  ck_assert_int_eq(replay(ONE_CHECK, wide, NULL, NULL, &err), MLCM_LIMIT);
+  ck_assert_str_eq(err.message, "ticks.csv:1: more than 256 fields in a row");
+  memset(large, 'x', 5099);
+  ck_assert_int_eq(replay(ONE_CHECK, large, NULL, NULL, &err), MLCM_LIMIT);
+  ck_assert_str_eq(err.message, "ticks.csv:1: a field of 5099 bytes, the limit is 4096");
+  size_t len = (size_t)snprintf(runs, sizeof runs, "run," HEADER);
+  for (int i = 0; i <= 100000; i++) len += (size_t)snprintf(runs + len, sizeof runs - len, "%d,1,0,0,0,0\n", i);
+  ck_assert_int_eq(replay(ONE_CHECK, runs, NULL, NULL, &err), MLCM_LIMIT);
+  ck_assert_str_eq(err.message, "ticks.csv:100002: more than 100000 runs");
+}
+END_TEST
+
 START_TEST(the_check_to_feed_must_be_clear) {
   mlcm_error err;
   char *json = NULL;
@@ -221,6 +263,15 @@ START_TEST(the_check_to_feed_must_be_clear) {
       replay("mlcm: gate/v1\nchecks: [{name: a, compare: outcome.a, tolerate: 2x}, {name: b, compare: outcome.b, tolerate: 2x}]",
              HEADER, NULL, NULL, &err),
       MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(
+      replay("mlcm: gate/v1\nchecks: [{name: a, compare: error, tolerate: 2x}, {name: b, compare: error, tolerate: 3x}]", HEADER,
+             NULL, NULL, &err),
+      MLCM_INVALID_ARGUMENT);
+  ck_assert_str_eq(err.message,
+                   "the policy has 2 checks that compare errors and 0 that compare outcomes; a replay feeds one: keep a "
+                   "single 'compare: error'");
+  ck_assert_int_eq(replay("mlcm: gate/v1\nchecks: [{name: a, compare: outcome.a, tolerate: 2x}]", HEADER, NULL, NULL, &err),
+                   MLCM_OK);
   ck_assert_int_eq(
       replay("mlcm: gate/v1\nchecks: [{name: a, compare: outcome.a, tolerate: 2x}, {name: b, compare: error, tolerate: 2x}]",
              HEADER "1,5,0,5,0\n", &json, NULL, &err),
@@ -235,6 +286,11 @@ START_TEST(a_nul_byte_and_null_arguments_are_refused) {
   static const char nul[] = HEADER "1,1\0,0,1,0\n";
   char *json = NULL;
   ck_assert_int_eq(mlcm_gate_replay(ctx, policy, "t", (mlcm_str){nul, sizeof(nul) - 1}, &json, NULL, NULL), MLCM_PARSE);
+  static const char quoted[] = HEADER "1,\"\0\",0,1,0\n";
+  ck_assert_int_eq(mlcm_gate_replay(ctx, policy, "t", (mlcm_str){quoted, sizeof(quoted) - 1}, &json, NULL, NULL), MLCM_PARSE);
+  ck_assert_int_eq(mlcm_gate_replay(ctx, policy, "t", (mlcm_str){NULL, 1}, &json, NULL, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_replay(ctx, policy, "t", (mlcm_str){NULL, 0}, &json, NULL, NULL), MLCM_PARSE);
+  ck_assert_int_eq(mlcm_gate_replay(ctx, policy, "t", (mlcm_str){nul, (256u << 20) + 1}, &json, NULL, NULL), MLCM_LIMIT);
   ck_assert_int_eq(mlcm_gate_replay(NULL, policy, "t", MLCM_STR(""), &json, NULL, NULL), MLCM_INVALID_ARGUMENT);
   ck_assert_int_eq(mlcm_gate_replay(ctx, NULL, "t", MLCM_STR(""), &json, NULL, NULL), MLCM_INVALID_ARGUMENT);
   ck_assert_int_eq(mlcm_gate_replay(ctx, policy, NULL, MLCM_STR(""), &json, NULL, NULL), MLCM_INVALID_ARGUMENT);
@@ -266,6 +322,8 @@ int main(void) {
   tcase_add_test(c, the_table_ends_with_a_line_for_each_run);
   tcase_add_test(c, a_header_alone_gives_no_ticks);
   tcase_add_loop_test(c, everything_else_is_refused_with_its_line, 0, (int)(sizeof(complaints) / sizeof(complaints[0])));
+  tcase_add_test(c, line_ends_and_quotes_may_stand_anywhere);
+  tcase_add_test(c, wide_rows_long_fields_and_too_many_runs_are_refused);
   tcase_add_test(c, the_check_to_feed_must_be_clear);
   tcase_add_test(c, a_nul_byte_and_null_arguments_are_refused);
   tcase_add_test(c, numbers_have_a_point_in_every_locale);
