@@ -208,7 +208,7 @@ MLCM_API int64_t mlcm_decision_stable(const mlcm_decision *decision);           
 MLCM_API int64_t mlcm_decision_candidate(const mlcm_decision *decision);              /* version number. Since 0.1. */
 MLCM_API const char *mlcm_decision_actor(const mlcm_decision *decision); /* who asked; "" for its own. Since 0.1. */
 MLCM_API const char *mlcm_decision_reason(const mlcm_decision *decision); /* one sentence for people. Since 0.1. */
-/* The canonical record (docs/formats-rollout.md), the bytes that replay compares. Since 0.1. */
+/* The canonical record (docs/formats-rollout.md), the bytes that replay compares; its sentences are taken as they are. Since 0.1. */
 MLCM_API const char *mlcm_decision_json(const mlcm_decision *decision);
 
 /* Several lines for people: what was decided, by whom, on which evidence of each check. *out is freed with mlcm_free.

@@ -107,6 +107,7 @@ static void start(turn *t) {
   t->m->last_mono_ns = t->tick->mono_ns;
   int64_t first = t->m->plan->steps[0].weight_ppm;
   mlcm__words_weight(first, weight);
+  t->out->cause = MLCM__CAUSE_START;
   SAY(t, "canary of /%lld against /%lld starts at %s", (long long)t->m->candidate, (long long)t->m->stable, weight);
   attribute(t);
   enter(t, MLCM_ACTION_START, MLCM_ROLLOUT_PROGRESSING, 0, first, MLCM_INCONCLUSIVE);
@@ -160,7 +161,9 @@ static bool roll_back_on_harm(turn *t) {
   if (t->verdict.kind == MLCM_FAIL) {
     SAY(t, "rolled back to /%lld: %s", (long long)m->stable, t->verdict.reason);
     t->out->check = t->verdict.check;
+    t->out->cause = t->verdict.check >= 0 ? MLCM__CAUSE_CHECK : MLCM__CAUSE_HARM_BUDGET;
   } else if (command->kind == MLCM__INTENT_BROKEN) {
+    t->out->cause = MLCM__CAUSE_BROKEN;
     SAY(t, "rolled back to /%lld: /%lld cannot serve: %s", (long long)m->stable, (long long)m->candidate,
         command->reason ? command->reason : "");
     attribute(t);
@@ -177,6 +180,7 @@ static bool displace(turn *t) {
   if (t->tick->command.kind != MLCM__INTENT_DISPLACED) return false;
   if (m->displaced) return REFUSE(t, "already paused for a change by hand");
   m->displaced = true;
+  t->out->cause = MLCM__CAUSE_CHANGED_BY_HAND;
   SAY(t, "paused with no traffic on /%lld: %s", (long long)m->candidate, t->tick->command.reason ? t->tick->command.reason : "");
   attribute(t);
   return enter(t, MLCM_ACTION_PAUSE, MLCM_ROLLOUT_PAUSED, m->step, 0, MLCM_INCONCLUSIVE);
@@ -222,8 +226,10 @@ static bool obey(turn *t) {
   case MLCM__INTENT_PROMOTE: done = promote_by_hand(t); break;
   default: break;
   }
-  if (done) attribute(t);
-  return done;
+  if (!done) return false;
+  t->out->cause = MLCM__CAUSE_COMMAND;
+  attribute(t);
+  return true;
 }
 
 /* ---- progress ------------------------------------------------------------------------------------------------------- */
@@ -291,6 +297,7 @@ static bool progress(turn *t) {
   if (m->status == MLCM_ROLLOUT_PAUSED)
     return WAIT(m, "%s", m->displaced ? "an abort: stable or candidate was changed by hand" : "a person: it is paused");
   if (!over) return false;
+  t->out->cause = MLCM__CAUSE_PROVEN;
   if (m->step + 1 < m->plan->n_steps) return advance(t);
   if (m->plan->then == MLCM__THEN_PAUSE) {
     SAY(t, "all checks proven in the last step; the plan leaves the promotion of /%lld to a person", (long long)m->candidate);
@@ -308,6 +315,7 @@ static bool expire(turn *t) {
   char after[32];
   if (m->status != MLCM_ROLLOUT_PROGRESSING || m->elapsed_ns < m->next_expiry_ns) return false;
   mlcm__format_duration(m->elapsed_ns, after);
+  t->out->cause = MLCM__CAUSE_EXPIRED;
   if (settings.expire_action == MLCM_EXPIRE_HOLD) {
     m->next_expiry_ns = m->elapsed_ns + settings.expire_after_ns;
     SAY(t, "nothing proven after %s; holds and waits for %s", after, m->waits_for);

@@ -40,6 +40,18 @@ typedef struct mlcm__tick {
   mlcm__tick_command command;
 } mlcm__tick;
 
+/* What a decision stands on: the reason as a type, which records keep beside the sentence. */
+typedef enum mlcm__cause {
+  MLCM__CAUSE_START = 1,
+  MLCM__CAUSE_CHECK,           /* a check has failed */
+  MLCM__CAUSE_HARM_BUDGET,     /* spent */
+  MLCM__CAUSE_BROKEN,          /* the candidate cannot serve */
+  MLCM__CAUSE_CHANGED_BY_HAND, /* alias moved or version deleted */
+  MLCM__CAUSE_COMMAND,
+  MLCM__CAUSE_PROVEN,
+  MLCM__CAUSE_EXPIRED
+} mlcm__cause;
+
 /* What a tick led to. action 0: no decision; then `refused` says why a command was not obeyed, "" when there was none. */
 typedef struct mlcm__outcome {
   mlcm_action action;
@@ -52,6 +64,7 @@ typedef struct mlcm__outcome {
   mlcm_rollout_status status; /* after it */
   mlcm_verdict_kind verdict;
   int32_t check; /* that it stands on; -1: none */
+  mlcm__cause cause;
   char reason[MLCM__REASON_MAX];
   char actor[256]; /* "" for its own decisions */
   char note[256];  /* the person's reason, cut */

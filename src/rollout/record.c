@@ -11,7 +11,31 @@
 #include "gate/policy.h"
 #include "rollout/words.h"
 
-enum { RECORD_MAX = 1 << 20 };
+enum { RECORD_MAX = 1 << 20, FORMAT = 2 };
+
+/* What a record is made of: the decision, and, when one is made again, the record there is. Sentences are taken over from that: they
+ * are for people, and their wording may change from release to release, while what is decided and why (`cause`) may not. */
+typedef struct source {
+  const mlcm__machine *machine;
+  const mlcm__outcome *outcome;
+  int64_t rollout_id;
+  const char *evidence;
+  const cJSON *recorded; /* NULL: none */
+} source;
+
+static const char *const cause_words[] = {"",        "start",  "check",   "harm_budget", "broken", "changed_by_hand",
+                                          "command", "proven", "expired"};
+
+static int64_t format_of(const cJSON *recorded) {
+  const cJSON *v = cJSON_GetObjectItemCaseSensitive(recorded, "v");
+  return cJSON_IsNumber(v) && v->valuedouble == 1 ? 1 : FORMAT;
+}
+
+/* recorded: the record, or a check of it. */
+static const char *sentence(const cJSON *recorded, const char *own) {
+  const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(recorded, "reason"));
+  return text ? text : own;
+}
 
 /* 64-bit numbers that may pass 2^53 are strings where hashed. */
 static void write_i64(mlcm__json *j, const char *key, int64_t value) {
@@ -38,7 +62,7 @@ static void write_last(mlcm__json *j, const mlcm_measurement *last) {
   mlcm__json_end(j);
 }
 
-static void write_check(mlcm__json *j, const mlcm_check *check, const mlcm_check_state *state) {
+static void write_check(mlcm__json *j, const mlcm_check *check, const mlcm_check_state *state, const cJSON *recorded) {
   bool compare = check->kind == MLCM_CHECK_COMPARE;
   mlcm__json_object(j, NULL);
   if (!compare) mlcm__json_i64(j, "failures_in_a_row", state->failures_in_a_row);
@@ -52,7 +76,7 @@ static void write_check(mlcm__json *j, const mlcm_check *check, const mlcm_check
   }
   mlcm__json_string(j, "name", check->name);
   mlcm__json_string(j, "on_fail", mlcm__on_fail_name(check->on_fail));
-  mlcm__json_string(j, "reason", state->reason);
+  mlcm__json_string(j, "reason", sentence(recorded, state->reason));
   if (compare) {
     write_counts(j, "step", &state->step);
     write_counts(j, "total", &state->total);
@@ -68,49 +92,77 @@ static void write_place(mlcm__json *j, const char *key, int32_t step, int64_t we
   mlcm__json_end(j);
 }
 
-static void write_record(mlcm__json *j, const mlcm__machine *m, const mlcm__outcome *out, int64_t rollout_id,
-                         const char *evidence) {
-  const mlcm_policy *policy = m->plan->policy;
+static void write_checks(mlcm__json *j, const source *s) {
+  const mlcm_policy *policy = s->machine->plan->policy;
+  const cJSON *recorded = cJSON_GetObjectItemCaseSensitive(s->recorded, "checks");
+  mlcm__json_array(j, "checks");
+  for (size_t i = 0; i < mlcm_policy_n_checks(policy); i++)
+    write_check(j, mlcm_policy_check(policy, i), &s->machine->decided[i], cJSON_GetArrayItem(recorded, (int)i));
+  mlcm__json_end(j);
+}
+
+static void write_record(mlcm__json *j, const source *s) {
+  const mlcm__machine *m = s->machine;
+  const mlcm__outcome *out = s->outcome;
+  const int64_t format = format_of(s->recorded);
   mlcm__json_object(j, NULL);
   mlcm__json_string(j, "action", mlcm__action_word(out->action));
   mlcm__json_string(j, "actor", out->actor);
   write_i64(j, "at_ns", out->at_ns);
   mlcm__json_i64(j, "candidate", m->candidate);
-  mlcm__json_string(j, "check", out->check >= 0 ? mlcm_policy_check(policy, (size_t)out->check)->name : NULL);
-  mlcm__json_array(j, "checks");
-  for (size_t i = 0; i < mlcm_policy_n_checks(policy); i++) write_check(j, mlcm_policy_check(policy, i), &m->decided[i]);
-  mlcm__json_end(j);
+  if (format > 1) mlcm__json_string(j, "cause", cause_words[out->cause]);
+  mlcm__json_string(j, "check", out->check >= 0 ? mlcm_policy_check(m->plan->policy, (size_t)out->check)->name : NULL);
+  write_checks(j, s);
   write_i64(j, "elapsed_ns", m->elapsed_ns);
-  mlcm__json_string(j, "evidence", evidence);
+  mlcm__json_string(j, "evidence", s->evidence);
   write_place(j, "from", out->from_step, out->from_weight_ppm);
   mlcm__json_hexf64(j, "harm", mlcm_gate_explain(m->gate).harm);
   mlcm__json_string(j, "method", MLCM_GATE_METHOD);
   mlcm__json_string(j, "note", out->note);
   mlcm__json_string(j, "policy", m->plan->digest);
-  mlcm__json_string(j, "reason", out->reason);
+  mlcm__json_string(j, "reason", sentence(s->recorded, out->reason));
   write_counts(j, "requests", &m->requests);
-  mlcm__json_i64(j, "rollout", rollout_id);
+  mlcm__json_i64(j, "rollout", s->rollout_id);
   mlcm__json_i64(j, "seq", out->seq);
   mlcm__json_i64(j, "stable", m->stable);
   mlcm__json_string(j, "status", mlcm__status_word(out->status));
   mlcm__json_i64(j, "ticks", m->n_ticks);
   write_place(j, "to", out->to_step, out->to_weight_ppm);
-  mlcm__json_i64(j, "v", 1);
+  mlcm__json_i64(j, "v", format);
   mlcm__json_string(j, "verdict", mlcm__verdict_name(out->verdict));
   mlcm__json_end(j);
 }
 
-mlcm_status mlcm__record_write(const mlcm__machine *machine, const mlcm__outcome *outcome, int64_t rollout_id,
-                               const uint8_t evidence[MLCM__SHA256_BYTES], char **out, mlcm_error *err) {
+static mlcm_status write_text(const source *s, char **out, mlcm_error *err) {
   mlcm__buffer buffer;
   mlcm__json j;
-  char hex[MLCM__SHA256_HEX + 1];
-  mlcm__hex(evidence, MLCM__SHA256_BYTES, hex);
-  mlcm__buffer_init(&buffer, machine->ctx, RECORD_MAX);
+  mlcm__buffer_init(&buffer, s->machine->ctx, RECORD_MAX);
   mlcm__json_init(&j, &buffer, true);
-  write_record(&j, machine, outcome, rollout_id, hex);
+  write_record(&j, s);
   mlcm_status st = mlcm__buffer_take(&buffer, "the record of a decision", out, err);
   mlcm__buffer_reset(&buffer);
+  return st;
+}
+
+mlcm_status mlcm__record_write(const mlcm__machine *machine, const mlcm__outcome *outcome, int64_t rollout_id,
+                               const uint8_t evidence[MLCM__SHA256_BYTES], char **out, mlcm_error *err) {
+  char hex[MLCM__SHA256_HEX + 1];
+  mlcm__hex(evidence, MLCM__SHA256_BYTES, hex);
+  return write_text(&(source){machine, outcome, rollout_id, hex, NULL}, out, err);
+}
+
+mlcm_status mlcm__record_make_again(const mlcm__machine *machine, const mlcm__outcome *outcome, int64_t rollout_id,
+                                    const uint8_t evidence[MLCM__SHA256_BYTES], const char *recorded, char **out,
+                                    mlcm_error *err) {
+  char hex[MLCM__SHA256_HEX + 1];
+  mlcm_error why;
+  cJSON *root = NULL;
+  mlcm__hex(evidence, MLCM__SHA256_BYTES, hex);
+  mlcm_status st = mlcm__json_parse(machine->ctx, "decision record", recorded, strlen(recorded),
+                                    (mlcm__json_limits){RECORD_MAX, 16}, &root, &why);
+  if (st == MLCM_NO_MEMORY) return mlcm__fail_memory(err, strlen(recorded)); /* otherwise it is damaged, and will differ */
+  st = write_text(&(source){machine, outcome, rollout_id, hex, root}, out, err);
+  cJSON_Delete(root);
   return st;
 }
 

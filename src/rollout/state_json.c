@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "gate/json_text.h"
 #include "gate/math.h"
 #include "gate/policy.h"
 #include "rollout/record.h"
@@ -32,18 +33,18 @@ static void write_last(mlcm__json *j, const mlcm_measurement *m) {
     return;
   }
   mlcm__json_object(j, "last");
-  mlcm__json_i64(j, "at_ns", m->at_ns);
+  mlcm__json_i64_text(j, "at_ns", m->at_ns);
   mlcm__json_string(j, "detail", m->detail);
   mlcm__json_i64(j, "http_status", m->http_status);
   mlcm__json_string(j, "kind", mlcm_measurement_kind_name(m->kind));
-  mlcm__json_i64(j, "took_ns", m->took_ns);
+  mlcm__json_i64_text(j, "took_ns", m->took_ns);
   mlcm__json_f64(j, "value", m->value);
   mlcm__json_end(j);
 }
 
 static void write_check(mlcm__json *j, const mlcm_rollout_check *c) {
   mlcm__json_object(j, NULL);
-  mlcm__json_i64(j, "decided_ns", c->state.decided_ns);
+  mlcm__json_i64_text(j, "decided_ns", c->state.decided_ns);
   mlcm__json_i64(j, "failures_in_a_row", c->state.failures_in_a_row);
   mlcm__json_string(j, "kind", c->kind == MLCM_CHECK_COMPARE ? "compare" : "threshold");
   if (c->kind == MLCM_CHECK_THRESHOLD) write_last(j, &c->state.last);
@@ -74,11 +75,11 @@ static void write_summary(mlcm__json *j, const mlcm_rollout_state *s) {
   for (int32_t i = 0; i < u->n_checks; i++) write_check(j, &s->checks[i]);
   mlcm__json_end(j);
   mlcm__json_raw(j, "decision", s->decision->json, strlen(s->decision->json));
-  mlcm__json_i64(j, "elapsed_ns", u->elapsed_ns);
-  mlcm__json_i64(j, "ended_ns", u->ended_ns);
+  mlcm__json_i64_text(j, "elapsed_ns", u->elapsed_ns);
+  mlcm__json_i64_text(j, "ended_ns", u->ended_ns);
   mlcm__json_string(j, "endpoint", u->endpoint);
   mlcm__json_i64(j, "evidence_bytes", u->evidence_bytes);
-  mlcm__json_i64(j, "expire_after_ns", u->expire_after_ns);
+  mlcm__json_i64_text(j, "expire_after_ns", u->expire_after_ns);
   mlcm__json_string(j, "holder", u->holder);
   mlcm__json_i64(j, "lease_epoch", u->lease_epoch);
   mlcm__json_string(j, "model", u->model);
@@ -91,12 +92,12 @@ static void write_summary(mlcm__json *j, const mlcm_rollout_state *s) {
   mlcm__json_i64(j, "rollout", u->id);
   mlcm__json_i64(j, "stable", u->stable);
   mlcm__json_i64(j, "stable_requests", u->stable_requests);
-  mlcm__json_i64(j, "started_ns", u->started_ns);
+  mlcm__json_i64_text(j, "started_ns", u->started_ns);
   mlcm__json_string(j, "status", mlcm__status_word(u->status));
   mlcm__json_i64(j, "step", u->step);
-  mlcm__json_i64(j, "step_elapsed_ns", u->step_elapsed_ns);
-  mlcm__json_i64(j, "step_for_ns", u->step_for_ns);
-  mlcm__json_i64(j, "step_remaining_ns", u->step_remaining_ns);
+  mlcm__json_i64_text(j, "step_elapsed_ns", u->step_elapsed_ns);
+  mlcm__json_i64_text(j, "step_for_ns", u->step_for_ns);
+  mlcm__json_i64_text(j, "step_remaining_ns", u->step_remaining_ns);
   mlcm__json_string(j, "waits_for", u->waits_for);
   mlcm__json_i64(j, "weight_ppm", u->weight_ppm);
 }

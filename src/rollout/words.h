@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * words.h - numbers and sentences of records. They are hashed, so every machine must write the same bytes.
+ * words.h - numbers and sentences of records. They are hashed as they were written; replay compares all but the sentences.
  */
 #ifndef MLCM_ROLLOUT_WORDS_H
 #define MLCM_ROLLOUT_WORDS_H

@@ -342,6 +342,27 @@ START_TEST(another_handle_sees_the_state_of_this_second) {
 }
 END_TEST
 
+START_TEST(times_in_the_json_of_a_state_are_strings) {
+  rolling r;
+  mlcm_rollout_state *state = NULL;
+  char *json = NULL;
+  int n = 0;
+  rolling_set_up(&r);
+  rolling_start(&r, "mlcm: rollout/v1\nendpoint: m\ncandidate: m/2\nsteps: [{weight: 50%, for: 1h}]\nsample_ratio_alpha: 0\n"
+                    "checks:\n  - {name: errors, compare: error, tolerate: 2x}\n"
+                    "  - {name: ratio, meter: error_ratio, at_most: 50%}\n");
+  ck_assert_int_eq(run_good(&r, r.rollout, 12), 0);
+  CHECK_OK(mlcm_rollout_state_get(r.rollout, &state, err));
+  CHECK_OK(mlcm_rollout_state_to_json(state, &json, err));
+  for (const char *at = json; (at = strstr(at, "_ns\":")) != NULL; at += 5, n++) ck_assert_int_eq(at[5], '"');
+  ck_assert_int_ge(n, 10);
+  ck_assert_ptr_nonnull(strstr(json, "\"started_ns\":\"1772366400000000000\""));
+  mlcm_free(r.f.ctx, json);
+  mlcm_rollout_state_free(state);
+  rolling_tear_down(&r);
+}
+END_TEST
+
 START_TEST(a_state_tells_what_it_waits_for) {
   rolling r;
   mlcm_rollout_state *state = NULL;
@@ -414,16 +435,64 @@ START_TEST(a_changed_record_or_evidence_is_found_by_replay) {
   CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
   CHECK_OK(mlcm__db_exec(
       conn,
-      "DROP TRIGGER decision_is_immutable; UPDATE decision SET record = replace(record, 'advanced', 'advancet') WHERE seq = 2",
+      "DROP TRIGGER decision_is_immutable; UPDATE decision SET record = replace(record, '\"proven\"', '\"proved\"') WHERE seq = 2",
       err));
   CHECK_OK(mlcm__db_commit(conn, err));
   CHECK_OK(mlcm_rollout_replay(r.f.reg, 1, &report, err));
   ck_assert(report.decisions == 2 && report.identical == 1 && report.first_different_seq == 2);
-  ck_assert_msg(strstr(report.difference, "advancet") != NULL, "%s", report.difference);
+  ck_assert_msg(strstr(report.difference, "proved") != NULL, "%s", report.difference);
   CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
   CHECK_OK(mlcm__db_exec(conn, "UPDATE evidence SET lines = replace(lines, '400,4,400,4', '400,5,400,4') WHERE chunk = 2", err));
   CHECK_OK(mlcm__db_commit(conn, err));
   CHECK_FAILS(MLCM_CORRUPT, "does not match its digest", mlcm_rollout_replay(r.f.reg, 1, &report, err));
+  rolling_tear_down(&r);
+}
+END_TEST
+
+/* The wording of sentences may change between releases: the record keeps what was said, and replay compares what was decided. */
+START_TEST(a_record_in_other_words_replays_and_the_audit_log_still_knows_the_words) {
+  rolling r;
+  mlcm__db_conn *conn = NULL;
+  mlcm_audit_head head;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  run_good(&r, r.rollout, 60);
+  CHECK_OK(mlcm_audit_verify(r.f.reg, NULL, NULL, &head, err));
+  CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
+  CHECK_OK(mlcm__db_exec(conn,
+                         "DROP TRIGGER decision_is_immutable;"
+                         "UPDATE decision SET record = replace(replace(record, 'advanced', 'went on'), 'proven to be', 'shown to be')",
+                         err));
+  CHECK_OK(mlcm__db_commit(conn, err));
+  check_replay(&r, 1, 2);
+  CHECK_FAILS(MLCM_CORRUPT, "", mlcm_audit_verify(r.f.reg, NULL, NULL, &head, err));
+  rolling_tear_down(&r);
+}
+END_TEST
+
+/* What the first release recorded (data/rollout_v1.sql). */
+START_TEST(records_of_format_1_replay) {
+  rolling r;
+  mlcm__db_conn *conn = NULL;
+  mlcm_decision *d = NULL;
+  rolling_set_up(&r);
+  char *sql = test_read_file(MLCM_SOURCE_DIR "/tests/rollout/data/rollout_v1.sql", NULL);
+  CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
+  CHECK_OK(mlcm__db_exec(conn, sql, err));
+  CHECK_OK(mlcm__db_commit(conn, err));
+  check_replay(&r, 1, 5);
+  CHECK_OK(mlcm_rollout_open_by_id(r.f.reg, 1, &r.rollout, err));
+  CHECK_OK(mlcm_decision_get(r.rollout, 5, &d, err));
+  ck_assert_int_eq(mlcm_decision_action(d), MLCM_ACTION_ROLL_BACK);
+  ck_assert_ptr_nonnull(strstr(mlcm_decision_json(d), "\"v\":1,"));
+  mlcm_decision_free(d);
+  CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
+  CHECK_OK(mlcm__db_exec(conn, "DROP TRIGGER decision_is_immutable; UPDATE decision SET record = 'no record' WHERE seq = 3", err));
+  CHECK_OK(mlcm__db_commit(conn, err));
+  mlcm_replay_report report;
+  CHECK_OK(mlcm_rollout_replay(r.f.reg, 1, &report, err));
+  ck_assert(report.identical == 4 && report.first_different_seq == 3);
+  free(sql);
   rolling_tear_down(&r);
 }
 END_TEST
@@ -466,10 +535,13 @@ int main(void) {
                           a_slow_candidate_is_found_by_its_latency,
                           thresholds_on_meters_and_evaluations_are_measured,
                           another_handle_sees_the_state_of_this_second,
+                          times_in_the_json_of_a_state_are_strings,
                           a_state_tells_what_it_waits_for,
                           decisions_can_be_read_and_explained,
                           rollouts_are_listed_newest_first,
                           a_changed_record_or_evidence_is_found_by_replay,
+                          a_record_in_other_words_replays_and_the_audit_log_still_knows_the_words,
+                          records_of_format_1_replay,
                           a_read_only_registry_shows_and_does_not_tick};
   return TEST_RUN("rollout_controller", tests);
 }

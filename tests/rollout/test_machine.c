@@ -91,6 +91,7 @@ START_TEST(the_first_tick_starts) {
   ck_assert_int_eq(r.out.to_weight_ppm, 50000);
   ck_assert_int_eq(r.machine->status, MLCM_ROLLOUT_PROGRESSING);
   ck_assert_str_eq(r.out.reason, "canary of /2 against /1 starts at 5 %");
+  ck_assert_int_eq(r.out.cause, MLCM__CAUSE_START);
   rig_close(&r);
 }
 END_TEST
@@ -104,6 +105,7 @@ START_TEST(a_good_candidate_is_advanced_and_promoted) {
   ck_assert_int_eq(r.out.verdict, MLCM_PASS);
   ck_assert_int_eq(r.machine->weight_ppm, 500000);
   ck_assert_int_eq(run(&r, 60), MLCM_ACTION_PROMOTE);
+  ck_assert_int_eq(r.out.cause, MLCM__CAUSE_PROVEN);
   ck_assert_int_eq(r.machine->status, MLCM_ROLLOUT_PROMOTED);
   ck_assert_int_eq(r.machine->weight_ppm, MLCM_WEIGHT_ALL);
   ck_assert_int_eq(r.out.seq, 3);
@@ -133,6 +135,7 @@ START_TEST(a_bad_candidate_is_rolled_back_at_once) {
   ck_assert_int_eq(r.out.to_weight_ppm, 0);
   ck_assert_int_eq(r.out.check, 0);
   ck_assert_msg(strncmp(r.out.reason, "rolled back to /1: errors: 20 % against 1 %", 43) == 0, "%s", r.out.reason);
+  ck_assert_int_eq(r.out.cause, MLCM__CAUSE_CHECK);
   rig_close(&r);
 }
 END_TEST
@@ -160,6 +163,7 @@ START_TEST(no_traffic_holds_then_expires_without_blame) {
   ck_assert_int_eq(r.out.status, MLCM_ROLLOUT_EXPIRED);
   ck_assert_int_eq(r.out.verdict, MLCM_INCONCLUSIVE);
   ck_assert_msg(strstr(r.out.reason, "not blamed") != NULL, "%s", r.out.reason);
+  ck_assert_int_eq(r.out.cause, MLCM__CAUSE_EXPIRED);
   rig_close(&r);
 }
 END_TEST
@@ -316,6 +320,7 @@ START_TEST(then_pause_leaves_the_promotion_to_a_person) {
   ck_assert_int_eq(ask(&r, MLCM__INTENT_PROMOTE), MLCM_ACTION_PROMOTE);
   ck_assert_str_eq(r.out.actor, "ana");
   ck_assert_str_eq(r.out.note, "because");
+  ck_assert_int_eq(r.out.cause, MLCM__CAUSE_COMMAND);
   rig_close(&r);
 }
 END_TEST
@@ -345,6 +350,7 @@ START_TEST(a_person_may_promote_without_proof_and_it_says_so) {
   ck_assert_int_eq(ask(&r, MLCM__INTENT_PROMOTE), MLCM_ACTION_PROMOTE);
   ck_assert_int_eq(r.out.verdict, MLCM_INCONCLUSIVE);
   ck_assert_str_eq(r.out.reason, "promoted /2 from 5 % by ana (not all checks proven)");
+  ck_assert_int_eq(r.out.cause, MLCM__CAUSE_COMMAND);
   rig_close(&r);
 }
 END_TEST
@@ -369,6 +375,7 @@ START_TEST(a_change_by_hand_pauses_without_traffic_and_only_abort_leads_out) {
   ck_assert_int_eq(tick(&r), MLCM_ACTION_PAUSE);
   ck_assert_int_eq(r.out.to_weight_ppm, 0);
   ck_assert_str_eq(r.out.reason, "paused with no traffic on /2: alias champion was moved from /1 to /7 by eve");
+  ck_assert_int_eq(r.out.cause, MLCM__CAUSE_CHANGED_BY_HAND);
   ck_assert_int_eq(ask(&r, MLCM__INTENT_RESUME), 0);
   ck_assert_int_eq(ask(&r, MLCM__INTENT_PROMOTE), 0);
   ck_assert_str_ne(r.out.refused, "");
@@ -384,6 +391,7 @@ START_TEST(a_candidate_that_cannot_serve_is_rolled_back_without_statistics) {
   r.command = (mlcm__tick_command){MLCM__INTENT_BROKEN, "ana", "operator Foo is missing"};
   ck_assert_int_eq(tick(&r), MLCM_ACTION_ROLL_BACK);
   ck_assert_str_eq(r.out.reason, "rolled back to /1: /2 cannot serve: operator Foo is missing");
+  ck_assert_int_eq(r.out.cause, MLCM__CAUSE_BROKEN);
   rig_close(&r);
 }
 END_TEST
@@ -398,6 +406,7 @@ START_TEST(a_spent_harm_budget_rolls_back) {
   ck_assert_int_eq(tick(&r), 0);
   ck_assert_int_eq(tick(&r), MLCM_ACTION_ROLL_BACK);
   ck_assert_msg(strstr(r.out.reason, "harm budget") != NULL, "%s", r.out.reason);
+  ck_assert_int_eq(r.out.cause, MLCM__CAUSE_HARM_BUDGET);
   rig_close(&r);
 }
 END_TEST
