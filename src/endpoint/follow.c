@@ -8,6 +8,7 @@
  */
 #include "endpoint/endpoint.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,7 +64,8 @@ static mlcm_status make_arm(mlcm_endpoint *ep, const mlcm__served *served, uint6
 static mlcm_status list_former(mlcm_endpoint *ep, mlcm__table *table, mlcm_error *err) {
   size_t n = 0;
   for (const mlcm__outstanding *o = ep->outstanding; o != NULL; o = o->next) n++;
-  table->former = mlcm__alloc_zero(ep->ctx, n ? n : 1, sizeof(mlcm__outstanding *));
+  assert(n > 0); /* stable's is there */
+  table->former = mlcm__alloc_zero(ep->ctx, n, sizeof(mlcm__outstanding *));
   if (table->former == NULL) return mlcm__fail_memory(err, n * sizeof(mlcm__outstanding *));
   for (mlcm__outstanding *o = ep->outstanding; o != NULL; o = o->next) {
     if (o == table->stable.outstanding || o == table->candidate.outstanding) continue;

@@ -5,6 +5,7 @@
  */
 #include "endpoint/endpoint.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +25,8 @@ static void free_files(void *user) {
 
 static mlcm_status open_session(mlcm_context *ctx, const mlcm__version_files *files, const mlcm_session_options *options,
                                 mlcm_session **out, mlcm_error *err) {
-  mlcm_model_file *list = mlcm__alloc_zero(ctx, files->n ? files->n : 1, sizeof *list);
+  assert(files->n > 0); /* nothing without a file was ever registered */
+  mlcm_model_file *list = mlcm__alloc_zero(ctx, files->n, sizeof *list);
   if (list == NULL) return mlcm__fail_memory(err, files->n * sizeof *list);
   for (size_t i = 0; i < files->n; ++i) {
     list[i] = (mlcm_model_file){files->items[i].path, files->items[i].bytes.data, files->items[i].bytes.size};
@@ -150,7 +152,6 @@ static mlcm_status make_ready(mlcm_endpoint *ep, int64_t version, mlcm__served *
 }
 
 void mlcm__served_free(mlcm__served *served) {
-  if (served == NULL) return;
   mlcm_session_close(served->session);
   mlcm__free(served->ctx, served);
 }
@@ -185,7 +186,7 @@ static void remember_failure(mlcm_endpoint *ep, int64_t version, int64_t now_mon
   pthread_mutex_lock(&ep->lock);
   mlcm__failed *failed = mlcm__endpoint_failed(ep, version);
   if (failed == NULL) failed = mlcm__endpoint_failed(ep, 0);
-  if (failed == NULL) failed = &ep->failed[0]; /* cannot be: follow.c forgets all but the two versions in question before */
+  assert(failed != NULL); /* follow.c forgets all but the two versions in question before */
   failed->version = version;
   failed->attempts++;
   failed->retry_ns = now_mono_ns + retry_after(failed->attempts);

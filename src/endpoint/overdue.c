@@ -45,7 +45,6 @@ mlcm_status mlcm__outstanding_new(const mlcm__overdue *overdue, mlcm_context *ct
 }
 
 void mlcm__outstanding_free(mlcm__outstanding *o) {
-  if (o == NULL) return;
   mlcm__free(o->ctx, o->memory);
   mlcm__free(o->ctx, o);
 }

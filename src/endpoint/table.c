@@ -81,7 +81,6 @@ void mlcm__table_hold(mlcm__table *table) {
 }
 
 void mlcm__table_free(mlcm__table *table) {
-  if (table == NULL) return;
   cJSON_Delete(table->rules_json);
   mlcm__free(table->ctx, table->rules);
   mlcm__free(table->ctx, table->former);
@@ -122,7 +121,6 @@ mlcm_status mlcm__keysets_new(mlcm_context *ctx, const char *run_dir, int64_t ro
 }
 
 void mlcm__keysets_free(mlcm__keysets *sets) {
-  if (sets == NULL) return;
   mlcm__keyset_close(sets->routed);
   for (size_t i = 0; i < MLCM__METER_OUTCOMES; ++i) mlcm__keyset_close(atomic_load(&sets->outcome[i]));
   mlcm__free(sets->ctx, sets);
