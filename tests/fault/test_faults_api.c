@@ -3,8 +3,8 @@
  * test_faults_api.c - every public function that can fail, attacked by attack.h. functions.txt is the list that coverage.py holds
  * against the headers.
  *
- * Run bare it takes a sample of the faults; with --full, or MLCM_FAULT_FULL=1, all of the first 100 of a kind and a part of those
- * after. MLCM_FAULT_ONLY=TEXT attacks the functions that have it in their names.
+ * Run bare it takes a sample of the faults; with MLCM_TEST_SCALE=N all of the first N of a kind and ever fewer of those after, with
+ * --full, or MLCM_FAULT_FULL=1, of the first 100. MLCM_FAULT_ONLY=TEXT attacks the functions that have it in their names.
  */
 #include "support/suite.h"
 
@@ -535,7 +535,7 @@ static struct {
   size_t all_of_first;
   const char *only;
   attack_counts counts;
-} run = {.all_of_first = SAMPLE};
+} run;
 
 START_TEST(no_fault_breaks_a_promise) {
   attack_world w;
@@ -556,6 +556,7 @@ END_TEST
 
 int main(int argc, char **argv) {
   const TTest *tests[] = {no_fault_breaks_a_promise};
+  run.all_of_first = SAMPLE * (size_t)test_scale();
   if (getenv("MLCM_FAULT_FULL") || (argc > 1 && strcmp(argv[1], "--full") == 0)) run.all_of_first = FULL;
   run.only = getenv("MLCM_FAULT_ONLY");
   if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0 && setenv("TMPDIR", "/dev/shm", 1) != 0) return 2;
