@@ -62,6 +62,8 @@ static mlcm_tensor read_tensor(const char *text, size_t len) {
   return t;
 }
 
+mlcm_tensor one_tensor(const char *text) { return read_tensor(text, strlen(text)); }
+
 static pbw tensor_proto(const mlcm_tensor *t, const char *name) {
   pbw w = {0};
   for (int32_t d = 0; d < t->rank; d++) pbw_int(&w, 1, t->shape[d]);

@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-#include <mlcm/infer.h>
+#include <mlcm/backend.h>
 
 #include "infer/build.h"
 
@@ -32,6 +32,9 @@ typedef struct one {
 /* Fails the test when the line has no sense. */
 void one_make(one *o, const char *line);
 void one_free(one *o);
+
+/* A tensor as inputs are written; free(t.data). */
+mlcm_tensor one_tensor(const char *text);
 
 /* Opens and runs: the first status that is not OK. `max_tensor_bytes` and `max_session_bytes` 0: as usual. */
 mlcm_status one_try(mlcm_context *ctx, const char *line, uint64_t max_tensor_bytes, uint64_t max_session_bytes, bool *opened,

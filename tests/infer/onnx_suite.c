@@ -4,10 +4,10 @@
  *
  *   onnx_suite FOLDER_OF_CASES EXPECTED_FAILURES [PREFIX]
  *
- * One process a case, so that a crash is a failure of that case alone. Cases that need what the backend has not are skipped. A case in
- * the list of expected failures must fail: one that passes must be taken out. A line "NAME @N # reason" counts only for a suite of N
- * cases, which is how releases of ONNX are told apart. Prints a line for each failure (for all cases with PREFIX) and "N passed, N
- * failed, N skipped".
+ * One process a case, so that a crash is a failure of that case alone. Cases that need what the backend has not are skipped. A
+ * case in the list of expected failures must fail: one that passes must be taken out. A line "NAME @N # reason" counts only for
+ * a suite of N cases, which is how releases of ONNX are told apart. Prints a line for each failure (for all cases with PREFIX)
+ * and "N passed, N failed, N skipped".
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_refused.c - what each operator refuses, and when: types and attributes at load, shapes and values when run. Nothing a model
- * says makes a session take more memory or time than its limits. The lines are explained in one.h.
+ * test_refused.c - what each operator refuses, and when: types and attributes at load, shapes and values when run. Nothing
+ * that a model says makes a session take more memory or time than its limits. The lines are explained in one.h.
  */
 #include "infer/one.h"
 #include "support/fault.h"

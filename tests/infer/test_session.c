@@ -301,6 +301,50 @@ START_TEST(arguments_of_open_are_checked) {
 }
 END_TEST
 
+START_TEST(files_of_a_model_have_paths_and_data) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  const mlcm_model_file files[] = {{NULL, "x", 1}, {"m.onnx", NULL, 1}, {"m.on", "x", 1}, {"x", "x", 1}};
+  mlcm_session *s = NULL;
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+    ck_assert_int_eq(mlcm_session_open(ctx, &files[i], 1, NULL, &s, &err), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_session_open(ctx, files, 0, NULL, &s, &err), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_session_open(ctx, &(mlcm_model_file){"m.onnx", NULL, 0}, 1, NULL, &s, &err), MLCM_PARSE);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(no_session_has_no_ports_and_small_options_stay_untouched) {
+  mlcm_session_options options = {.struct_size = 77};
+  ck_assert_uint_eq(mlcm_session_n_inputs(NULL) + mlcm_session_n_outputs(NULL), 0);
+  ck_assert_str_eq(mlcm_session_input(NULL, 0).name, "");
+  mlcm_session_options_init(NULL, sizeof options);
+  mlcm_session_options_init(&options, 4);
+  ck_assert_uint_eq(options.struct_size, 77);
+}
+END_TEST
+
+START_TEST(errors_may_be_left_unread) {
+  fixture f = gemm();
+  const float x[6] = {0};
+  mlcm_input in = mlcm_input_f32(x, 1, 2);
+  mlcm_output out = {0};
+  ck_assert_int_eq(mlcm_session_run(f.s, &in, 1, &out, 1, NULL), MLCM_MISMATCH);
+  ck_assert_int_eq(mlcm_session_run(f.s, &in, 1, NULL, 1, NULL), MLCM_INVALID_ARGUMENT);
+  pbw node = make_node("Transpose", "turn", "X", "Y"), attr = {0};
+  pbw_text(&attr, 1, "perm");
+  pbw_int(&attr, 8, 0);
+  pbw_int(&attr, 20, 7);
+  add(&node, 5, attr);
+  pbw model = one_node_model(node);
+  mlcm_session *s = open_bytes(f.ctx, &model);
+  in = mlcm_input_f32(x, 1, 3);
+  ck_assert_int_eq(mlcm_session_run(s, &in, 1, &out, 1, NULL), MLCM_INVALID_ARGUMENT);
+  mlcm_session_close(s);
+  pbw_free(&model);
+  finish(&f);
+}
+END_TEST
+
 START_TEST(the_model_is_the_first_file_that_ends_in_onnx) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   pbw model = make_gemm_model();
@@ -619,6 +663,9 @@ int main(void) {
                           a_missing_operator_is_named_with_node_domain_and_opset,
                           a_kernel_failure_names_the_node,
                           arguments_of_open_are_checked,
+                          files_of_a_model_have_paths_and_data,
+                          no_session_has_no_ports_and_small_options_stay_untouched,
+                          errors_may_be_left_unread,
                           the_model_is_the_first_file_that_ends_in_onnx,
                           external_data_comes_from_the_files_given,
                           external_data_elsewhere_or_out_of_range_is_refused,
