@@ -46,6 +46,10 @@ static const char *const filters[][2] = {
     {"version = '3'", "filter:1:11: 'version' is a number: write it without quotes"},
     {"version = 3x", "filter:1:11: '3x' is not a number"},
     {"version = 1e999", "filter:1:11:"},
+    {"version = 1-2", "filter:1:12: expected AND, found -2"},
+    {"version = 1.-", "filter:1:13:"},
+    {"name = 'x' AND ü", "filter:1:16: unknown key 'ü'"},
+    {"attribute.", "filter:1:11: unknown key ''"},
     {"version = 0x10", "filter:1:11: '0x10' is not a number"},
     {"version LIKE '3'", "filter:1:9: 'version' cannot be compared with LIKE, only with = != < <= > >= IN"},
     {"metrics.accuracy = 'high'", "filter:1:20: 'metrics' is a number"},
@@ -87,6 +91,21 @@ static const char *const orders[][2] = {
 START_TEST(a_broken_order_says_where_and_why) {
   for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++)
     CHECK_FAILS(MLCM_PARSE, orders[i][1], parse(MLCM__VERSIONS, NULL, orders[i][0], err));
+}
+END_TEST
+
+START_TEST(spellings_that_are_fine) {
+  static const char *const fine[] = {"\tname\r\n=\n'x' ",
+                                     "version = +5",
+                                     "version = -5",
+                                     "metrics.a > 1e-5 AND metrics.a < 1E+5 AND metrics.a > .5",
+                                     "tags.`a key` = 'x' AND tags.\"b key\" = 'y' AND tags.ü-1./: = 'z'",
+                                     "Attributes.NAME = 'x' AND attribute.version <> 1",
+                                     "`name` = \"x\"",
+                                     ""};
+  static const char *const ordered[] = {"name ASC, version desc", "tags.`a`, tags.b DESC", "metrics.a, metrics.b", "tags.a, metrics.a", ""};
+  for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) CHECK_OK(parse(MLCM__VERSIONS, fine[i], NULL, err));
+  for (size_t i = 0; i < sizeof ordered / sizeof ordered[0]; i++) CHECK_OK(parse(MLCM__VERSIONS, NULL, ordered[i], err));
 }
 END_TEST
 
@@ -159,7 +178,7 @@ START_TEST(the_fullest_search_runs) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {a_broken_filter_says_where_and_why, a_broken_order_says_where_and_why,
+  const TTest *tests[] = {a_broken_filter_says_where_and_why, a_broken_order_says_where_and_why, spellings_that_are_fine,
                           models_and_versions_have_keys_of_their_own, a_search_has_limits, the_fullest_search_runs};
   return TEST_RUN("registry_search_parse", tests);
 }
