@@ -13,7 +13,7 @@
 #include "registry/registry.h"
 #include "trust/audit.h"
 
-enum { FIRST_OPTIONS_BYTES = 64, ACTOR_MAX = 255 };
+enum { FIRST_OPTIONS_BYTES = 64, ACTOR_MAX = 255, REASON_MAX = 4096 };
 _Static_assert(sizeof(mlcm_registry_options) == FIRST_OPTIONS_BYTES, "mlcm_registry_options changed: keep the first size here");
 
 void mlcm_registry_options_init(mlcm_registry_options *options, size_t size_bytes) {
@@ -180,6 +180,6 @@ mlcm_status mlcm__check_attribution(const mlcm_attribution *by, mlcm_error *err)
   if (by->actor && !by->actor[0])
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the actor is empty; NULL means the registry's actor");
   mlcm_status st = mlcm__check_plain_text(by->actor, ACTOR_MAX, "actor", err);
-  if (!st) st = mlcm__check_text(by->reason, 4096, "reason", err);
+  if (!st) st = mlcm__check_text(by->reason, REASON_MAX, "reason", err);
   return st;
 }
