@@ -47,17 +47,15 @@ void cli_close(cli *c) {
 /* ---- Errors -------------------------------------------------------------------------------------------------------- */
 
 static int exit_code_of(mlcm_status status) {
-  switch (status) {
-  case MLCM_NOT_FOUND: return EXIT_NOT_FOUND;
-  case MLCM_CONFLICT:
-  case MLCM_BUSY:
-  case MLCM_ALREADY_EXISTS:
-  case MLCM_INVALID_STATE:
-  case MLCM_STALE: return EXIT_CONFLICT;
-  case MLCM_TIMEOUT: return EXIT_TIMEOUT;
-  case MLCM_CANCELLED: return EXIT_INTERRUPTED;
-  default: return EXIT_ERROR;
-  }
+  static const struct {
+    mlcm_status status;
+    int code;
+  } codes[] = {{MLCM_NOT_FOUND, EXIT_NOT_FOUND},    {MLCM_CONFLICT, EXIT_CONFLICT},      {MLCM_BUSY, EXIT_CONFLICT},
+               {MLCM_STALE, EXIT_CONFLICT},         {MLCM_INVALID_STATE, EXIT_CONFLICT}, {MLCM_TIMEOUT, EXIT_TIMEOUT},
+               {MLCM_ALREADY_EXISTS, EXIT_CONFLICT}, {MLCM_CANCELLED, EXIT_INTERRUPTED}};
+  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+    if (codes[i].status == status) return codes[i].code;
+  return EXIT_ERROR;
 }
 
 /* An error for machines: {"error":{"status":...,"message":...}}; for people a line on stderr. */

@@ -97,13 +97,13 @@ static int print_after(cli *c, int64_t *after, size_t limit, size_t *out_n) {
 /* Until Ctrl-C, or until nobody reads any more. */
 static int follow(cli *c, int64_t after, size_t limit) {
   int code = EXIT_OK;
-  while (!code && !cli_interrupted()) {
+  while (!code && !cli_interrupted()) { /* rarely: the registry is lost meanwhile */
     size_t n;
     code = print_after(c, &after, limit, &n);
     if (fflush(stdout) != 0) return EXIT_ERROR; /* main tells it */
     if (n == 0) cli_nap(100);
   }
-  return code ? code : EXIT_INTERRUPTED;
+  return code ? code : EXIT_INTERRUPTED; /* rarely: as above */
 }
 
 int cmd_log(cli *c) {

@@ -15,10 +15,15 @@ static void options_of(FILE *f, const cli_command *c) {
   for (size_t k = 0; k < n; k++) fprintf(f, " --%s", options[k]->name);
 }
 
-/* Whether command i is the first of its group ("alias set" of alias). */
+/* Whether two commands are verbs of one group ("alias set" and "alias delete"). */
+static bool same_group(const cli_command *a, const cli_command *b) {
+  const size_t len = strcspn(a->name, " ");
+  return a->name[len] && strncmp(a->name, b->name, len + 1) == 0;
+}
+
+/* Whether command i is the first of its group; the first of all is in none. */
 static bool begins_group(size_t i) {
-  size_t len = strcspn(cli_commands[i].name, " ");
-  return cli_commands[i].name[len] && (i == 0 || strncmp(cli_commands[i - 1].name, cli_commands[i].name, len + 1) != 0);
+  return i > 0 && strchr(cli_commands[i].name, ' ') && !same_group(&cli_commands[i], &cli_commands[i - 1]);
 }
 
 static void first_words(FILE *f) {
@@ -31,8 +36,9 @@ static void first_words(FILE *f) {
 
 static void verbs_of(FILE *f, size_t first) {
   size_t len = strcspn(cli_commands[first].name, " ");
-  for (size_t i = first; i < cli_n_commands && strncmp(cli_commands[i].name, cli_commands[first].name, len + 1) == 0; i++)
-    fprintf(f, "%s%s", i == first ? "" : " ", cli_commands[i].name + len + 1);
+  for (size_t i = first; i < cli_n_commands; i++)
+    if (same_group(&cli_commands[first], &cli_commands[i]))
+      fprintf(f, "%s%s", i == first ? "" : " ", cli_commands[i].name + len + 1);
 }
 
 static void complete_bash(FILE *f) {
@@ -48,7 +54,8 @@ static void complete_bash(FILE *f) {
       fprintf(f, "      %.*s)\n        if ((COMP_CWORD == 2)); then words=\"", (int)len, c->name);
       verbs_of(f, i);
       fprintf(f, "\"; else\n          case \"${COMP_WORDS[2]}\" in\n");
-      for (size_t k = i; k < cli_n_commands && strncmp(cli_commands[k].name, c->name, len + 1) == 0; k++) {
+      for (size_t k = i; k < cli_n_commands; k++) {
+        if (!same_group(c, &cli_commands[k])) continue;
         fprintf(f, "            %s) words=\"", cli_commands[k].name + len + 1);
         options_of(f, &cli_commands[k]);
         fprintf(f, "\";;\n");
@@ -75,7 +82,7 @@ static void complete_zsh(FILE *f) {
 static void fish_quoted(FILE *f, const char *text) {
   fputc('\'', f);
   for (; *text; text++) {
-    if (*text == '\'' || *text == '\\') fputc('\\', f);
+    if (strchr("'\\", *text)) fputc('\\', f);
     fputc(*text, f);
   }
   fputc('\'', f);

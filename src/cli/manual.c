@@ -6,18 +6,13 @@
 
 #include "cli.h"
 
-/* Text of a roff page: no hyphen becomes a dash, no line begins with a dot or quote. */
+/* Text of a roff page: no hyphen becomes a dash, and what roff would read as its own is spelt out. */
 static void roff(FILE *f, const char *text) {
-  if (*text == '.' || *text == '\'') fprintf(f, "\\&");
+  static const char *const spelt[] = {['\\'] = "\\e", ['-'] = "\\-", ['"'] = "\\(dq", ['\''] = "\\(aq", ['.'] = "\\&."};
   for (; *text; text++) {
-    if (*text == '\\')
-      fprintf(f, "\\e");
-    else if (*text == '-')
-      fprintf(f, "\\-");
-    else if (*text == '"')
-      fprintf(f, "\\(dq");
-    else if (*text == '\'')
-      fprintf(f, "\\(aq");
+    const size_t c = (unsigned char)*text;
+    if (c < sizeof spelt / sizeof *spelt && spelt[c])
+      fputs(spelt[c], f);
     else
       fputc(*text, f);
   }

@@ -2,7 +2,8 @@
  *
  * preload.c - what test_cli_faults.py puts under the program with LD_PRELOAD: memory that runs out, and a clock that runs.
  *
- *   MLCM_TEST_FAIL=N       the N-th allocation fails, once. N is 0: none; the number of all is written to MLCM_TEST_COUNT at the end
+ *   MLCM_TEST_FAIL=N       the N-th allocation of main fails, once; 0: none
+ *   MLCM_TEST_COUNT=FILE   the number of allocations is written there at the end
  *   MLCM_TEST_OWN=1        only allocations that the program itself asks for, directly or through cJSON, are counted
  *   MLCM_TEST_CLOCK=MS     the monotonic clock advances by MS with each look at it, so that short work takes long
  */
@@ -65,8 +66,8 @@ static int begin(int argc, char **argv, char **env) {
 }
 
 /* The C library's start of a program, so that only what main does is counted. */
-int __libc_start_main(int (*main)(int argc, char **argv, char **env), int argc, char **argv, void (*init)(void), void (*fini)(void),
-                      void (*rtld_fini)(void), void *stack_end) {
+int __libc_start_main(int (*main)(int argc, char **argv, char **env), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end) {
   union {
     void *symbol;
     int (*call)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void), void *);

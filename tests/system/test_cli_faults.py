@@ -54,6 +54,7 @@ class Faults(CliTest):
         process = self.program("log", "--follow", "--json", stdout=subprocess.PIPE)
         self.register(1)
         self.assertEqual(json.loads(process.stdout.readline())["kind"], "model.created")
+        self.assertEqual(json.loads(process.stdout.readline())["kind"], "version.registered")
         process.stdout.close() # nobody reads any more: it ends by itself at the next line
         self.register(1)
         self.assertEqual(process.wait(timeout=60), -signal.SIGPIPE)
@@ -125,11 +126,19 @@ class Faults(CliTest):
         self.assertIn("next: make room; mlcm gc removes what nothing needs", self.on_terminal("register", "large", large, code=1))
         self.assertEqual([m["name"] for m in self.json("list")["models"]], ["digits"])
         self.assertTrue(self.json("fsck")["clean"])
+        backup = self.registry.folder / "backup"
+        self.mlcm("backup", "make", backup)
         subprocess.run(["mount", "-o", "remount,ro", small], check=True)
         self.assertIn("digits", self.mlcm("list"))
         self.mlcm("verify", "digits/1")
         for words in (["register", "digits", DIGITS / "digits-1.onnx"], ["tag", "digits/1", "a=b"], ["gc"], ["init", small / "second"], ["backup", "make", small / "backup"]):
             self.fails(1, "Read-only file system", *words)
+        subprocess.run(["mount", "-o", "remount,rw", small], check=True)
+        next(p for p in (small / "registry" / "objects").rglob("*") if p.is_file()).unlink()
+        subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+        done = self.raw("fsck", "--repair", "--from", backup)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "nothing was repaired: .*Read-only file system")
 
     # ---- memory
 
@@ -143,7 +152,8 @@ class Faults(CliTest):
         count = self.registry.folder / "count"
         whole = self.shot(args, 0, own, count)
         stride = 1 if "MLCM_TEST_STRIDE" in os.environ else max(1, int(count.read_text()) // samples)
-        for n in range(1, int(count.read_text()) + 1, stride):
+        last = int(count.read_text())
+        for n in sorted({*range(1, last + 1, stride), *range(max(1, last - 8), last + 1)}): # the answer is made at the end
             done = self.shot(args, n, own)
             if done.returncode == whole.returncode and done.stdout == whole.stdout:
                 continue

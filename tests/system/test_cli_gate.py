@@ -49,6 +49,7 @@ class Gate(CliTest):
         self.fails(6, "model 'none' does not exist", "gate", "run", good, "--model", "none/1")
         self.fails(6, "no registry", "gate", "run", good, "--model", "none/1", "--registry", "/nowhere")
         self.fails(6, "/nowhere: No such file", "gate", "run", "/nowhere")
+        self.fails(1, "gate.yaml/below: Not a directory", "gate", "run", f"{good}/below")
 
     def test_lint_names_the_line_of_a_step(self):
         plan = self.file("plan.yaml", "mlcm: rollout/v1\nendpoint: digits\ncandidate: digits/1\nsteps:\n  - {weight: 5%, for: 1m}\n"

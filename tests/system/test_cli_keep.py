@@ -83,6 +83,14 @@ class Keep(CliTest):
         for grace in ("", "5", "x", "5x", "-5s", "1e9d", "nand"):
             self.fails(2, "--grace wants a duration such as 24h", "gc", "--grace", grace)
 
+    def test_a_finding_that_is_no_damage(self):
+        self.register(1)
+        (self.registry.dir / "audit.head").unlink()
+        out = self.mlcm("fsck")
+        self.assertRegex(out, "audit.head: there is no head file.*\n    it is written anew .*\n.*: all sound\n$")
+        self.assertNotIn("repaired", out)
+        self.assertRegex(self.mlcm("fsck", "--repair"), "audit.head: .*\n    repaired\n")
+
     def test_verify_and_audit_as_people_see_them(self):
         self.register(1)
         self.assertRegex(self.mlcm("verify", "digits"), "digits/1: 1 file, every byte as registered\n$")

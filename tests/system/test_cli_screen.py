@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from harness import BIN, DIGITS, PRELOAD, CliTest
+from harness import BIN, DIGITS, PRELOAD, CliTest, Exporter, Service, until
 
 
 class Screen(CliTest):
@@ -110,6 +110,32 @@ class Screen(CliTest):
         self.register(1, "--tag", "k=e\u0301abc", "--actor", "ana") # takes four columns
         rows = self.on_terminal("list", "digits", "--no-color").splitlines()[1:3]
         self.assertEqual([row.index("20") - extra for row, extra in zip(rows, (1, -2))], [rows[0].index("20") - 1] * 2, rows)
+
+    def test_the_tree_of_a_rollout_that_is_served(self):
+        self.registry.digits(1, 2, 3)
+        exporter = Exporter("")
+        self.addCleanup(exporter.close)
+        service = Service(self.registry)
+        self.addCleanup(service.close)
+        up = f"http: {{url: 'http://127.0.0.1:{exporter.port}/'}}"
+        self.registry.start(2, ["{name: answers, compare: outcome.wrong, tolerate: 1.05x}", f"{{name: up, {up}, status: 200}}",
+                                f"{{name: odd, {up}, status: 404, on_fail: hold}}", f"{{name: seen, {up}, status: 404, on_fail: report}}",
+                                "{name: gone, http: {url: 'http://127.0.0.1:9/'}, status: 200, on_fail: hold}",
+                                "{name: busy, prometheus: {url: 'http://127.0.0.1:9', query: x}, at_least: 1, on_fail: hold}"],
+                            steps="[{weight: 1%, for: 1h}, {weight: 60%, for: 2h}]", expire="{after: 5h, action: rollback}")
+        tree = until(lambda: (lambda t: t if "out of limits" in t and "more answers" in t or "proven" in t else None)(
+            self.on_terminal("rollout", "status", "digits", "--no-color", columns=140)), "it has seen something")
+        for part in (r"/2 against /1 \(@champion\)  progressing, step 1 of 2 at 1 %, (1h00m|59m\d\ds) left", r"expires after 5h00m; 1 process serves it, pid \d+ decides",
+                     r"answers \S .*%", r"up +\u2714 within limits", r"odd +\u2716 out of limits .*  holds\r", r"seen +\u2716 out of limits .*  only shown\r",
+                     r"busy +\u25cc .*holds, does not fail", r"   /2 +\u2588\u00b7+ +1.0 % .* requests", r"waits for: "):
+            self.assertRegex(tree, part)
+        low = self.on_terminal("rollout", "status", "digits", "--no-color", rows=11)
+        self.assertRegex(low, "\u2514\u2500 [4-5] more\r\n")
+        self.mlcm("rollout", "promote", "digits")
+        until(lambda: self.registry.status()["status"] == "promoted", "it is promoted")
+        self.assertRegex(self.on_terminal("rollout", "status", "digits", "--no-color"), r"\u2714 digits .*promoted(.|\r\n)*ended at \d\d:\d\d:\d\d after \S+, in step")
+        line = self.mlcm("rollout", "watch", "digits").splitlines()[-1]
+        self.assertRegex(line, "promoted in step .*; answers (pass|fail|open) .*; up pass; odd fail; ")
 
     def test_what_to_do_next_is_said_where_somebody_reads_it(self):
         self.assertIn("next: mlcm register", self.on_terminal("init", self.registry.folder / "second"))

@@ -170,6 +170,7 @@ class Versions(CliTest):
         self.assertRegex(done.stderr, "perhaps more: --page [0-9]+\n")
         page = self.json("alias", "history", "digits", "champion", "--limit", 1)
         self.assertEqual(self.json("alias", "history", "digits", "champion", "--page", page["next"])["moves"][0]["to"], 2)
+        self.fails(2, "--limit wants", "alias", "history", "digits", "champion", "--limit", "x")
         for option, words in (("--expect", ["set", "digits", "champion", 1]), ("--expect", ["delete", "digits", "champion"]), ("--page", ["history", "digits", "champion"])):
             self.fails(2, f"{option} wants .*, got 'x'", "alias", *words, option, "x")
         self.fails(6, "no alias 'none'", "alias", "delete", "digits", "none")
@@ -183,7 +184,8 @@ class Versions(CliTest):
         self.assertRegex(self.raw("list", "digits", "--limit", 1).stderr, r"more: --page \S+\n")
         self.assertEqual([m["name"] for m in self.json("search", "name = 'digits'", "--models")["models"]], ["digits"])
         self.fails(6, "model 'none' does not exist", "list", "none")
-        self.fails(6, "does not exist", "list", "it's")
+        self.mlcm("register", "it's", DIGITS / "digits-1.onnx")
+        self.assertIn("it's/1", self.mlcm("list", "it's"))
         self.fails(1, "token", "list", "--page", "x")
 
     def test_the_feed_as_people_see_it(self):

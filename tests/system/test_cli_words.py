@@ -85,7 +85,7 @@ class Words(CliTest):
                             (["list", "--limit", "1001"], "from 1 to 1000, got '1001'"), (["list", "--limit", "0"], "from 1 to 1000"),
                             (["list", "--limit", ""], "got ''"), (["list", "--limit", "+5"], "got"), (["list", "--limit", "5x"], "got '5x'"),
                             (["list", "--limit", "9" * 30], "from 1 to 1000, got '9"), (["alias", "set", "m", "a", "one"], "VERSION is a number, got 'one'"),
-                            (["completion", "tcsh"], "no completion for 'tcsh': bash, zsh or fish"), (["help", "foo", "bar"], "there is no help on 'foo bar'")):
+                            (["completion", "tcsh"], "no completion for 'tcsh': bash, zsh or fish"), (["help", "foo", "bar", "baz"], "there is no help on 'foo bar'"), (["alia"], "did you mean 'mlcm alias'")):
             self.fails(2, said, *words)
 
     def test_words_behind_two_dashes_are_arguments(self):
