@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_rows.c - rows of endpoints and rollouts: what is not there, what serves something else, and what was damaged, are errors that say so.
+ */
+#include "registry/damage.h"
+
+#include <mlcm/trust.h>
+
+#include "registry/digest.h"
+#include "registry/rollouts.h"
+
+static const uint8_t salt[MLCM__ROUTING_SALT_BYTES] = {7};
+static const char decision[] = "{\"action\":\"advance\"}";
+
+/* "m" with versions 1 to 3, champion on 1 and serving at endpoint "e"; a rollout of version 2 with a chunk of evidence and one decision, which
+ * is recorded as the controller does it. "deleted" is gone. */
+static void set_rows(fixture *f) {
+  mlcm__db_conn *conn = NULL;
+  mlcm__endpoint_row endpoint;
+  mlcm__rollout_head head;
+  int64_t id = 0, epoch = 0;
+  char hex[MLCM__SHA256_HEX + 1];
+  uint8_t digest[MLCM__SHA256_BYTES], chained[MLCM__SHA256_BYTES + 3];
+  mlcm__rollout_new row = {.stable = 1, .candidate = 2, .plan_name = "plan.yaml", .plan = "x", .policy_digest = "d", .salt = salt, .actor = "ana"};
+  set_up(f);
+  add_versions(f, "m", 3);
+  move_alias(f, "m", "champion", 1);
+  move_alias(f, "m", "other", 3);
+  CHECK_OK(mlcm_model_create(f->reg, "deleted", NULL, NULL, err));
+  CHECK_OK(mlcm_model_delete(f->reg, "deleted", 0, NULL, err));
+  CHECK_OK(mlcm__hex_of(decision, strlen(decision), hex, err));
+  const mlcm__record record = {.kind = "rollout.decided", .object_kind = "rollout", .model = "m", .name = "e", .after = "progressing", .evidence = hex,
+                               .detail = "{\"rollout\":\"1\",\"seq\":\"1\"}"};
+  CHECK_OK(mlcm__registry_write_begin(f->reg, &conn, err));
+  CHECK_OK(mlcm__endpoint_ensure(conn, f->reg, "e", "m", "champion", &endpoint, err));
+  row.endpoint_id = endpoint.id;
+  CHECK_OK(mlcm__rollout_insert(conn, &row, &id, err));
+  CHECK_OK(mlcm__rollout_read(conn, id, &head, err));
+  CHECK_OK(mlcm__lease_take(conn, &head, "me", 1000, &epoch, err));
+  memcpy(chained, head.chain, sizeof head.chain);
+  memcpy(chained + sizeof head.chain, "{}\n", 3);
+  CHECK_OK(mlcm__sha256_of(chained, sizeof chained, digest, err));
+  CHECK_OK(mlcm__evidence_append(conn, id, epoch, "{}\n", 3, 1, digest, 1, err));
+  CHECK_OK(mlcm__decision_append(conn, id, epoch, 1, 1, MLCM_ACTION_ADVANCE, decision, MLCM_ROLLOUT_PROGRESSING, true, err));
+  CHECK_OK(mlcm__registry_record(conn, f->reg, &record, NULL, NULL, err));
+  CHECK_OK(mlcm__registry_commit(f->reg, &conn, err));
+}
+
+static mlcm__db_conn *reader(const fixture *f) {
+  mlcm__db_conn *conn = NULL;
+  CHECK_OK(mlcm__db_read_begin(f->reg->db, &conn, err));
+  return conn;
+}
+
+/* ---- what is not there ---- */
+
+START_TEST(what_does_not_exist_is_not_found) {
+  fixture f;
+  mlcm__endpoint_row endpoint;
+  mlcm__rollout_head head;
+  char *name = NULL, *text = NULL;
+  set_rows(&f);
+  mlcm__db_conn *conn = reader(&f);
+  CHECK_FAILS(MLCM_NOT_FOUND, "endpoint 9 does not exist", mlcm__endpoint_read(conn, 9, &endpoint, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "did you mean 'e'?", mlcm__endpoint_find(conn, "ee", &endpoint, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "it is made when", mlcm__endpoint_find(conn, "something else", &endpoint, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "rollout 9 does not exist", mlcm__rollout_read(conn, 9, &head, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "rollout 9 does not exist", mlcm__rollout_read_plan(conn, 9, &name, &text, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "no decision 9", mlcm__decision_read(conn, 1, 9, &text, err));
+  mlcm__db_read_end(conn);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(an_endpoint_serves_one_alias_of_one_model) {
+  fixture f;
+  mlcm__db_conn *conn = NULL;
+  mlcm__endpoint_row row;
+  set_rows(&f);
+  CHECK_OK(mlcm__registry_write_begin(f.reg, &conn, err));
+  CHECK_OK(mlcm__endpoint_ensure(conn, f.reg, "e", NULL, "champion", &row, err));
+  CHECK_OK(mlcm__endpoint_ensure(conn, f.reg, "e", "m", NULL, &row, err));
+  CHECK_FAILS(MLCM_CONFLICT, "serves m@champion, not n@champion", mlcm__endpoint_ensure(conn, f.reg, "e", "n", NULL, &row, err));
+  CHECK_FAILS(MLCM_CONFLICT, "serves m@champion, not m@other", mlcm__endpoint_ensure(conn, f.reg, "e", NULL, "other", &row, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "m@none does not exist", mlcm__endpoint_ensure(conn, f.reg, "new", "m", "none", &row, err));
+  mlcm__db_rollback(conn);
+  tear_down(&f);
+}
+END_TEST
+
+/* Endpoint "o" follows alias "other", where no rollout is. */
+START_TEST(an_endpoint_follows_its_alias_and_outlives_it) {
+  fixture f;
+  mlcm__db_conn *conn = NULL;
+  mlcm__endpoint_row row;
+  mlcm__routing routing = {0};
+  set_rows(&f);
+  CHECK_OK(mlcm__registry_write_begin(f.reg, &conn, err));
+  CHECK_OK(mlcm__endpoint_ensure(conn, f.reg, "o", "m", "other", &row, err));
+  CHECK_OK(mlcm__registry_commit(f.reg, &conn, err));
+  move_alias(&f, "m", "other", 2);
+  CHECK_OK(mlcm__routing_current(f.reg, row.id, &routing, err));
+  ck_assert_int_eq(routing.stable, 2);
+  const int64_t epoch = routing.epoch;
+  CHECK_OK(mlcm_alias_delete(f.reg, "m", "other", MLCM_ALIAS_ANY, 0, NULL, err));
+  move_alias(&f, "m", "other", 2);
+  CHECK_OK(mlcm__routing_current(f.reg, row.id, &routing, err));
+  ck_assert_int_eq(routing.epoch, epoch); /* it served that all the time */
+  mlcm__routing_reset(f.ctx, &routing);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(ids_come_newest_first_and_as_many_as_fit) {
+  fixture f;
+  int64_t ids[1] = {0};
+  size_t n = 9;
+  set_rows(&f);
+  sqlite3 *raw = open_raw(&f);
+  ck_assert_int_eq(sqlite3_exec(raw, "UPDATE rollout SET active = NULL", NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(raw);
+  mlcm__db_conn *conn = NULL;
+  int64_t id = 0;
+  mlcm__rollout_new row = {.endpoint_id = 1, .stable = 1, .candidate = 3, .plan_name = "p", .plan = "x", .policy_digest = "d", .salt = salt, .actor = "ana"};
+  CHECK_OK(mlcm__registry_write_begin(f.reg, &conn, err));
+  CHECK_OK(mlcm__rollout_insert(conn, &row, &id, err));
+  CHECK_OK(mlcm__rollout_ids(conn, 1, 0, ids, 1, &n, err));
+  ck_assert_uint_eq(n, 1);
+  ck_assert_int_eq(ids[0], id);
+  CHECK_OK(mlcm__rollout_ids(conn, 1, id, ids, 1, &n, err));
+  ck_assert_int_eq(ids[0], id - 1);
+  mlcm__db_rollback(conn);
+  tear_down(&f);
+}
+END_TEST
+
+/* ---- what was damaged ---- */
+
+static mlcm_status see_chunk(void *user, int64_t chunk, int64_t lease_epoch, const char *lines, size_t len, const uint8_t *digest, mlcm_error *err) {
+  (void)user, (void)chunk, (void)lease_epoch, (void)lines, (void)len, (void)digest, (void)err;
+  return MLCM_OK;
+}
+
+START_TEST(rows_of_the_wrong_size_are_not_read) {
+  fixture f;
+  mlcm__rollout_head head;
+  mlcm__routing routing = {0};
+  set_rows(&f);
+  tamper(&f, "UPDATE rollout SET salt = x'00'; UPDATE routing SET salt = x'00'; UPDATE evidence SET digest = x'00'");
+  mlcm__db_conn *conn = reader(&f);
+  CHECK_FAILS(MLCM_CORRUPT, "column 16 has 1 bytes", mlcm__rollout_read(conn, 1, &head, err));
+  CHECK_FAILS(MLCM_CORRUPT, "the salt has 1 bytes", mlcm__routing_read(conn, 1, &routing, err));
+  CHECK_FAILS(MLCM_CORRUPT, "column 3 has 1 bytes", mlcm__evidence_each(conn, 1, 0, see_chunk, NULL, err));
+  mlcm__db_read_end(conn);
+  tamper(&f, "UPDATE rollout SET chain = x'00'; DELETE FROM routing");
+  conn = reader(&f);
+  CHECK_FAILS(MLCM_CORRUPT, "column 15 has 1 bytes", mlcm__rollout_read(conn, 1, &head, err));
+  CHECK_FAILS(MLCM_CORRUPT, "has no routing", mlcm__routing_read(conn, 1, &routing, err));
+  mlcm__db_read_end(conn);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(a_chunk_whose_digest_is_none_is_told) {
+  fixture f;
+  set_rows(&f);
+  tamper(&f, "UPDATE evidence SET digest = x'00'; UPDATE rollout SET chain = x'00'");
+  mlcm_fsck_report *report = check(&f);
+  mlcm_finding x = only_finding(report);
+  ck_assert_str_eq(x.object, "rollout 1 evidence chunk 1");
+  ck_assert_str_eq(x.found, "00");
+  mlcm_fsck_report_free(report);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(a_version_that_lost_what_it_is_made_of_is_not_read) {
+  static const char *const damages[][2] = {{"DELETE FROM manifest WHERE id = 1", "its manifest is missing"},
+                                           {"UPDATE version SET n_files = 2 WHERE number = 1", "its row says 2 files, its manifest 1"},
+                                           {"UPDATE manifest SET text = x'' WHERE id = 1", "the manifest is damaged"}};
+  for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+    fixture f;
+    mlcm_version *version = NULL;
+    set_rows(&f);
+    tamper(&f, damages[i][0]);
+    CHECK_FAILS(MLCM_CORRUPT, damages[i][1], mlcm_version_get(f.reg, "m/1", &version, err));
+    tear_down(&f);
+  }
+}
+END_TEST
+
+/* What audit verify says first, and of what fsck speaks. */
+static const char *const against_the_log[][3] = {
+    {"UPDATE decision SET record = '{}'", "the decision's record", "m"},
+    {"DELETE FROM decision", "the decision's record is 'gone'", "m"},
+    {"UPDATE event SET detail = '{}' WHERE kind = 'rollout.decided'", "the event's detail", "m"},
+    {"UPDATE event SET detail = '{\"rollout\":\"1\"}' WHERE kind = 'rollout.decided'", "the event's detail", "m"},
+    {"UPDATE event SET detail = '!' WHERE kind = 'rollout.decided'", "the event's detail", "m"},
+    {"UPDATE event SET version = 2 WHERE kind = 'alias.set' AND alias = 'other'", "the event's version", "m@other"},
+    {"DELETE FROM version WHERE number = 3", "the version's manifest is 'gone'", "m/3"},
+    {"UPDATE event SET detail = '{}' WHERE kind = 'alias.set' AND alias = 'other'", "the event's detail", "m@other"},
+    {"UPDATE event SET audit_seq = 2 WHERE kind = 'alias.set' AND alias = 'other'", "no event", "audit entry 6"},
+    {"UPDATE event SET actor = 'eve' WHERE kind = 'model.created' AND model = 'm'", "the change's actor", "m"},
+};
+
+static bool speaks_of(const mlcm_fsck_report *report, const char *object) {
+  for (size_t i = 0; i < mlcm_fsck_report_n(report); i++) {
+    if (strcmp(mlcm_fsck_report_at(report, i).object, object) == 0) return true;
+  }
+  return false;
+}
+
+START_TEST(rows_are_held_against_the_log) {
+  for (size_t i = 0; i < sizeof against_the_log / sizeof against_the_log[0]; i++) {
+    fixture f;
+    set_rows(&f);
+    CHECK_OK(mlcm_audit_verify(f.reg, NULL, NULL, NULL, err));
+    tamper(&f, against_the_log[i][0]);
+    CHECK_FAILS(MLCM_CORRUPT, against_the_log[i][1], mlcm_audit_verify(f.reg, NULL, NULL, NULL, err));
+    mlcm_fsck_report *report = check(&f);
+    if (!speaks_of(report, against_the_log[i][2])) print_findings(report);
+    ck_assert_msg(speaks_of(report, against_the_log[i][2]), "%s: nothing of %s", against_the_log[i][0], against_the_log[i][2]);
+    mlcm_fsck_report_free(report);
+    tear_down(&f);
+  }
+}
+END_TEST
+
+/* Where entries are lost, their events are believed, so that one loss is told once and not for every row it speaks of. */
+START_TEST(a_lost_entry_is_told_and_its_event_believed) {
+  for (int seq = 1; seq <= 8; seq++) { /* the ninth is the last: that is a log cut short (test_fsck.c) */
+    fixture f;
+    char sql[160], object[48];
+    set_rows(&f);
+    (void)snprintf(sql, sizeof sql, "DELETE FROM audit_entry WHERE seq = %d; DELETE FROM audit_text WHERE seq = %d", seq, seq);
+    (void)snprintf(object, sizeof object, "audit entry %d", seq);
+    tamper(&f, sql);
+    mlcm_fsck_report *report = check(&f);
+    ck_assert_msg(speaks_of(report, object), "nothing of %s", object);
+    for (size_t i = 0; i < mlcm_fsck_report_n(report); i++) {
+      if (mlcm_fsck_report_at(report, i).kind != MLCM_DAMAGE_AUDIT) print_findings(report);
+      ck_assert_int_eq(mlcm_fsck_report_at(report, i).kind, MLCM_DAMAGE_AUDIT);
+    }
+    mlcm_fsck_report_free(report);
+    tear_down(&f);
+  }
+}
+END_TEST
+
+int main(void) {
+  in_memory();
+  const TTest *tests[] = {what_does_not_exist_is_not_found,
+                          an_endpoint_serves_one_alias_of_one_model,
+                          an_endpoint_follows_its_alias_and_outlives_it,
+                          ids_come_newest_first_and_as_many_as_fit,
+                          rows_of_the_wrong_size_are_not_read,
+                          a_chunk_whose_digest_is_none_is_told,
+                          a_version_that_lost_what_it_is_made_of_is_not_read,
+                          rows_are_held_against_the_log,
+                          a_lost_entry_is_told_and_its_event_believed};
+  return TEST_RUN("registry_rows", tests);
+}
