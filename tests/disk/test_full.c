@@ -147,6 +147,17 @@ static void write_ballast(const full *f, int64_t size_bytes) {
   free(path);
 }
 
+/* Two versions of each child's model: whoever comes last may find no room for any. */
+static void register_first(full *f) {
+  char *path = test_path(f->source, "first");
+  for (int child = 0; child < FILLERS; child++)
+    for (int64_t version = 1; version <= 2; version++) {
+      CHECK_OK(register_one(f->r.f.reg, path, child, 100, version, err));
+      f->report->acknowledged[child][f->report->n[child]++] = 100;
+    }
+  free(path);
+}
+
 /* A registry with a rollout under way, and garbage in it. */
 static void full_set_up(full *f) {
   static char litter[LITTER_BYTES];
@@ -161,6 +172,7 @@ static void full_set_up(full *f) {
   ck_assert_ptr_ne(f->report, MAP_FAILED);
   write_ballast(f, BALLAST_BYTES);
   rolling_set_up(&f->r);
+  register_first(f);
   rolling_start(&f->r, quick_plan);
   serve(&f->r, &f->r.s, GOOD_N, 4, GOOD_N, 4);
   mlcm_decision_free(tick(&f->r, f->r.rollout));
