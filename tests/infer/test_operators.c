@@ -192,7 +192,7 @@ static void survives(family *f, mlcm_context *ctx) {
   ck_assert_int_eq(open_family(ctx, f, &s, &err), MLCM_OK);
   fill_ports(f, s, t.p);
   mlcm_session_close(s);
-  ck_assert_uint_gt(test_fault_memory_sampled(open_and_run, NULL, &t, 13), 10); /* each operator is there many times */
+  ck_assert_uint_gt(test_fault_memory_sampled(open_and_run, NULL, &t, 61), 10); /* each operator is there many times */
   free(t.p);
 }
 
