@@ -52,13 +52,11 @@ mlcm_status mlcm__pending_seal(mlcm_rollout *h, const mlcm__outcome *outcome, co
 }
 
 void mlcm__pending_unseal(mlcm_rollout *h) {
-  assert(h->pending.is_open && h->pending.lines_len <= h->chunk.len);
+  assert(h->pending.is_open && h->pending.lines_len <= h->chunk.len && h->gather);
+  mlcm__counted *counted = mlcm__gather_counted(h->gather);
   h->chunk.len = h->pending.lines_len;
-  if (h->chunk.data) h->chunk.data[h->chunk.len] = '\0';
-  if (h->gather) {
-    mlcm__counted *counted = mlcm__gather_counted(h->gather);
-    for (size_t i = 0; i < counted->n; i++) counted->cells[i].is_new = true;
-  }
+  h->chunk.data[h->chunk.len] = '\0'; /* sealing has written a line */
+  for (size_t i = 0; i < counted->n; i++) counted->cells[i].is_new = true;
   drop_record(h);
 }
 

@@ -24,10 +24,7 @@ mlcm_status mlcm__handle_check(const mlcm_rollout *h, const char *function, mlcm
 }
 
 void mlcm__rollout_set_hooks(mlcm_rollout *rollout, const mlcm__rollout_hooks *hooks) {
-  if (hooks)
-    rollout->hooks = *hooks;
-  else
-    memset(&rollout->hooks, 0, sizeof(rollout->hooks));
+  rollout->hooks = *hooks;
 }
 
 /* How long a write waits for the writer lock. What can be tried again at the next tick does not hold this one up for long. */

@@ -13,8 +13,8 @@
 
 enum { RECORD_MAX = 1 << 20, FORMAT = 2 };
 
-/* What a record is made of: the decision, and, when one is made again, the record there is. Sentences are taken over from that: they
- * are for people, and their wording may change from release to release, while what is decided and why (`cause`) may not. */
+/* What a record is made of: the decision, and, when one is made again, the record there is. Sentences are taken over from that:
+ * they are for people, and their wording may change from release to release, while what is decided and why (`cause`) may not. */
 typedef struct source {
   const mlcm__machine *machine;
   const mlcm__outcome *outcome;

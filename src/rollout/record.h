@@ -30,8 +30,8 @@ struct mlcm_decision {
 mlcm_status mlcm__record_write(const mlcm__machine *machine, const mlcm__outcome *outcome, int64_t rollout_id,
                                const uint8_t evidence[MLCM__SHA256_BYTES], char **out, mlcm_error *err);
 
-/* The same for replay: in the format of the record there is and with its sentences, so that only what was decided, on which numbers and
- * for which cause can differ. A text that is no record differs. */
+/* The same for replay: in the format of the record there is and with its sentences, so that only what was decided, on which
+ * numbers and for which cause can differ. A text that is no record differs. */
 mlcm_status mlcm__record_make_again(const mlcm__machine *machine, const mlcm__outcome *outcome, int64_t rollout_id,
                                     const uint8_t evidence[MLCM__SHA256_BYTES], const char *recorded, char **out,
                                     mlcm_error *err);

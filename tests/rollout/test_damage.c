@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_damage.c - what is read back is not trusted: lines of evidence, totals and records with a part missing, of another type or out of
- * range are MLCM_CORRUPT, whether anybody wants to know why or not; and the small print of numbers and words.
+ * test_damage.c - what is read back is not trusted: lines of evidence, totals and records with a part missing, of another type or
+ * out of range are MLCM_CORRUPT, whether anybody wants to know why or not; and the small print of numbers and words.
  */
 #include "rollout/fixture.h"
 
@@ -11,7 +11,7 @@
 #include "rollout/handle.h"
 #include "rollout/words.h"
 
-/* A valid text with one change: the value at a path of keys and indices ("checks.0.fail") is replaced by another, or dropped (NULL). */
+/* A valid text with one change: the value at a path of keys and indices ("checks.0.fail") is replaced, or dropped (NULL). */
 typedef struct change {
   const char *path;
   const char *value;
@@ -53,7 +53,8 @@ static char *changed(const char *text, const change *c) {
 /* ---- evidence ------------------------------------------------------------------------------------------------------- */
 
 static const char good_line[] =
-    "{\"checks\":[{\"check\":0,\"fail\":[[5,1,5,1]],\"pass\":[[5,1,5,1]]},{\"check\":1,\"measured\":{\"at_ns\":\"1\",\"detail\":\"\","
+    "{\"checks\":[{\"check\":0,\"fail\":[[5,1,5,1]],\"pass\":[[5,1,5,1]]},"
+    "{\"check\":1,\"measured\":{\"at_ns\":\"1\",\"detail\":\"\","
     "\"http_status\":200,\"kind\":1,\"took_ns\":\"1\",\"value\":\"0x1p+0\"}}],\"command\":{\"actor\":\"eve\",\"kind\":1,"
     "\"reason\":\"lunch\"},\"mono_ns\":\"1\",\"traffic\":[[1,1,1,1,5,1,5,1]],\"wall_ns\":\"1\"}";
 
@@ -211,7 +212,8 @@ START_TEST(more_kinds_of_outcome_than_the_limit_are_named) {
   ck_assert_int_eq(read_line(ctx, text, &err), MLCM_LIMIT);
   ck_assert_ptr_nonnull(strstr(err.message, "more than 32 kinds"));
   cJSON_free(text);
-  text = changed(good_totals, &(change){"cells.0.scopes.0.outcomes", "[[\"an-outcome-whose-name-is-longer-than-forty-seven-bytes\",1,0]]"});
+  const char *long_name = "[[\"an-outcome-whose-name-is-longer-than-forty-seven-bytes\",1,0]]";
+  text = changed(good_totals, &(change){"cells.0.scopes.0.outcomes", long_name});
   ck_assert_int_eq(read_line(ctx, text, &err), MLCM_LIMIT);
   cJSON_free(text);
   mlcm_context_free(ctx);
@@ -273,7 +275,8 @@ START_TEST(a_record_with_a_part_missing_or_wrong_is_corrupt) {
   for (size_t i = 0; i < sizeof(bad_records) / sizeof(*bad_records); i++) {
     char *text = changed(good, &bad_records[i]);
     mlcm_error err = {0};
-    ck_assert_msg(mlcm__decision_of(r.f.ctx, text, &d, &err) == MLCM_CORRUPT && err.code == MLCM_CORRUPT, "%s", bad_records[i].path);
+    ck_assert_int_eq(mlcm__decision_of(r.f.ctx, text, &d, &err), MLCM_CORRUPT);
+    ck_assert_msg(err.code == MLCM_CORRUPT, "%s", bad_records[i].path);
     ck_assert_int_eq(mlcm__decision_of(r.f.ctx, text, &d, NULL), MLCM_CORRUPT);
     ck_assert_ptr_null(d);
     cJSON_free(text);
@@ -290,8 +293,9 @@ START_TEST(a_text_is_cut_between_characters) {
     const char *text;
     size_t size;
     const char *cut;
-  } cases[] = {{"abc", 8, "abc"},          {"abcdef", 4, "abc"},     {"ab\xC3\xA9z", 4, "ab"},        {"ab\xC3\xA9z", 5, "ab\xC3\xA9"},
-               {"a\xE2\x82\xACz", 4, "a"}, {"a\xE2\x82\xACz", 3, "a"}, {"a\xF0\x9F\x98\x80z", 5, "a"}, {"\xF0\x9F\x98\x80z", 4, ""},
+  } cases[] = {{"abc", 8, "abc"},          {"abcdef", 4, "abc"},     {"ab\xC3\xA9z", 4, "ab"},
+               {"ab\xC3\xA9z", 5, "ab\xC3\xA9"},  {"a\xE2\x82\xACz", 4, "a"},     {"a\xE2\x82\xACz", 3, "a"},
+               {"a\xF0\x9F\x98\x80z", 5, "a"},    {"\xF0\x9F\x98\x80z", 4, ""},
                {"\x80\x80\x80\x80\x80", 5, "\x80\x80\x80\x80"}, {"\x80\x80", 2, "\x80"}, {"ab", 1, ""}};
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     char out[16];

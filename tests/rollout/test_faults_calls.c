@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_faults_calls.c - every call of this room with each allocation, SQL statement, file call and allocation of OpenSSL's failing in
- * turn (registry/faults.h): it answers what such a fault gives, leaks nothing, and leaves records that replay.
+ * test_faults_calls.c - every call of this room with each allocation, SQL statement, file call and allocation of OpenSSL's
+ * failing in turn (registry/faults.h): it answers what such a fault gives, leaks nothing, and leaves records that replay.
  */
 #include "registry/faults.h"
 

@@ -146,6 +146,16 @@ static const struct {
      "plan.yaml:4:31: 'to' is 'nowhere'; it must be 'candidate' or 'stable'"},
     {HEAD "override: [{attribute: a}]\n" STEPS CHECKS, "plan.yaml:4:12: 'to' is missing; write e.g. to: candidate"},
     {HEAD "override: [{to: stable}]\n" STEPS CHECKS, "plan.yaml:4:12: 'attribute' is missing; write e.g. attribute: x-canary"},
+    {HEAD "steps: 7\n" CHECKS, "plan.yaml:4:8: 'steps' is a list"},
+    {HEAD "steps: [{weight: 5%, for: 1m, checks: errors}]\n" CHECKS, "plan.yaml:4:39: 'checks' of a step is a list"},
+    {HEAD "steps: [{weight: 5%, for: 1m, checks: [zebra]}]\n" CHECKS, "plan.yaml:4:40: there is no check 'zebra' in this plan"},
+    {HEAD "steps: [{weight: 5%, for: 1m, checks: [shown]}]\n"
+          "checks: [{name: errors, compare: error, tolerate: 2x},"
+          " {name: shown, compare: outcome.wrong, tolerate: 2x, on_fail: report}]\n",
+     "plan.yaml:4:40: check 'shown' only reports; a step cannot wait for it"},
+    {HEAD "steps: [{weight: many, for: 1m}]\n" CHECKS, "plan.yaml:4:18: "},
+    {HEAD "steps: [{weight: 5%, for: long}]\n" CHECKS, "plan.yaml:4:27: "},
+    {HEAD "override: [7]\n" STEPS CHECKS, "plan.yaml:4:12: "},
     {HEAD STEPS, "plan.yaml:1:1: "},
     {HEAD STEPS "checks: []\n", "plan.yaml:5:9: "},
 };
@@ -161,6 +171,42 @@ START_TEST(each_mistake_is_named_with_its_place) {
                   err.message, bad[i].message);
     ck_assert_ptr_null(plan);
   }
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+/* "- item" n times over. */
+static char *list_of(const char *before, const char *item, int n, const char *after) {
+  char *text = malloc(strlen(before) + (size_t)n * (strlen(item) + 16) + strlen(after) + 1), *end = text;
+  ck_assert_ptr_nonnull(text);
+  end += sprintf(end, "%s", before);
+  for (int i = 0; i < n; i++) end += sprintf(end, "  - %s\n", item);
+  strcpy(end, after);
+  return text;
+}
+
+START_TEST(more_steps_or_rules_than_the_limit_are_refused) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm_plan *p = NULL;
+  char *steps = list_of(HEAD "steps:\n", "{weight: 5%, for: 1m}", 101, CHECKS);
+  char *rules = list_of(HEAD STEPS "override:\n", "{attribute: a, to: stable}", 101, CHECKS);
+  CHECK_FAILS(MLCM_PARSE, "100", mlcm_plan_parse(ctx, "p", mlcm_str_of(steps), &p, err));
+  CHECK_FAILS(MLCM_PARSE, "100", mlcm_plan_parse(ctx, "p", mlcm_str_of(rules), &p, err));
+  free(steps);
+  free(rules);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(a_step_that_does_not_exist_has_no_weight_and_no_time) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm_plan *p = NULL;
+  CHECK_OK(mlcm_plan_parse(ctx, "p", mlcm_str_of(HEAD STEPS CHECKS), &p, err));
+  ck_assert_int_eq(mlcm_plan_step_weight_ppm(p, 0), 50000);
+  for (int32_t i = -1; i < 2; i += 2)
+    ck_assert(mlcm_plan_step_weight_ppm(p, i) == 0 && mlcm_plan_step_for_ns(p, i) == 0);
+  ck_assert_int_gt(mlcm_plan_step_for_ns(p, 0), 0);
+  mlcm_plan_free(p);
   mlcm_context_free(ctx);
 }
 END_TEST
@@ -203,6 +249,8 @@ int main(void) {
                           defaults_are_in_the_canonical_text,
                           the_digest_sees_meaning_not_layout,
                           each_mistake_is_named_with_its_place,
+                          more_steps_or_rules_than_the_limit_are_refused,
+                          a_step_that_does_not_exist_has_no_weight_and_no_time,
                           a_threshold_only_plan_may_end_at_all_traffic,
                           null_arguments_are_refused,
                           a_lack_of_memory_at_any_point_leaves_nothing_behind};
