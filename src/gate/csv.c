@@ -27,7 +27,7 @@ static bool at_line_end(const mlcm__csv *csv) {
 
 static void skip_line_end(mlcm__csv *csv) {
   if (csv->at < csv->end && *csv->at == '\r') csv->at++;
-  if (csv->at < csv->end && *csv->at == '\n') csv->at++;
+  if (csv->at < csv->end) csv->at++; /* a line feed: at_line_end has seen it */
   csv->next_line++;
 }
 

@@ -2,6 +2,7 @@
  *
  * gate_words.c - a check's state in one line for people: numbers and limits, no codes. Never longer than the room it is given.
  */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,8 @@ const char *mlcm__verdict_name(mlcm_verdict_kind verdict) {
 
 static const char *kind_name(mlcm_measurement_kind kind) {
   static const char *const names[] = {"not measured yet", "value", "no data", "partial", "stale", "error"};
-  return kind >= 0 && kind <= MLCM_MEASURED_ERROR ? names[kind] : "unknown";
+  assert(kind >= 0 && kind <= MLCM_MEASURED_ERROR); /* a gate takes no others */
+  return names[kind];
 }
 
 static void say(char *out, size_t size, const char *format, ...) MLCM_PRINTF(3, 4);
@@ -30,7 +32,7 @@ static void say(char *out, size_t size, const char *format, ...) {
   vsnprintf(out, size, format, args);
   va_end(args);
   size_t len = strlen(out);
-  while (len > 0 && !mlcm__utf8_valid(out, len)) out[--len] = '\0';
+  while (!mlcm__utf8_valid(out, len)) out[--len] = '\0'; /* nothing at all is valid */
 }
 
 void mlcm__gate_number(double value, int digits, char out[40]) {
@@ -39,6 +41,7 @@ void mlcm__gate_number(double value, int digits, char out[40]) {
   size_t len = 0;
   for (const char *p = text; *p; p++) {
     bool is_number = (*p >= '0' && *p <= '9') || *p == '-' || *p == '+' || *p == 'e';
+    /* rarely: only in a locale whose point has several bytes */
     if (is_number || len == 0 || out[len - 1] != '.')
       out[len++] = is_number ? *p : '.'; /* a locale's point may have several bytes */
   }

@@ -232,20 +232,23 @@ static partial narrow_sum(const law *l, int64_t mode, double rho) {
   return p;
 }
 
-/* The whole sum from every h-th term, relative to the anchor's: at most some eighty terms, whatever the counts. */
+/* The whole sum from every h-th term, relative to the anchor's: at most some eighty terms, whatever the counts. Every cell is at least
+ * the variance, so the ends of the support are 128 standard deviations away and more: no term that counts lies there. */
 static double wide_sum(const law *l, const anchor *a, double variance) {
   int64_t h = 1;
   while (16.0 * (double)h * (double)h <= variance) h *= 2; /* now sigma / 4 < h <= sigma / 2 */
   double sum = 1;
   double t = 1;
-  for (int64_t i = a->at; l->high - i >= h && t >= NEGLIGIBLE * sum;) {
+  for (int64_t i = a->at; t >= NEGLIGIBLE * sum;) {
     i += h;
+    assert(i <= l->high);
     t = mlcm__math_exp(log_term(l, a, i));
     sum += t;
   }
   t = 1;
-  for (int64_t i = a->at; i - l->low >= h && t >= NEGLIGIBLE * sum;) {
+  for (int64_t i = a->at; t >= NEGLIGIBLE * sum;) {
     i -= h;
+    assert(i >= l->low);
     t = mlcm__math_exp(log_term(l, a, i));
     sum += t;
   }

@@ -30,12 +30,12 @@ static uint64_t count_above(const mlcm__latency_view *view, int32_t bucket) {
   return sum;
 }
 
-/* ceil(q * count), at least 1; a product a rounding error above a whole number counts as that number. */
+/* ceil(q * count), so from 1 to count; a product a rounding error above a whole number counts as that number. */
 static uint64_t rank_of(double q, uint64_t count) {
   double exact = q * (double)count;
   uint64_t rank = (uint64_t)exact;
   if (exact - (double)rank > 1e-9 * exact) rank++;
-  return rank == 0 ? 1 : rank;
+  return rank;
 }
 
 int32_t mlcm__latency_threshold(const mlcm__latency_view *past, double q) {
@@ -45,7 +45,7 @@ int32_t mlcm__latency_threshold(const mlcm__latency_view *past, double q) {
   uint64_t rank = rank_of(q, count);
   uint64_t seen = past->below;
   int32_t b = -1;
-  while (seen < rank && b < past->n_buckets) {
+  while (seen < rank) { /* rank <= count: it ends with what lies above */
     b++;
     seen += b < past->n_buckets ? past->bucket[b] : past->above;
   }

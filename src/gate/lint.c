@@ -283,8 +283,8 @@ static void lint_source(lint *l, const mlcm_check *check) {
     const char *name = check->headers[i].name;
     static const char *const secrets[] = {"authorization", "cookie", "x-api-key"};
     char lower[72] = "";
-    for (size_t k = 0; name[k] && k + 1 < sizeof(lower); k++)
-      lower[k] = (char)(name[k] >= 'A' && name[k] <= 'Z' ? name[k] + 32 : name[k]);
+    assert(strlen(name) < sizeof(lower)); /* the policy's limit is 64 */
+    for (size_t k = 0; name[k]; k++) lower[k] = (char)(name[k] >= 'A' && name[k] <= 'Z' ? name[k] + 32 : name[k]);
     for (size_t k = 0; k < sizeof(secrets) / sizeof(secrets[0]); k++)
       if (strcmp(lower, secrets[k]) == 0)
         tell(l, check, "warning",

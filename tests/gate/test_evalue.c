@@ -130,6 +130,21 @@ static double plain_log_pmf(int64_t n_c, int64_t n_s, int64_t m, int64_t k, doub
   return (double)(logl(observed) - logl(sum));
 }
 
+START_TEST(a_long_support_with_its_mode_at_an_end_is_exact) {
+  const int64_t n_c = 600, n_s = 10000000;
+  const int64_t ms[] = {n_s - 1, 700};
+  const double odds[] = {20, 0.05};
+  for (int side = 0; side < 2; side++)
+    for (int64_t k = 0; k <= n_c; k += 150) {
+      double log_p = 0;
+      mlcm__hyper_log_pmf(&(mlcm__hyper){n_c, n_s, ms[side], k}, &odds[side], 1, &log_p);
+      double plain = plain_log_pmf(n_c, n_s, ms[side], k, odds[side]);
+      ck_assert_msg(fabs(log_p - plain) <= 1e-11 * (1 + fabs(plain)), "m %d k %d: %.17g, %.17g", (int)ms[side], (int)k, log_p,
+                    plain);
+    }
+}
+END_TEST
+
 START_TEST(long_and_short_supports_agree_where_they_meet) {
   for (int64_t m = MLCM__HYPER_SHORT - 3; m < MLCM__HYPER_SHORT + 3; m++)
     for (int64_t k = 0; k <= m; k += 50) {
@@ -188,6 +203,7 @@ int main(void) {
   tcase_add_test(c, log_e_starts_at_zero_and_restarts_there);
   tcase_add_test(c, the_grid_has_its_documented_ends);
   tcase_add_test(c, expectation_is_at_most_one_on_both_nulls);
+  tcase_add_test(c, a_long_support_with_its_mode_at_an_end_is_exact);
   tcase_add_test(c, long_and_short_supports_agree_where_they_meet);
   tcase_add_test(c, narrow_and_wide_sums_agree_with_the_total_probability);
   tcase_add_test(c, sample_ratio_expectation_is_at_most_one_under_sampling_without_replacement);

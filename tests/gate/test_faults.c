@@ -2,6 +2,8 @@
  *
  * test_faults.c - every allocation of the room fails once: the call says so, nothing leaks, nothing has changed.
  */
+#include <stdio.h>
+
 #include "support.h"
 #include "support/fault.h"
 
@@ -62,6 +64,29 @@ static mlcm_status what_if(mlcm_context *ctx, void *user, mlcm_error *err) {
   return st;
 }
 
+/* So many texts of every kind that each is the one an arena grows for. */
+static mlcm_status parse_much(mlcm_context *ctx, void *user, mlcm_error *err) {
+  mlcm_policy *policy = NULL;
+  mlcm_status st = mlcm_policy_parse(ctx, "g", mlcm_str_of(user), &policy, err);
+  mlcm_policy_free(policy);
+  return st;
+}
+
+START_TEST(parsing_much_survives_every_failed_allocation) {
+  static char much[65536] = "mlcm: gate/v1\nchecks:\n";
+  for (int i = 0; i < 100; i++) {
+    size_t len = strlen(much);
+    if (i % 2)
+      snprintf(much + len, sizeof(much) - len, "  - {name: c%d, compare: outcome.%060d, tolerate: 2x}\n", i, i);
+    else
+      snprintf(much + len, sizeof(much) - len,
+               "  - {name: c%d, prometheus: {url: 'http://p', query: q%050d, headers: {a: b, c: d, e: f, g: h}}, at_most: 1}\n",
+               i, i);
+  }
+  ck_assert_uint_gt(test_fault_memory(parse_much, NULL, much), 20);
+}
+END_TEST
+
 START_TEST(parsing_survives_every_failed_allocation) { ck_assert_uint_gt(test_fault_memory(parse_again, NULL, NULL), 20); }
 END_TEST
 
@@ -74,6 +99,7 @@ END_TEST
 int main(void) {
   TCase *c = tcase_create("faults");
   tcase_add_test(c, parsing_survives_every_failed_allocation);
+  tcase_add_test(c, parsing_much_survives_every_failed_allocation);
   tcase_add_test(c, a_tick_survives_every_failed_allocation);
   tcase_add_test(c, replay_and_lint_survive_every_failed_allocation);
   return run_case("faults", c);

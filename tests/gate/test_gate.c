@@ -546,6 +546,22 @@ START_TEST(traffic_out_of_range_is_refused) {
 }
 END_TEST
 
+START_TEST(half_an_observation_and_unknown_measurements_are_refused) {
+  fixture f = start(POLICY("", ERRORS LIMIT("")));
+  const mlcm_counts c = {1, 0, 1, 0};
+  const mlcm_measurement none = {.kind = 0}, strange = {.kind = 99}, endless = {.kind = MLCM_MEASURED_VALUE, .value = INFINITY};
+  const mlcm_observation bad[] = {{.check = 0, .n_strata = 1, .fail = &c},
+                                  {.check = 0, .n_strata = 1, .pass = &c},
+                                  {.check = 1, .measurement = &none},
+                                  {.check = 1, .measurement = &strange},
+                                  {.check = 1, .measurement = &endless}};
+  const mlcm_observation nothing = {.check = 1};
+  for (size_t i = 0; i < 5; i++) ck_assert_int_eq(mlcm_gate_observe(f.gate, 1, &bad[i], 1, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_observe(f.gate, 1, &nothing, 1, NULL), MLCM_OK);
+  stop(&f);
+}
+END_TEST
+
 START_TEST(null_arguments_are_refused) {
   fixture f = start(POLICY("", ERRORS));
   mlcm_gate *gate = NULL;
@@ -602,6 +618,9 @@ static const struct {
     {"{name: x, meter: outcome.wrong, at_most: 5%}", {MEASURED(.value = 0.02)}, "2 %, at most 5 % wanted"},
     {"{name: x, meter: error_ratio, at_most: 5%}", {MEASURED(.value = 0.5)}, "50 %, at most 5 % wanted: bad value 1 of 3"},
     {"{name: x, meter: requests_per_second, at_least: 7, at_most: 9}", {MEASURED(.value = 8.25)}, "8.25, between 7 and 9 wanted"},
+    {"{name: x, meter: requests_per_second, at_least: 7, at_most: 9}", {MEASURED(.value = 6)}, "bad value 1 of 3"},
+    {"{name: x, meter: requests_per_second, at_least: 7, at_most: 9}", {MEASURED(.value = 10)}, "bad value 1 of 3"},
+    {"{name: x, meter: requests_per_second, at_least: 7}", {MEASURED(.value = 10)}, "10, at least 7 wanted"},
     {"{name: x, evaluation: f1, at_least: 0.5}", {MEASURED(.value = 0.25)}, "0.25, at least 0.5 wanted: 1 bad values in a row"},
     {"{name: x, evaluation: f1, at_least: 0.5}",
      {MEASURED(.value = 0.25), {.kind = MLCM_MEASURED_STALE}},
@@ -674,6 +693,7 @@ int main(void) {
   tcase_add_test(c, state_json_is_canonical_and_complete);
   tcase_add_test(c, checks_out_of_range_are_all_zero);
   tcase_add_test(c, traffic_out_of_range_is_refused);
+  tcase_add_test(c, half_an_observation_and_unknown_measurements_are_refused);
   tcase_add_test(c, null_arguments_are_refused);
   tcase_add_test(c, the_sample_ratio_needs_reports_and_traffic_on_both_sides);
   tcase_add_test(c, sums_for_display_stop_before_they_overflow);

@@ -89,7 +89,9 @@ START_TEST(recorded_counts_have_a_length) {
   char *json = NULL, *text = NULL;
   char *huge = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); /* never looked at */
   ck_assert_ptr_ne(huge, MAP_FAILED);
-  ck_assert_int_eq(mlcm_policy_parse(ctx, "g", mlcm_str_of("mlcm: gate/v1\nchecks: [{name: e, compare: error, tolerate: 2x}]"), &policy, &err), MLCM_OK);
+  ck_assert_int_eq(
+      mlcm_policy_parse(ctx, "g", mlcm_str_of("mlcm: gate/v1\nchecks: [{name: e, compare: error, tolerate: 2x}]"), &policy, &err),
+      MLCM_OK);
   ck_assert_int_eq(mlcm_gate_replay(ctx, policy, "ticks", (mlcm_str){huge, size}, &json, &text, &err), MLCM_LIMIT);
   ck_assert_msg(strstr(err.message, "268435457 bytes, the limit is 268435456") != NULL, "%s", err.message);
   munmap(huge, size);

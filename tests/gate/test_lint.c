@@ -191,7 +191,7 @@ START_TEST(options_out_of_range_are_refused) {
     o.struct_size = sizeof(o);
     ck_assert_int_eq(mlcm_policy_lint(ctx, policy, &o, NULL, NULL, NULL), MLCM_INVALID_ARGUMENT);
   }
-  ck_assert_int_eq(mlcm_policy_lint(ctx, NULL, NULL, NULL, NULL, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_policy_lint(NULL, policy, NULL, NULL, NULL, NULL), MLCM_INVALID_ARGUMENT);
   mlcm_policy_free(policy);
   mlcm_context_free(ctx);
 }
@@ -221,6 +221,20 @@ START_TEST(a_late_latency_proof_proposes_no_bound) {
                       long_steps, 1, 1),
                  "in its step; the rollout expires after 1 min. Raise a weight, pass_below, or 'expire'.\n");
   check_contains(lint(CHECKS("  - {name: s, compare: latency.p99, tolerate: 1.25x}\n"), NULL, 0, 0), "of different keys\n");
+}
+END_TEST
+
+START_TEST(steps_without_a_rate_tell_what_the_first_needs) {
+  check_contains(lint_at(CHECKS("  - {name: e, compare: error, tolerate: 1.25x}\n"), canary, 2, 0, 0.9),
+                 "plan.yaml:3:5: note: 'e' sees a doubling at 5 % weight after about 780 requests of different keys\n");
+}
+END_TEST
+
+START_TEST(a_secret_is_known_in_any_spelling) {
+  check_contains(
+      lint(CHECKS("  - {name: g, prometheus: {url: 'http://p', query: q, headers: {X-Api_Key: x, x-API-key: y}}, at_most: 1}\n"),
+           NULL, 0, 0),
+      "'g' sends the header 'x-API-key'");
 }
 END_TEST
 
@@ -279,6 +293,8 @@ int main(void) {
   tcase_add_test(c, a_doubling_that_is_tolerated_is_no_finding);
   tcase_add_test(c, a_short_step_is_named_by_its_line);
   tcase_add_test(c, a_late_latency_proof_proposes_no_bound);
+  tcase_add_test(c, steps_without_a_rate_tell_what_the_first_needs);
+  tcase_add_test(c, a_secret_is_known_in_any_spelling);
   tcase_add_test(c, a_harm_budget_with_room_is_no_finding);
   tcase_add_test(c, bad_options_are_refused);
   return run_case("lint", c);

@@ -187,6 +187,11 @@ static const struct {
     {"tick," HEADER, MLCM_PARSE, "ticks.csv:1: column 'tick' stands twice"},
     {HEADER "1,2,3\n", MLCM_PARSE, "ticks.csv:2: 3 fields, 'stable_requests' is missing"},
     {"run," HEADER "a,1,2,1,2,1\n\"a,b\",1,2,1,2\n", MLCM_PARSE, "ticks.csv:3: 5 fields, 'stable_errors' is missing"},
+    {HEADER "1,10,1,10,\"1\"\rx\n", MLCM_PARSE, "ticks.csv:2: text behind a closing quote"},
+    {"run," HEADER "a,1,10,1,10,1\na,2,10,1,10,x\n", MLCM_PARSE,
+     "ticks.csv:3: 'stable_errors' must be a whole number from 0, found 'x'"},
+    {"run," HEADER "a,1,10,1,10,1\na,2,10,1,10,1\nb,1,1,1,1,2\n", MLCM_PARSE,
+     "ticks.csv:4: 2 stable_errors in 1 stable_requests"},
     {HEADER "x,10,1,10,1\n", MLCM_PARSE, "ticks.csv:2: 'tick' must be a whole number from 0, found 'x'"},
     {"tick,"
      "candidate_requests,candidate_errors,stable_requests,stable_errors,run\n1,2,1,2,1\n",
