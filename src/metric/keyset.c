@@ -155,6 +155,7 @@ static mlcm_status remove_file(mlcm_context *ctx, const char *run_dir, const cha
   mlcm_status st = mlcm__path_join(ctx, run_dir, name, &path, err);
   if (st) return st;
   const int bad = ctx->io.unlink(ctx->io.user, path);
+  /* rarely: another process removed it first */
   if (bad < 0 && bad != -ENOENT) st = mlcm__fail_errno(err, bad, "%s: cannot remove", path);
   mlcm__free(ctx, path);
   return st;

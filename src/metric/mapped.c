@@ -138,6 +138,7 @@ mlcm_status mlcm__mapped_open(mlcm_context *ctx, const char *run_dir, const char
 bool mlcm__mapped_lock(mlcm_context *ctx, const mlcm__mapped *m) {
   mlcm_file_info info;
   if (flock(m->fd, LOCK_EX | LOCK_NB) < 0) return false;
+  /* rarely: its name was taken away between opening and locking */
   return ctx->io.fstat(ctx->io.user, m->fd, &info) == 0 && info.nlinks > 0;
 }
 

@@ -189,6 +189,7 @@ mlcm_status mlcm__meter_file_map(mlcm_context *ctx, const char *run_dir, const c
   const mlcm__meter_file none = {.map = MLCM__MAPPED_NONE};
   mlcm_error why;
   mlcm_status st = mlcm__mapped_open(ctx, run_dir, name, false, MLCM__METER_FIRST_CELL, &m, &why);
+  /* rarely: swept since the folder was listed */
   if (st == MLCM_NOT_FOUND) {
     *out = none;
     return MLCM_OK;

@@ -321,7 +321,7 @@ static mlcm_status remove_if_over(sweeping *s, const mlcm__meter_file_id *id, co
     const int bad = s->ctx->io.unlink(s->ctx->io.user, path);
     if (bad == 0)
       s->removed++;
-    else if (bad != -ENOENT)
+    else if (bad != -ENOENT) /* rarely: another sweep was faster */
       st = mlcm__fail_errno(err, bad, "%s: cannot remove", path);
   }
   mlcm__mapped_close(s->ctx, &held);

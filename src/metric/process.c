@@ -86,6 +86,7 @@ mlcm_status mlcm__process_self(mlcm_context *ctx, mlcm__process *out, mlcm_error
  * opened or a /proc that hides the processes of other users (hidepid). */
 static bool is_gone(int bad, int64_t pid) {
   if (pid < 1 || pid > INT32_MAX) return true; /* out of a file's name: no process has such a number */
+  /* rarely: a process that ends between two looks, or one that /proc hides */
   return (bad == -ENOENT || bad == -ESRCH) && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
@@ -97,5 +98,5 @@ bool mlcm__process_alive(mlcm_context *ctx, const mlcm__process *process) {
   if (strcmp(boot_id, process->boot_id) != 0) return false;
   const int bad = read_start(ctx, process->pid, &start, &state);
   if (bad) return !is_gone(bad, process->pid);
-  return start == process->start_ticks && state != 'Z' && state != 'X';
+  return start == process->start_ticks && state != 'Z' && state != 'X'; /* rarely: 'X' is seen by nobody for long */
 }

@@ -460,6 +460,27 @@ START_TEST(without_random_bytes_no_file_is_replaced) {
 }
 END_TEST
 
+static int list_for_ever(void *user, const char *path, int (*take)(void *, const char *), void *take_user) {
+  (void)user, (void)path;
+  for (;;) {
+    const int bad = take(take_user, "entry");
+    if (bad) return bad;
+  }
+}
+
+START_TEST(a_folder_of_too_many_entries_is_refused) {
+  mlcm_io io;
+  mlcm_error err;
+  seen s = {"", MLCM_OK};
+  mlcm_io_default(&io);
+  io.list = list_for_ever;
+  mlcm_context *ctx = test_context(NULL, &io, NULL);
+  ck_assert_int_eq(mlcm__list_dir(ctx, "/large", visit, &s, &err), MLCM_LIMIT);
+  ck_assert_ptr_nonnull(strstr(err.message, "'/large' has more than"));
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {paths_are_joined_with_one_slash,
                           a_file_is_read_whole,
@@ -479,6 +500,7 @@ int main(void) {
                           interrupted_reads_go_on_and_files_may_be_larger_than_they_say,
                           a_size_below_zero_is_too_large,
                           a_name_below_the_root_has_the_root_as_its_folder,
-                          without_random_bytes_no_file_is_replaced};
+                          without_random_bytes_no_file_is_replaced,
+                          a_folder_of_too_many_entries_is_refused};
   return TEST_RUN("base_fs", tests);
 }

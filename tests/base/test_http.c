@@ -220,6 +220,7 @@ START_TEST(large_bodies_are_stopped) {
   assert_end(&b, "/large", (mlcm__http_request){0}, MLCM__HTTP_TOO_LARGE); /* announced: 2 MB against 1 MiB */
   assert_end(&b, "/endless", (mlcm__http_request){.max_body_bytes = 10}, MLCM__HTTP_TOO_LARGE); /* not announced */
   assert_end(&b, "/exact", (mlcm__http_request){.max_body_bytes = 10}, MLCM__HTTP_ANSWERED);
+  assert_end(&b, "/exact", (mlcm__http_request){.max_body_bytes = SIZE_MAX}, MLCM__HTTP_ANSWERED);
   assert_end(&b, "/exact", (mlcm__http_request){.max_body_bytes = 9}, MLCM__HTTP_TOO_LARGE);
   end(&b);
 }

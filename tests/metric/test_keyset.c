@@ -222,7 +222,13 @@ START_TEST(a_sweep_takes_the_rollouts_that_are_over_and_nothing_else) {
   char *dir = test_temp_dir();
   char *strange = test_path(dir, "keys+1");
   int asked = 0;
+  char *other = test_path(dir, "meter"), long_name[160] = "keys+";
+  memset(long_name + 5, 'r', 130);
+  memcpy(long_name + 135, "+s", 3);
+  char *too_long = test_path(dir, long_name);
   test_write_file(strange, "x", 1);
+  test_write_file(other, "x", 1);
+  test_write_file(too_long, "x", 1);
   for (int i = 0; i < 4; i++) {
     char rollout[8];
     snprintf(rollout, sizeof rollout, "%d", i);
@@ -230,9 +236,11 @@ START_TEST(a_sweep_takes_the_rollouts_that_are_over_and_nothing_else) {
   }
   ck_assert_int_eq(mlcm__keyset_sweep(ctx, dir, odd_are_over, &asked, NULL), MLCM_OK);
   ck_assert_int_eq(asked, 4);
-  ck_assert_uint_eq(test_count_entries(dir), 3);
+  ck_assert_uint_eq(test_count_entries(dir), 5);
   mlcm__keyset_close(open_set(ctx, dir, "stop", "a"));
   ck_assert_int_eq(mlcm__keyset_sweep(ctx, dir, odd_are_over, &asked, NULL), MLCM_IO);
+  free(too_long);
+  free(other);
   free(strange);
   test_temp_dir_remove(dir);
   mlcm_context_free(ctx);
