@@ -2,6 +2,7 @@
  *
  * bind.c - the caller's tensors against the model's signature, in and out. Every complaint shows both sides.
  */
+#include <assert.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,9 +33,7 @@ static void list_names(char *out, size_t cap, const mlcm__gport *ports, size_t n
   size_t len = 0;
   out[0] = '\0';
   for (size_t i = 0; i < n && len + 8 < cap; i++) {
-    int wrote = snprintf(out + len, cap - len, "%s%s", i > 0 ? ", " : "", ports[i].port.name);
-    if (wrote < 0) return;
-    len += (size_t)wrote;
+    len += (size_t)snprintf(out + len, cap - len, "%s%s", i > 0 ? ", " : "", ports[i].port.name);
   }
 }
 
@@ -167,7 +166,8 @@ static size_t made_text_bytes(const mlcm__state *s, const mlcm_tensor *t) {
 static const mlcm_tensor *tensor_for(const mlcm__state *s, const mlcm_output *outputs, size_t i) {
   const mlcm__graph *g = &s->session->graph;
   const mlcm__gport *p = find_port(g->outputs, g->n_outputs, g->output_names, outputs[i].name, i);
-  return p == NULL ? NULL : &s->tensors[p->value];
+  assert(p != NULL); /* mlcm__check_outputs found it */
+  return &s->tensors[p->value];
 }
 
 static mlcm_status check_output(const mlcm__state *s, const mlcm_output *o, const char *name, const mlcm_tensor *t,
@@ -227,7 +227,6 @@ void mlcm__copy_outputs(mlcm__state *s, mlcm_output *outputs, size_t n_outputs) 
   for (size_t i = 0; i < n_outputs; i++) {
     const mlcm_tensor *t = tensor_for(s, outputs, i);
     mlcm_output *o = &outputs[i];
-    if (t == NULL) continue; /* cannot be: the names were looked up before the run */
     o->dtype = t->dtype;
     o->rank = t->rank;
     memcpy(o->shape, t->shape, sizeof o->shape);

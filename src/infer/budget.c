@@ -76,7 +76,6 @@ mlcm_status mlcm__budget_open(mlcm_context *ctx, uint64_t limit_bytes, mlcm__bud
 }
 
 void mlcm__budget_close(mlcm__budget *b) {
-  if (b == NULL) return;
   mlcm_context *parent = b->parent;
   mlcm__context_release(b->ctx);
   assert(atomic_load(&b->used_bytes) == 0);

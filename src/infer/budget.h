@@ -13,7 +13,7 @@
 typedef struct mlcm__budget mlcm__budget;
 
 mlcm_status mlcm__budget_open(mlcm_context *ctx, uint64_t limit_bytes, mlcm__budget **out, mlcm_error *err);
-/* Last of all: nothing that was allocated through its context may be left. NULL is allowed. */
+/* Last of all: nothing that was allocated through its context may be left. */
 void mlcm__budget_close(mlcm__budget *budget);
 
 mlcm_context *mlcm__budget_context(mlcm__budget *budget);

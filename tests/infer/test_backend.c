@@ -16,6 +16,7 @@ static mlcm_error err;
 typedef struct counts {
   int supports, prepared, ran, released;
   bool fail_run;
+  int bad_output; /* 1 ...: what run asks for that the host must refuse */
 } counts;
 
 static mlcm_status supports(const mlcm_backend *b, const mlcm_node *node, mlcm_error *e) {
@@ -33,6 +34,23 @@ static mlcm_status prepare(const mlcm_backend *b, const mlcm_node *node, void **
   return MLCM_OK;
 }
 
+static mlcm_status ask_wrongly(int how, mlcm_call *call, mlcm_error *e) {
+  static const int64_t shape[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, endless[] = {INT64_MAX}, large[] = {(int64_t)1 << 40};
+  void *got = NULL;
+  switch (how) {
+  case 1: got = call->host->output(call, 7, MLCM_F32, 1, shape, e); break;
+  case 2: got = call->host->output(call, 0, 99, 1, shape, e); break;
+  case 3: got = call->host->output(call, 0, MLCM_F32, -1, shape, e); break;
+  case 4: got = call->host->output(call, 0, MLCM_F32, 9, shape, e); break;
+  case 5: got = call->host->output(call, 0, MLCM_F32, 1, endless, e); break;
+  case 6: got = call->host->output(call, 0, MLCM_F32, 1, large, e); break;
+  case 7: got = call->host->scratch(call, SIZE_MAX, e); break;
+  default: got = call->host->text(call, SIZE_MAX, e); break;
+  }
+  ck_assert_ptr_null(got);
+  return e->code;
+}
+
 static mlcm_status run(const mlcm_backend *b, const void *kernel, mlcm_call *call, mlcm_error *e) {
   counts *c = b->user;
   ck_assert_ptr_eq(kernel, b->user);
@@ -43,6 +61,7 @@ static mlcm_status run(const mlcm_backend *b, const void *kernel, mlcm_call *cal
     return MLCM_IO;
   }
   const mlcm_tensor *x = call->inputs[0];
+  if (c->bad_output > 0) return ask_wrongly(c->bad_output, call, e);
   float *scratch = call->host->scratch(call, 1000, e);
   float *y = call->host->output(call, 0, x->dtype, x->rank, x->shape, e);
   ck_assert(y != NULL && scratch != NULL && (uintptr_t)y % 64 == 0 && (uintptr_t)scratch % 64 == 0);
@@ -127,6 +146,26 @@ START_TEST(what_it_cannot_do_is_said_with_its_name_before_any_work) {
 }
 END_TEST
 
+START_TEST(what_a_backend_may_not_ask_for_is_refused) {
+  static const mlcm_status want[] = {MLCM_INTERNAL, MLCM_INTERNAL, MLCM_LIMIT, MLCM_LIMIT,
+                                     MLCM_LIMIT,    MLCM_LIMIT,    MLCM_LIMIT, MLCM_LIMIT};
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  counts c = {0};
+  mlcm_backend b = make_backend(&c);
+  pbw model = chain("Twice");
+  mlcm_session *s = NULL;
+  const float x[] = {1, 2, 3};
+  mlcm_input in = mlcm_input_f32(x, 1, 3);
+  mlcm_output out = {0};
+  ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_OK);
+  for (c.bad_output = 1; c.bad_output <= 8; c.bad_output++)
+    ck_assert_msg(mlcm_session_run(s, &in, 1, &out, 1, &err) == want[c.bad_output - 1], "%d: %s", c.bad_output, err.message);
+  mlcm_session_close(s);
+  pbw_free(&model);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 START_TEST(another_major_version_or_an_empty_table_is_refused) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   counts c = {0};
@@ -152,6 +191,6 @@ END_TEST
 
 int main(void) {
   const TTest *tests[] = {a_backend_of_ones_own_runs_a_model, what_it_cannot_do_is_said_with_its_name_before_any_work,
-                          another_major_version_or_an_empty_table_is_refused};
+                          what_a_backend_may_not_ask_for_is_refused, another_major_version_or_an_empty_table_is_refused};
   return TEST_RUN("infer_backend", tests);
 }

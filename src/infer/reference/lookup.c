@@ -43,6 +43,7 @@ static int64_t canonical_bits(double x) {
 
 static mlcm__lookup *make_table(mlcm__ref_reader *r, size_t n) {
   size_t size = 4;
+  /* never: so many keys make a model of 4 GiB */
   if (n > MAX_KEYS) {
     mlcm__ref_bad(r, MLCM_LIMIT, "there are %zu keys, at most %d are supported", n, MAX_KEYS);
     return NULL;
