@@ -201,7 +201,7 @@ mlcm_status mlcm_endpoint_open(mlcm_registry *reg, const char *name, const mlcm_
 
 void mlcm_endpoint_close(mlcm_endpoint *ep) {
   if (ep == NULL) return;
-  if (mlcm__forkmark_is_child(&ep->forkmark)) {
+  if (mlcm__forkmark_is_child(&ep->forkmark)) { /* rarely: in a child that leaves by _exit, with its counts */
     /* Thread, lease, meter and callbacks are the parent's; touching them here could take something away from it. */
     free_rest(ep);
     return;

@@ -18,8 +18,8 @@ void mlcm__forkmark_init(mlcm__forkmark *mark) {
   mark->memory = NULL;
   mark->pid = getpid();
   void *page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) return;
-  if (madvise(page, page_size(), MADV_WIPEONFORK) != 0) {
+  if (page == MAP_FAILED) return;                         /* rarely: no memory for a page */
+  if (madvise(page, page_size(), MADV_WIPEONFORK) != 0) { /* rarely: a kernel before 4.14 */
     munmap(page, page_size());
     return;
   }

@@ -31,7 +31,7 @@ enum { MAX_SLOTS = 256 };
 static unsigned slot_count(void) {
   long cpus = sysconf(_SC_NPROCESSORS_CONF);
   unsigned n = 1;
-  while (n < MAX_SLOTS && (long)n < cpus) n *= 2;
+  while (n < MAX_SLOTS && (long)n < cpus) n *= 2; /* rarely: a machine of more than 256 processors */
   return n;
 }
 

@@ -12,7 +12,7 @@
 
 mlcm_status mlcm__endpoint_check(const mlcm_endpoint *ep, const char *function, mlcm_error *err) {
   if (ep == NULL) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s: the endpoint is NULL", function);
-  if (mlcm__forkmark_is_child(&ep->forkmark)) {
+  if (mlcm__forkmark_is_child(&ep->forkmark)) { /* rarely: in a child that leaves by _exit, with its counts */
     return mlcm__fail(err, MLCM_INVALID_STATE, "%s: endpoint '%s' was opened before fork; open it again in the child", function,
                       ep->row.name);
   }

@@ -22,9 +22,9 @@ uint64_t mlcm__route_arm_hash(int64_t version) { return mlcm__mix64((uint64_t)ve
 /* The arm's draw: 1 + 53 bits, so that u = draw / 2^53 lies in (0, 1]. */
 static uint64_t draw(uint64_t key_hash, uint64_t arm_hash) { return (mlcm__mix64(key_hash ^ arm_hash) >> 11) + 1; }
 
-/* -log2(u) in fixed point, 32 bits behind the point, to within ESTIMATE_ERROR. A number's binary logarithm is the place of its first
- * bit plus nearly what stands behind it: a straight line over the mantissa 1 + f, that a cubic which is 0 at both ends of the line
- * bends to an error below 0.00096. Integers alone: a processor does them in half the time of the same in floating point. */
+/* -log2(u) in fixed point, 32 bits behind the point, to within ESTIMATE_ERROR. A number's binary logarithm is the place of its
+ * first bit plus nearly what stands behind it: a straight line over the mantissa 1 + f, which a cubic that is 0 at both ends of
+ * the line bends to an error below 0.00096. Integers alone: no result has to change registers on the way. */
 #define ESTIMATE_ERROR INT64_C(4294967) /* 0.001 */
 
 static int64_t estimate(uint64_t drawn) {
@@ -47,7 +47,7 @@ bool mlcm__route_is_candidate(uint64_t key_hash, uint64_t stable_arm, uint64_t c
   int64_t stable_ppm = MLCM__WEIGHT_ALL_PPM - candidate_ppm;
   uint64_t candidate = draw(key_hash, candidate_arm);
   uint64_t stable = draw(key_hash, stable_arm);
-  /* Two logarithms are dear, and in all but one of a thousand cases an estimate tells which score is lower. It stays below 2^58. */
+  /* Two logarithms are dear, and in all but one of a thousand cases an estimate tells which score is lower. Below 2^58. */
   int64_t ahead = estimate(stable) * candidate_ppm - estimate(candidate) * stable_ppm;
   if (llabs(ahead) > ESTIMATE_ERROR * MLCM__WEIGHT_ALL_PPM) return ahead > 0; /* one branch, and one that is easy to foresee */
   return score(candidate, (double)stable_ppm) < score(stable, (double)candidate_ppm);

@@ -27,7 +27,7 @@ static void *run(void *user) {
   mlcm_endpoint *ep = user;
   do {
     mlcm_time now = mlcm_context_now(ep->ctx);
-    if (!mlcm__endpoint_begin_ticking(ep)) continue;
+    if (!mlcm__endpoint_begin_ticking(ep)) continue; /* never: beside a background thread nobody may tick */
     mlcm_error err;
     if (mlcm__endpoint_round(ep, &now, true, NULL, &err)) {
       /* Remembered for state.c and logged by the round; the next one tries again. */
@@ -44,6 +44,7 @@ mlcm_status mlcm__endpoint_start(mlcm_endpoint *ep, mlcm_error *err) {
   pthread_sigmask(SIG_SETMASK, &all, &before); /* the thread inherits the mask: signals stay the host's business */
   int errnum = pthread_create(&ep->thread, NULL, run, ep);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
+  /* rarely: the system has no thread left */
   if (errnum) return mlcm__fail_errno(err, errnum, "endpoint '%s': cannot start the background thread", ep->row.name);
   ep->has_thread = true;
   char name[16]; /* as much as the kernel keeps */

@@ -4,6 +4,7 @@
  */
 #include "endpoint/ticket.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -88,9 +89,10 @@ static bool decode(const char *text, size_t len, uint8_t out[PACKED_BYTES]) {
     n_bits += 6;
     if (n_bits < 8) continue;
     n_bits -= 8;
-    if (n < PACKED_BYTES) out[n++] = (uint8_t)(bits >> n_bits);
+    out[n++] = (uint8_t)(bits >> n_bits);
   }
-  return n == PACKED_BYTES && (bits & ((1u << n_bits) - 1)) == 0;
+  assert(n == PACKED_BYTES); /* by the text's length, which the caller has checked */
+  return (bits & ((1u << n_bits) - 1)) == 0;
 }
 
 mlcm_status mlcm_ticket_from_text(mlcm_str text, mlcm_ticket *out, mlcm_error *err) {

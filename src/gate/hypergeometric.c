@@ -232,8 +232,8 @@ static partial narrow_sum(const law *l, int64_t mode, double rho) {
   return p;
 }
 
-/* The whole sum from every h-th term, relative to the anchor's: at most some eighty terms, whatever the counts. Every cell is at least
- * the variance, so the ends of the support are 128 standard deviations away and more: no term that counts lies there. */
+/* The whole sum from every h-th term, relative to the anchor's: at most some eighty terms, whatever the counts. Every cell is at
+ * least the variance, so the ends of the support are 128 standard deviations away and more: no term that counts lies there. */
 static double wide_sum(const law *l, const anchor *a, double variance) {
   int64_t h = 1;
   while (16.0 * (double)h * (double)h <= variance) h *= 2; /* now sigma / 4 < h <= sigma / 2 */

@@ -5,6 +5,7 @@
 #ifndef MLCM_TESTS_ENDPOINT_FIXTURE_H
 #define MLCM_TESTS_ENDPOINT_FIXTURE_H
 
+#include "support/status.h"
 #include "support/suite.h"
 
 #include <stdio.h>
@@ -29,24 +30,6 @@ typedef struct fixture {
   mlcm_context *ctx;
   mlcm_registry *reg;
 } fixture;
-
-#define CHECK_OK(call)                                                                                                           \
-  do {                                                                                                                           \
-    mlcm_error check_err = {0};                                                                                                  \
-    mlcm_error *err = &check_err;                                                                                                \
-    mlcm_status check_st = (call);                                                                                               \
-    ck_assert_msg(check_st == MLCM_OK, "%s: %s", mlcm_status_name(check_st), check_err.message);                                 \
-  } while (0)
-
-#define CHECK_FAILS(status, part, call)                                                                                          \
-  do {                                                                                                                           \
-    mlcm_error check_err = {0};                                                                                                  \
-    mlcm_error *err = &check_err;                                                                                                \
-    mlcm_status check_st = (call);                                                                                               \
-    ck_assert_msg(check_st == (status), "%s instead of %s: %s", mlcm_status_name(check_st), mlcm_status_name(status),            \
-                  check_err.message);                                                                                            \
-    ck_assert_msg(strstr(check_err.message, part) != NULL, "no '%s' in: %s", part, check_err.message);                           \
-  } while (0)
 
 static UNUSED mlcm_registry *open_registry(mlcm_context *ctx, const char *dir) {
   mlcm_registry_options options;

@@ -235,6 +235,47 @@ START_TEST(decisions_that_nobody_took_are_freed_by_close) {
 }
 END_TEST
 
+/* ---- Override rules as the store has them --------------------------------------------------------------------------- */
+
+static const struct {
+  const char *json;
+  int n_rules; /* -1: refused */
+} stored[] = {{NULL, 0},
+              {"", 0},
+              {"[]", 0},
+              {"[{\"attribute\":\"a\",\"to\":\"candidate\"}]", 1},
+              {"[{\"attribute\":\"a\",\"to\":\"stable\",\"value\":\"v\"},{\"attribute\":\"b\",\"to\":\"stable\"}]", 2},
+              {"[", -1},
+              {"[{}]", -1},
+              {"[{\"attribute\":\"a\"}]", -1},
+              {"[{\"attribute\":\"a\",\"to\":\"stable\",\"value\":1}]", -1}};
+
+START_TEST(override_rules_are_read_or_refused_as_a_whole) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm__table *table = NULL;
+  char *json = stored[_i].json ? strdup(stored[_i].json) : NULL;
+  mlcm__routing routing = {.epoch = 1, .override_json = json};
+  mlcm_status st = mlcm__table_new(ctx, &routing, &table, NULL);
+  ck_assert_int_eq(st == MLCM_OK, stored[_i].n_rules >= 0);
+  if (!st) {
+    ck_assert_uint_eq(table->n_rules, (size_t)stored[_i].n_rules);
+    mlcm__table_free(table);
+  }
+  free(json);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(a_ticket_with_a_nul_inside_is_refused) {
+  char text[128];
+  mlcm_ticket ticket = {.version = 1};
+  mlcm_ticket_to_text(&ticket, text);
+  size_t len = strlen(text);
+  text[len / 2] = '\0';
+  CHECK_FAILS(MLCM_PARSE, "not one of base64url", mlcm_ticket_from_text((mlcm_str){text, len}, &ticket, err));
+}
+END_TEST
+
 int main(void) {
   enum { ALL_TIMES = sizeof times / sizeof times[0] };
   Suite *suite = suite_create("endpoint_arguments");
@@ -248,6 +289,8 @@ int main(void) {
   tcase_add_test(c, the_alias_of_an_endpoint_may_be_said_again_but_not_another);
   tcase_add_test(c, failures_without_a_place_for_the_error_are_answered_all_the_same);
   tcase_add_test(c, a_tick_beside_another_is_busy);
+  tcase_add_loop_test(c, override_rules_are_read_or_refused_as_a_whole, 0, (int)(sizeof stored / sizeof stored[0]));
+  tcase_add_test(c, a_ticket_with_a_nul_inside_is_refused);
   tcase_add_test(c, each_ready_version_has_its_role_in_the_state);
   tcase_add_test(c, decisions_that_nobody_took_are_freed_by_close);
   suite_add_tcase(suite, c);
