@@ -54,11 +54,13 @@ mlcm_status mlcm__pb_f32(const mlcm__pb *pb, const mlcm__pb_field *field, const 
 mlcm_status mlcm__pb_bytes(const mlcm__pb *pb, const mlcm__pb_field *field, const char *what, mlcm_str *out, mlcm_error *err);
 mlcm_status mlcm__pb_text(const mlcm__pb *pb, const mlcm__pb_field *field, const char *what, mlcm_str *out, mlcm_error *err);
 
-/* How many elements a repeated number field holds in this message, packed and unpacked alike. `wire` is the element's wire type. */
+/* How many elements a repeated number field holds in this message, packed and unpacked alike. `wire` is the element's wire
+ * type. */
 mlcm_status mlcm__pb_count_numbers(const mlcm__pb *pb, uint32_t number, uint32_t wire, const char *what, size_t *out,
                                    mlcm_error *err);
 
-/* Visits those elements in order, raw: the varint, or the fixed 4 or 8 bytes. The message was counted before, so it is well formed. */
+/* Visits those elements in order, raw: the varint, or the fixed 4 or 8 bytes. The message was counted before, so it is well
+ * formed. */
 typedef void mlcm__pb_visit(void *user, size_t i, uint64_t value);
 void mlcm__pb_each_number(const mlcm__pb *pb, uint32_t number, uint32_t wire, mlcm__pb_visit *visit, void *user);
 
