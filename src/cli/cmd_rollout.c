@@ -165,8 +165,8 @@ static int print_replay(cli *c, int64_t id, const mlcm_replay_report *r) {
     cli_judge(c, true, "rollout %lld: %s taken again from %s, all identical to the byte", (long long)id,
               cli_count(r->decisions, "decision").text, cli_count(r->ticks, "tick").text);
   } else {
-    cli_judge(c, false, "rollout %lld: %lld of %s identical; decision %lld differs: %s", (long long)id, (long long)r->identical,
-              cli_count(r->decisions, "decision").text, (long long)r->first_different_seq, cli_clean(c, r->difference));
+    cli_judge(c, false, "rollout %lld: %lld of %s identical: %s", (long long)id, (long long)r->identical,
+              cli_count(r->decisions, "decision").text, cli_clean(c, r->difference));
   }
   return same ? EXIT_OK : EXIT_ERROR;
 }

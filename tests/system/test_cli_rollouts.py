@@ -78,10 +78,10 @@ class Rollouts(CliTest):
         self.mlcm("rollout", "abort", "digits")
         with sqlite3.connect(self.registry.dir / "registry.db") as database:
             database.execute("DROP TRIGGER decision_is_immutable")
-            database.execute("UPDATE decision SET record = replace(record, 'canary of', 'Canary of')")
+            database.execute("UPDATE decision SET record = replace(record, '500000', '400000')")
         database.close()
         out = self.mlcm("rollout", "replay", "digits", code=1)
-        self.assertRegex(out, "rollout 1: 1 of 2 decisions identical; decision 1 differs: ")
+        self.assertRegex(out, "rollout 1: 0 of 2 decisions identical: decision 1 differs at byte ")
         self.assertTrue(self.json("rollout", "replay", "digits", code=1)["difference"])
 
     def test_a_report_of_what_became_of_an_answer(self):
