@@ -2,9 +2,10 @@
  *
  * audit_rows.c - the registry's rows compared with the audit log.
  *
- * The feed is read side by side with the log: each entry has its event and each event its entry. What an entry says of a row that never
- * changes (a version's manifest and lineage, a decision's record) is looked up at once; what later entries may change (targets of aliases,
- * deleted or not) is followed in maps and compared at the end. Descriptions and tags are fsck's (fsck_history.c, fsck_given.c).
+ * The feed is read side by side with the log: each entry has its event and each event its entry. What an entry says of a row that
+ * never changes (a version's manifest and lineage, a decision's record) is looked up at once; what later entries may change
+ * (targets of aliases, deleted or not) is followed in maps and compared at the end. Descriptions and tags are fsck's
+ * (fsck_history.c, fsck_given.c).
  */
 #include "registry/audit_rows.h"
 
@@ -51,8 +52,9 @@ mlcm_status mlcm__audit_rows_open(mlcm_context *ctx, mlcm__db_conn *conn, mlcm__
   mlcm_status st = mlcm__map_new(ctx, &rows->aliases, err);
   if (!st) st = mlcm__map_new(ctx, &rows->deleted, err);
   if (!st) {
-    st = mlcm__sql_open(conn, "SELECT seq, audit_seq, time_ns, kind, model, version, alias, detail, actor FROM event ORDER BY seq",
-                        MLCM__NO_BIND, &rows->events, err);
+    st =
+        mlcm__sql_open(conn, "SELECT seq, audit_seq, time_ns, kind, model, version, alias, detail, actor FROM event ORDER BY seq",
+                       MLCM__NO_BIND, &rows->events, err);
   }
   if (!st) st = next_event(rows, err);
   if (!st) *out = rows;
@@ -88,17 +90,18 @@ static void name_object(const event_row *event, char out[KEY_BYTES]) {
   else (void)snprintf(out, KEY_BYTES, "event %lld", (long long)event->seq);
 }
 
-static mlcm_status bad(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *what, const char *stored, const char *logged,
-                       mlcm_error *err) {
+static mlcm_status bad(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *what, const char *stored,
+                       const char *logged, mlcm_error *err) {
   char object[KEY_BYTES];
   name_object(event, object);
   if (rows->tell) return rows->tell(rows->user, &(mlcm__row_fault){seq, object, what, stored, logged}, err);
-  return mlcm__fail(err, MLCM_CORRUPT, "audit entry %lld: %s is '%.100s' in the registry, but '%.100s' was logged", (long long)seq, what,
-                    stored, logged);
+  return mlcm__fail(err, MLCM_CORRUPT, "audit entry %lld: %s is '%.100s' in the registry, but '%.100s' was logged",
+                    (long long)seq, what, stored, logged);
 }
 
 /* A fault with a sentence of its own; `object` is what a report names. */
-static MLCM_PRINTF(5, 6) mlcm_status tell(mlcm__audit_rows *rows, int64_t seq, const char *object, mlcm_error *err, const char *format, ...) {
+static MLCM_PRINTF(5, 6) mlcm_status
+    tell(mlcm__audit_rows *rows, int64_t seq, const char *object, mlcm_error *err, const char *format, ...) {
   char text[sizeof err->message];
   va_list list;
   va_start(list, format);
@@ -111,15 +114,17 @@ static MLCM_PRINTF(5, 6) mlcm_status tell(mlcm__audit_rows *rows, int64_t seq, c
 /* ---- rows that never change ---- */
 
 /* What is wrong with a detail that cannot be read is told, whatever else it hides; other failures stay. */
-static mlcm_status unless_garbled(mlcm__audit_rows *rows, int64_t seq, const event_row *event, mlcm_status st, const mlcm_error *why,
-                                  mlcm_error *err) {
-  if (st == MLCM_PARSE || st == MLCM_LIMIT) return bad(rows, seq, event, "the event's detail", event->detail, "a JSON object", err);
+static mlcm_status unless_garbled(mlcm__audit_rows *rows, int64_t seq, const event_row *event, mlcm_status st,
+                                  const mlcm_error *why, mlcm_error *err) {
+  if (st == MLCM_PARSE || st == MLCM_LIMIT)
+    return bad(rows, seq, event, "the event's detail", event->detail, "a JSON object", err);
   return st ? mlcm__fail_as(err, why) : MLCM_OK;
 }
 
 /* Where a version came from: columns under their keys in the detail of its registration. Details of older libraries have the
  * parent only; what is not there is not compared. */
-static mlcm_status check_lineage(mlcm__audit_rows *rows, int64_t seq, const event_row *event, mlcm__db_stmt *stmt, mlcm_error *err) {
+static mlcm_status check_lineage(mlcm__audit_rows *rows, int64_t seq, const event_row *event, mlcm__db_stmt *stmt,
+                                 mlcm_error *err) {
   static const char *const keys[] = {"dataset_digest", "parent", "run_link", "source_revision"};
   cJSON *detail = NULL;
   mlcm_error why = {0};
@@ -136,15 +141,17 @@ static mlcm_status check_lineage(mlcm__audit_rows *rows, int64_t seq, const even
   return st;
 }
 
-static mlcm_status check_version(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *logged, mlcm_error *err) {
+static mlcm_status check_version(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *logged,
+                                 mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   char manifest[MLCM__DIGEST_TEXT + 1] = "gone";
-  mlcm_status st = mlcm__sql_first(rows->conn,
-                                   "SELECT f.text, v.dataset_digest, v.parent, v.run_link, v.source_revision FROM model m"
-                                   " JOIN version v ON v.model_id = m.id AND v.number = ?2 JOIN manifest f ON f.id = v.manifest_id"
-                                   " WHERE m.name = ?1",
-                                   MLCM__BIND(mlcm__text(event->model), mlcm__i64(event->version)), &stmt, &row, err);
+  mlcm_status st =
+      mlcm__sql_first(rows->conn,
+                      "SELECT f.text, v.dataset_digest, v.parent, v.run_link, v.source_revision FROM model m"
+                      " JOIN version v ON v.model_id = m.id AND v.number = ?2 JOIN manifest f ON f.id = v.manifest_id"
+                      " WHERE m.name = ?1",
+                      MLCM__BIND(mlcm__text(event->model), mlcm__i64(event->version)), &stmt, &row, err);
   if (!st && row) {
     size_t len = 0;
     const void *text = mlcm__db_blob(stmt, 0, &len);
@@ -157,7 +164,8 @@ static mlcm_status check_version(mlcm__audit_rows *rows, int64_t seq, const even
   return st;
 }
 
-static mlcm_status check_decision(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *logged, mlcm_error *err) {
+static mlcm_status check_decision(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *logged,
+                                  mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   char stored[MLCM__SHA256_HEX + 1] = "gone";
@@ -180,9 +188,10 @@ static mlcm_status check_decision(mlcm__audit_rows *rows, int64_t seq, const eve
   return !st && strcmp(stored, logged) != 0 ? bad(rows, seq, event, "the decision's record", stored, logged, err) : st;
 }
 
-/* The detail of an event by its digest: in the entry's `after` when the change has no state of its own, else in its `evidence`, which entries
- * of older libraries do not have. A decision's evidence is its record. */
-static mlcm_status check_detail(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
+/* The detail of an event by its digest: in the entry's `after` when the change has no state of its own, else in its `evidence`,
+ * which entries of older libraries do not have. A decision's evidence is its record. */
+static mlcm_status check_detail(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry,
+                                mlcm_error *err) {
   const char *after = text_of(entry, "after"), *logged = text_of(entry, "evidence");
   char stored[MLCM__SHA256_HEX + 1];
   bool is_state = strcmp(event->kind, "version.registered") == 0 || strcmp(event->kind, "policy.kept") == 0;
@@ -226,13 +235,16 @@ static mlcm_status follow_deleted(mlcm__audit_rows *rows, const event_row *event
 static mlcm_status check_event(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
   char time[40];
   mlcm__format_time(event->time_ns, time);
-  if (strcmp(event->kind, text_of(entry, "action")) != 0) return bad(rows, seq, event, "the change's kind", event->kind, text_of(entry, "action"), err);
-  if (strcmp(event->actor, text_of(entry, "actor")) != 0) return bad(rows, seq, event, "the change's actor", event->actor, text_of(entry, "actor"), err);
+  if (strcmp(event->kind, text_of(entry, "action")) != 0)
+    return bad(rows, seq, event, "the change's kind", event->kind, text_of(entry, "action"), err);
+  if (strcmp(event->actor, text_of(entry, "actor")) != 0)
+    return bad(rows, seq, event, "the change's actor", event->actor, text_of(entry, "actor"), err);
   if (strcmp(time, text_of(entry, "ts")) != 0) return bad(rows, seq, event, "the change's time", time, text_of(entry, "ts"), err);
   return MLCM_OK;
 }
 
-static mlcm_status check_subject(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
+static mlcm_status check_subject(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry,
+                                 mlcm_error *err) {
   static const char *const tombstones[] = {"model.deleted", "model.restored", "version.deleted", "version.restored"};
   const char *after = text_of(entry, "after");
   if (strcmp(event->kind, "version.registered") == 0) return check_version(rows, seq, event, after, err);
@@ -284,7 +296,8 @@ static mlcm_status check_strays(mlcm__audit_rows *rows, int64_t seq, mlcm_error 
     char object[KEY_BYTES];
     event_row event = current_event(rows);
     (void)snprintf(object, sizeof object, "event %lld", (long long)event.seq);
-    st = tell(rows, 0, object, err, "it names audit entry %lld, which is that of another event", (long long)mlcm__db_i64(rows->events, 1));
+    st = tell(rows, 0, object, err, "it names audit entry %lld, which is that of another event",
+              (long long)mlcm__db_i64(rows->events, 1));
     if (!st) st = next_event(rows, err);
   }
   return st;
@@ -298,7 +311,8 @@ mlcm_status mlcm__audit_rows_visit(void *user, int64_t seq, const cJSON *entry, 
   if (st) return st;
   if (!rows->has_event || mlcm__db_i64(rows->events, 1) != seq) {
     (void)snprintf(object, sizeof object, "audit entry %lld", (long long)seq);
-    return tell(rows, seq, object, err, "audit entry %lld has no event in the change feed: rows were removed or changed", (long long)seq);
+    return tell(rows, seq, object, err, "audit entry %lld has no event in the change feed: rows were removed or changed",
+                (long long)seq);
   }
   event_row event = current_event(rows);
   st = check_event(rows, seq, &event, entry, err);
@@ -311,7 +325,8 @@ mlcm_status mlcm__audit_rows_visit(void *user, int64_t seq, const cJSON *entry, 
 /* ---- the end ---- */
 
 /* What is left in a map of expectations has no row. */
-static mlcm_status check_left(mlcm__audit_rows *rows, const mlcm__map *map, const char *before, const char *after, mlcm_error *err) {
+static mlcm_status check_left(mlcm__audit_rows *rows, const mlcm__map *map, const char *before, const char *after,
+                              mlcm_error *err) {
   mlcm_status st = MLCM_OK;
   size_t cursor = 0, len = 0;
   const char *key = NULL;
@@ -342,7 +357,8 @@ static mlcm_status check_aliases(mlcm__audit_rows *rows, mlcm_error *err) {
                                   "SELECT m.name || '@' || a.name, a.version FROM alias a JOIN model m ON m.id = a.model_id"
                                   " ORDER BY a.model_id, a.name",
                                   MLCM__NO_BIND, check_alias, rows, err);
-  return st ? st : check_left(rows, rows->aliases, "alias ", " is gone from the registry, but the audit log did not remove it", err);
+  return st ? st
+            : check_left(rows, rows->aliases, "alias ", " is gone from the registry, but the audit log did not remove it", err);
 }
 
 static mlcm_status check_deletion(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
@@ -353,10 +369,11 @@ static mlcm_status check_deletion(void *user, mlcm__db_stmt *stmt, mlcm_error *e
 }
 
 static mlcm_status check_deleted(mlcm__audit_rows *rows, mlcm_error *err) {
-  mlcm_status st = mlcm__sql_each(rows->conn,
-                                  "SELECT m.name || '/' || v.number FROM version v JOIN model m ON m.id = v.model_id WHERE v.state = 2"
-                                  " UNION ALL SELECT name FROM model WHERE state = 2",
-                                  MLCM__NO_BIND, check_deletion, rows, err);
+  mlcm_status st =
+      mlcm__sql_each(rows->conn,
+                     "SELECT m.name || '/' || v.number FROM version v JOIN model m ON m.id = v.model_id WHERE v.state = 2"
+                     " UNION ALL SELECT name FROM model WHERE state = 2",
+                     MLCM__NO_BIND, check_deletion, rows, err);
   return st ? st : check_left(rows, rows->deleted, "the audit log deleted ", ", in the registry it is not deleted", err);
 }
 
@@ -371,14 +388,16 @@ static mlcm_status check_count(mlcm__audit_rows *rows, const char *sql, const ch
 
 static mlcm_status tell_stranger(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
   const char *key = mlcm__db_text(stmt, 0);
-  return tell(user, 0, key, err, "%s is a version that no change of the feed registered: its row was added behind the log's back", key);
+  return tell(user, 0, key, err, "%s is a version that no change of the feed registered: its row was added behind the log's back",
+              key);
 }
 
 static mlcm_status check_strangers(mlcm__audit_rows *rows, mlcm_error *err) {
-  return mlcm__sql_each(rows->conn,
-                        "SELECT name || '/' || number FROM (SELECT m.name, v.number FROM version v JOIN model m ON m.id = v.model_id"
-                        " EXCEPT SELECT model, version FROM event WHERE kind = 'version.registered')",
-                        MLCM__NO_BIND, tell_stranger, rows, err);
+  return mlcm__sql_each(
+      rows->conn,
+      "SELECT name || '/' || number FROM (SELECT m.name, v.number FROM version v JOIN model m ON m.id = v.model_id"
+      " EXCEPT SELECT model, version FROM event WHERE kind = 'version.registered')",
+      MLCM__NO_BIND, tell_stranger, rows, err);
 }
 
 static mlcm_status check_last_events(mlcm__audit_rows *rows, mlcm_error *err) {
@@ -387,7 +406,8 @@ static mlcm_status check_last_events(mlcm__audit_rows *rows, mlcm_error *err) {
     char object[48];
     int64_t seq = mlcm__db_i64(rows->events, 0);
     (void)snprintf(object, sizeof object, "event %lld", (long long)seq);
-    st = tell(rows, 0, object, err, "event %lld of the change feed has no audit entry: it was added behind the log's back", (long long)seq);
+    st = tell(rows, 0, object, err, "event %lld of the change feed has no audit entry: it was added behind the log's back",
+              (long long)seq);
     if (!st) st = next_event(rows, err);
   }
   return st;

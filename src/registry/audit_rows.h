@@ -25,8 +25,8 @@ typedef struct mlcm__row_fault {
 typedef mlcm_status mlcm__audit_rows_tell(void *user, const mlcm__row_fault *fault, mlcm_error *err);
 void mlcm__audit_rows_tell_to(mlcm__audit_rows *rows, mlcm__audit_rows_tell *tell, void *user);
 
-/* An mlcm__audit_visit; `user` is the mlcm__audit_rows. MLCM_CORRUPT names the row and both values. `entry` NULL: the log lost it; its
- * event is believed, so that what follows can be judged. */
+/* An mlcm__audit_visit; `user` is the mlcm__audit_rows. MLCM_CORRUPT names the row and both values. `entry` NULL: the log lost
+ * it; its event is believed, so that what follows can be judged. */
 mlcm_status mlcm__audit_rows_visit(void *user, int64_t seq, const cJSON *entry, mlcm_error *err);
 /* After the last entry: nothing is left that the log does not know of. */
 mlcm_status mlcm__audit_rows_end(mlcm__audit_rows *rows, mlcm_error *err);

@@ -2,13 +2,14 @@
  *
  * backup.c - a copy of a registry in use, as it is at one moment.
  *
- * One read transaction gives the database's copy and the list of objects, so that both are of the same moment; then it ends, and the
- * objects are copied without it. None of them can go meanwhile: what a manifest names is never swept, manifests are never removed, and the
- * lease, taken before the moment, spares what is newer. Bytes are checked while they are copied: a backup of damage would be found out
- * only when it is needed.
+ * One read transaction gives the database's copy and the list of objects, so that both are of the same moment; then it ends, and
+ * the objects are copied without it. None of them can go meanwhile: what a manifest names is never swept, manifests are never
+ * removed, and the lease, taken before the moment, spares what is newer. Bytes are checked while they are copied: a backup of
+ * damage would be found out only when it is needed.
  *
- * The record of the backup and its appearance are as close to one step as two stores allow: the record is written, the directory renamed to
- * its place, then the record committed. A crash between the two leaves a backup without a record, never a record without a backup.
+ * The record of the backup and its appearance are as close to one step as two stores allow: the record is written, the directory
+ * renamed to its place, then the record committed. A crash between the two leaves a backup without a record, never a record
+ * without a backup.
  */
 #include <stdio.h>
 #include <string.h>
@@ -126,10 +127,11 @@ static void name_owner(copying *c, const object *o, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   if (!err || mlcm__db_read_begin_single(c->reg->db, &conn, NULL) != MLCM_OK) return;
-  mlcm_status st = mlcm__sql_first(conn,
-                                   "SELECT m.name, v.number FROM version v JOIN model m ON m.id = v.model_id WHERE v.manifest_id = ?1"
-                                   " ORDER BY v.id LIMIT 1",
-                                   MLCM__BIND(mlcm__i64(o->manifest_id)), &stmt, &row, NULL);
+  mlcm_status st =
+      mlcm__sql_first(conn,
+                      "SELECT m.name, v.number FROM version v JOIN model m ON m.id = v.model_id WHERE v.manifest_id = ?1"
+                      " ORDER BY v.id LIMIT 1",
+                      MLCM__BIND(mlcm__i64(o->manifest_id)), &stmt, &row, NULL);
   if (!st && row) mlcm__error_prefix(err, "%s/%lld %s: ", mlcm__db_text(stmt, 0), (long long)mlcm__db_i64(stmt, 1), o->path);
   mlcm__db_reset(stmt);
   mlcm__db_read_end(conn);
@@ -145,7 +147,8 @@ static mlcm_status copy_object(copying *c, const object *o, mlcm_error *err) {
   if (!st && (size != o->size_bytes || memcmp(sha256, o->sha256, sizeof sha256) != 0)) {
     mlcm__hex(o->sha256, sizeof o->sha256, expected);
     mlcm__hex(sha256, sizeof sha256, found);
-    st = mlcm__fail(err, MLCM_CORRUPT, "its stored bytes were changed: expected sha256:%s, found sha256:%s; mlcm fsck says what can be done",
+    st = mlcm__fail(err, MLCM_CORRUPT,
+                    "its stored bytes were changed: expected sha256:%s, found sha256:%s; mlcm fsck says what can be done",
                     expected, found);
   }
   if (st == MLCM_CORRUPT || st == MLCM_NOT_FOUND) name_owner(c, o, err);
@@ -172,7 +175,8 @@ static mlcm_status record(copying *c, mlcm__db_conn *conn, const char *dest, mlc
   mlcm__json_string(&detail.json, "database_sha256", c->file.database_sha256);
   mlcm__json_i64(&detail.json, "objects", c->file.objects);
   mlcm__json_string(&detail.json, "to", dest);
-  return mlcm__detail_record(&detail, conn, c->reg, (mlcm__record){.kind = "registry.backed_up", .object_kind = "registry"}, c->by, NULL, err);
+  return mlcm__detail_record(&detail, conn, c->reg, (mlcm__record){.kind = "registry.backed_up", .object_kind = "registry"},
+                             c->by, NULL, err);
 }
 
 static mlcm_status publish(copying *c, const char *dest, mlcm_error *err) {
@@ -228,7 +232,8 @@ mlcm_status mlcm_backup(mlcm_registry *reg, const char *dest, const mlcm_backup_
   mlcm_status st = mlcm__options_read(options, FIRST_OPTIONS_BYTES, &known, sizeof known, "mlcm_backup_options", err);
   if (!st) st = mlcm__check_attribution(by, err);
   if (!st && reg->read_only) {
-    st = mlcm__fail(err, MLCM_REFUSED, "the registry in '%s' was opened read-only; a backup is recorded in it: open it for writing", reg->dir);
+    st = mlcm__fail(err, MLCM_REFUSED,
+                    "the registry in '%s' was opened read-only; a backup is recorded in it: open it for writing", reg->dir);
   }
   if (st) return st;
   copying c = {.reg = reg, .by = by, .staging = {.ctx = reg->ctx}};

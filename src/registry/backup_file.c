@@ -54,8 +54,8 @@ mlcm_status mlcm__backup_file_write(mlcm_context *ctx, const char *dir, const ml
   return st;
 }
 
-static mlcm_status read_hex(const cJSON *root, const char *key, char out[MLCM__SHA256_HEX + 1], uint8_t digest[MLCM__SHA256_BYTES],
-                            mlcm_error *err) {
+static mlcm_status read_hex(const cJSON *root, const char *key, char out[MLCM__SHA256_HEX + 1],
+                            uint8_t digest[MLCM__SHA256_BYTES], mlcm_error *err) {
   const char *text = NULL;
   mlcm_status st = mlcm__json_get_string(root, key, name, &text, err);
   if (st) return st;
@@ -73,14 +73,19 @@ static mlcm_status read_members(const cJSON *root, mlcm__backup_file *out, mlcm_
   const struct {
     const char *key;
     int64_t *value;
-  } numbers[] = {{"audit_entries", &out->audit.size}, {"database_bytes", &out->database_bytes}, {"object_bytes", &out->object_bytes},
-                 {"objects", &out->objects},          {"versions", &out->versions}};
+  } numbers[] = {{"audit_entries", &out->audit.size},
+                 {"database_bytes", &out->database_bytes},
+                 {"object_bytes", &out->object_bytes},
+                 {"objects", &out->objects},
+                 {"versions", &out->versions}};
   mlcm_status st = MLCM_OK;
-  for (size_t i = 0; !st && i < sizeof numbers / sizeof numbers[0]; i++) st = mlcm__json_get_i64(root, numbers[i].key, name, numbers[i].value, err);
+  for (size_t i = 0; !st && i < sizeof numbers / sizeof numbers[0]; i++)
+    st = mlcm__json_get_i64(root, numbers[i].key, name, numbers[i].value, err);
   if (!st) st = read_hex(root, "database_sha256", out->database_sha256, digest, err);
   if (!st) st = read_hex(root, "audit_root", root_hex, out->audit.root, err);
   if (!st) st = mlcm__json_get_string(root, "created", name, &created, err);
-  if (!st && !mlcm__parse_time(created, strlen(created), &out->created_ns)) st = mlcm__fail(err, MLCM_PARSE, "%s: 'created' is not a time", name);
+  if (!st && !mlcm__parse_time(created, strlen(created), &out->created_ns))
+    st = mlcm__fail(err, MLCM_PARSE, "%s: 'created' is not a time", name);
   return st;
 }
 
@@ -88,7 +93,8 @@ static mlcm_status read_form(const cJSON *root, mlcm_error *err) {
   const char *text = NULL;
   mlcm_status st = mlcm__json_get_string(root, "form", name, &text, err);
   if (st || strcmp(text, form) == 0) return st;
-  return mlcm__fail(err, MLCM_NEWER_FORMAT, "%s has the form '%.40s', this library knows '%s': use a newer library", name, text, form);
+  return mlcm__fail(err, MLCM_NEWER_FORMAT, "%s has the form '%.40s', this library knows '%s': use a newer library", name, text,
+                    form);
 }
 
 mlcm_status mlcm__backup_file_read(mlcm_context *ctx, const char *dir, mlcm__backup_file *out, mlcm_error *err) {
@@ -99,11 +105,13 @@ mlcm_status mlcm__backup_file_read(mlcm_context *ctx, const char *dir, mlcm__bac
   mlcm_error why = {0};
   mlcm_status st = mlcm__path_join(ctx, dir, name, &path, &why);
   if (!st) st = mlcm__read_file(ctx, path, FILE_MAX, &text, &len, &why);
-  if (!st) st = mlcm__json_parse(ctx, name, text, len, (mlcm__json_limits){.max_bytes = FILE_MAX, .max_depth = DEPTH}, &root, &why);
+  if (!st)
+    st = mlcm__json_parse(ctx, name, text, len, (mlcm__json_limits){.max_bytes = FILE_MAX, .max_depth = DEPTH}, &root, &why);
   if (!st) st = read_form(root, &why);
   if (!st) st = read_members(root, &file, &why);
   if (!st) *out = file;
-  else if (st == MLCM_PARSE || st == MLCM_LIMIT || st == MLCM_INVALID_ARGUMENT) st = mlcm__fail(err, MLCM_CORRUPT, "%s", why.message);
+  else if (st == MLCM_PARSE || st == MLCM_LIMIT || st == MLCM_INVALID_ARGUMENT)
+    st = mlcm__fail(err, MLCM_CORRUPT, "%s", why.message);
   else st = mlcm__fail_as(err, &why);
   cJSON_Delete(root);
   mlcm__free(ctx, text);

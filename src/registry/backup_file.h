@@ -19,7 +19,8 @@ typedef struct mlcm__backup_file {
 
 /* Writes DIR/backup.json, durably. */
 mlcm_status mlcm__backup_file_write(mlcm_context *ctx, const char *dir, const mlcm__backup_file *file, mlcm_error *err);
-/* MLCM_NOT_FOUND: no such file. MLCM_CORRUPT: not one that was written by the above. MLCM_NEWER_FORMAT: of a form that is not known here. */
+/* MLCM_NOT_FOUND: no such file. MLCM_CORRUPT: not one that was written by the above. MLCM_NEWER_FORMAT: of a form that is not
+ * known here. */
 mlcm_status mlcm__backup_file_read(mlcm_context *ctx, const char *dir, mlcm__backup_file *out, mlcm_error *err);
 
 #endif

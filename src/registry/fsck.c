@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fsck.c - the whole check: look; if asked, put right what is safe; look again, so that what is called repaired was seen to be sound.
+ * fsck.c - the whole check: look; if asked, put right what is safe; look again, so that what is called repaired was seen to be
+ * sound.
  */
 #include <string.h>
 
@@ -85,7 +86,8 @@ mlcm_status mlcm_fsck(mlcm_context *ctx, const char *dir, const mlcm_fsck_option
   if (!dir[0]) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the registry's directory is empty text");
   mlcm_status st = mlcm__options_read(options, FIRST_OPTIONS_BYTES, &f.options, sizeof f.options, "mlcm_fsck_options", err);
   if (!st) st = mlcm__check_attribution(by, err);
-  if (!st && f.options.repair != 0 && f.options.repair != 1) st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "repair is neither 0 nor 1");
+  if (!st && f.options.repair != 0 && f.options.repair != 1)
+    st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "repair is neither 0 nor 1");
   if (!st) st = look(&f, &report, err);
   if (!st && f.options.repair && can_repair_any(report)) st = repair_and_look(&f, &report, by, err);
   if (st) mlcm_fsck_report_free(report);

@@ -15,8 +15,8 @@
  *   fsck_backup.c     a backup against its backup.json
  *   fsck_repair.c     what is safe to put right
  *
- * A check answers MLCM_OK when it came to its end, whatever it told. What stands in its way because of damage (a page that cannot be
- * read) is told as well and ends that check only; lack of memory and a caller who has had enough end everything.
+ * A check answers MLCM_OK when it came to its end, whatever it told. What stands in its way because of damage (a page that cannot
+ * be read) is told as well and ends that check only; lack of memory and a caller who has had enough end everything.
  */
 #ifndef MLCM_REGISTRY_FSCK_H
 #define MLCM_REGISTRY_FSCK_H
@@ -100,21 +100,23 @@ mlcm_status mlcm__fsck_report_new(mlcm_context *ctx, const char *dir, mlcm_fsck_
 mlcm_status mlcm__fsck_tell(mlcm__fsck *f, const mlcm__fsck_item *item, mlcm_error *err);
 /* Without a fix, the problem as a format. */
 MLCM_PRINTF(6, 7)
-mlcm_status mlcm__fsck_say(mlcm__fsck *f, mlcm_damage kind, const char *object, const char *restore, mlcm_error *err, const char *problem, ...);
+mlcm_status mlcm__fsck_say(mlcm__fsck *f, mlcm_damage kind, const char *object, const char *restore, mlcm_error *err,
+                           const char *problem, ...);
 /* Adds what `before` has and `after` has not to `after`, as repaired. */
 mlcm_status mlcm__fsck_merge(mlcm_fsck_report *after, const mlcm_fsck_report *before, mlcm_error *err);
 void mlcm__fsck_count(mlcm_fsck_report *report);
 
 /* Damage that stopped a check becomes a finding and MLCM_OK; other failures stay. */
-mlcm_status mlcm__fsck_unless_damage(mlcm__fsck *f, mlcm_status st, const mlcm_error *why, mlcm_damage kind, const char *object, mlcm_error *err);
+mlcm_status mlcm__fsck_unless_damage(mlcm__fsck *f, mlcm_status st, const mlcm_error *why, mlcm_damage kind, const char *object,
+                                     mlcm_error *err);
 typedef mlcm_status mlcm__fsck_check(mlcm__fsck *f, mlcm_error *err);
 /* Runs a check over `object` (a table) so. */
 mlcm_status mlcm__fsck_try(mlcm__fsck *f, mlcm__fsck_check *check, const char *object, mlcm_error *err);
 
 /* ---- checks that are one query (fsck_query.c) ---- */
 
-/* Gives a row for each thing that is wrong. Columns: object, expected, found, id of what `fix` needs or, without `restore`, the audit entry
- * that has the right value; for MLCM__FIX_MOVE_SEQ also the alias's name. */
+/* Gives a row for each thing that is wrong. Columns: object, expected, found, id of what `fix` needs or, without `restore`, the
+ * audit entry that has the right value; for MLCM__FIX_MOVE_SEQ also the alias's name. */
 typedef struct mlcm__fsck_query {
   const char *table; /* named when it cannot be read */
   const char *sql;
@@ -153,6 +155,7 @@ mlcm_status mlcm__fsck_audit(mlcm__fsck *f, const mlcm__fsck_anchor *anchor, mlc
 mlcm_status mlcm__fsck_repair(mlcm__fsck *f, mlcm_fsck_report *found, const mlcm_attribution *by, mlcm_error *err);
 
 /* SHA-256 of a file's bytes as they are. */
-mlcm_status mlcm__fsck_hash_file(mlcm_context *ctx, const char *path, int64_t *out_size, char out_hex[MLCM__SHA256_HEX + 1], mlcm_error *err);
+mlcm_status mlcm__fsck_hash_file(mlcm_context *ctx, const char *path, int64_t *out_size, char out_hex[MLCM__SHA256_HEX + 1],
+                                 mlcm_error *err);
 
 #endif

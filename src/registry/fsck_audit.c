@@ -2,8 +2,9 @@
  *
  * fsck_audit.c - the audit log against itself and the head file, and the rows it speaks of against it.
  *
- * What is derived (leaves, tiles, head) can be written anew only when the entries are confirmed by something that a change of theirs would
- * have missed: the root in the head's row, or the head file of the same size. Otherwise rebuilding would make a forgery the truth.
+ * What is derived (leaves, tiles, head) can be written anew only when the entries are confirmed by something that a change of
+ * theirs would have missed: the root in the head's row, or the head file of the same size. Otherwise rebuilding would make a
+ * forgery the truth.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,9 +25,11 @@ typedef struct examination {
 /* ---- the head file ---- */
 
 static mlcm_status tell_anchor(mlcm__fsck *f, bool is_damage, const char *problem, mlcm__fix fix, mlcm_error *err) {
-  mlcm__fsck_item item = {.shown = {.kind = is_damage ? MLCM_DAMAGE_AUDIT : MLCM_DAMAGE_LEFTOVER, .object = "audit.head", .problem = problem}};
+  mlcm__fsck_item item = {
+      .shown = {.kind = is_damage ? MLCM_DAMAGE_AUDIT : MLCM_DAMAGE_LEFTOVER, .object = "audit.head", .problem = problem}};
   item.fix = fix;
-  item.shown.restore = fix ? "it is written anew from the log, which verifies" : "the log must be sound before it can be written anew";
+  item.shown.restore =
+      fix ? "it is written anew from the log, which verifies" : "the log must be sound before it can be written anew";
   return mlcm__fsck_tell(f, &item, err);
 }
 
@@ -65,7 +68,8 @@ static void name_fault(const mlcm__audit_fault *fault, char out[96]) {
     case MLCM__AUDIT_TEXT: (void)snprintf(out, 96, "audit entry %lld reason", (long long)fault->seq); break;
     case MLCM__AUDIT_TILE:
       if (fault->level < 0) (void)snprintf(out, 96, "audit tiles");
-      else if (fault->seq) (void)snprintf(out, 96, "audit tile %d/%lld at entry %lld", fault->level, (long long)fault->idx, (long long)fault->seq);
+      else if (fault->seq)
+        (void)snprintf(out, 96, "audit tile %d/%lld at entry %lld", fault->level, (long long)fault->idx, (long long)fault->seq);
       else (void)snprintf(out, 96, "audit tile %d/%lld", fault->level, (long long)fault->idx);
       break;
     case MLCM__AUDIT_HEAD: (void)snprintf(out, 96, "audit head"); break;
@@ -79,14 +83,15 @@ static mlcm_status on_fault(void *user, const mlcm__audit_fault *fault, mlcm_err
   char object[96];
   name_fault(fault, object);
   if (fault->part == MLCM__AUDIT_ANCHOR) x->contradicted = true;
-  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_AUDIT, .object = object, .problem = fault->message, .expected = fault->expected}};
+  mlcm__fsck_item item = {
+      .shown = {.kind = MLCM_DAMAGE_AUDIT, .object = object, .problem = fault->message, .expected = fault->expected}};
   item.shown.found = fault->found;
   item.id = (int64_t)fault->part;
   return mlcm__fsck_tell(x->f, &item, err);
 }
 
-/* Whether a fault of this part is put right by writing leaves, tiles and head anew. When the entries are confirmed, one that does not fit
- * its leaf is right and the leaf is not. */
+/* Whether a fault of this part is put right by writing leaves, tiles and head anew. When the entries are confirmed, one that does
+ * not fit its leaf is right and the leaf is not. */
 static bool is_derived(int64_t part) {
   return part == MLCM__AUDIT_TILE || part == MLCM__AUDIT_HEAD || part == MLCM__AUDIT_ENTRY;
 }
@@ -99,7 +104,8 @@ static const char *way_back(int64_t part, const mlcm__audit_state *state, bool c
                                     : "nothing confirms entry or leaf: compare with a backup";
     case MLCM__AUDIT_GAP: return "only a backup has it";
     case MLCM__AUDIT_TEXT: return "a backup has the reason; or it may be erased, the log verifies without it";
-    case MLCM__AUDIT_ANCHOR: return "the log is older than this head or was rewritten: compare with a backup or a head kept elsewhere";
+    case MLCM__AUDIT_ANCHOR:
+      return "the log is older than this head or was rewritten: compare with a backup or a head kept elsewhere";
     default: return "nothing confirms the entries (no head of this size): compare with a backup or a head kept elsewhere";
   }
 }
@@ -121,7 +127,8 @@ static void decide_fixes(examination *x, const mlcm__audit_state *state) {
 
 /* A manifest whose text is damaged was told with more to say than that the log knows another one. */
 static bool was_told(const examination *x, const mlcm__row_fault *fault) {
-  return strncmp(fault->stored, "sha256:", 7) == 0 && mlcm__map_get(x->f->told, fault->stored + 7, strlen(fault->stored + 7)) != NULL;
+  return strncmp(fault->stored, "sha256:", 7) == 0 &&
+         mlcm__map_get(x->f->told, fault->stored + 7, strlen(fault->stored + 7)) != NULL;
 }
 
 static mlcm_status on_row(void *user, const mlcm__row_fault *fault, mlcm_error *err) {
@@ -156,11 +163,13 @@ static mlcm_status examine(examination *x, const mlcm__fsck_anchor *anchor, mlcm
   return st;
 }
 
-static mlcm_status check_anchor(examination *x, const mlcm__fsck_anchor *anchor, const mlcm__audit_state *state, mlcm_error *err) {
+static mlcm_status check_anchor(examination *x, const mlcm__fsck_anchor *anchor, const mlcm__audit_state *state,
+                                mlcm_error *err) {
   mlcm__fix fix = state->is_complete && state->entries_fit_head ? MLCM__FIX_ANCHOR : MLCM__FIX_NONE;
   if (anchor->is_unreadable) return tell_anchor(x->f, true, "the head file is not a head", fix, err);
   if (anchor->is_there || state->n_entries == 0) return MLCM_OK;
-  return tell_anchor(x->f, false, "there is no head file, or it is empty as after a power cut: a log cut short would go unseen", fix, err);
+  return tell_anchor(x->f, false, "there is no head file, or it is empty as after a power cut: a log cut short would go unseen",
+                     fix, err);
 }
 
 mlcm_status mlcm__fsck_audit(mlcm__fsck *f, const mlcm__fsck_anchor *anchor, mlcm_error *err) {

@@ -9,8 +9,10 @@
 #include "registry/backup_file.h"
 #include "registry/fsck.h"
 
-static mlcm_status tell(mlcm__fsck *f, const char *object, const char *problem, const char *expected, const char *found, mlcm_error *err) {
-  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_BACKUP, .object = object, .problem = problem, .expected = expected, .found = found}};
+static mlcm_status tell(mlcm__fsck *f, const char *object, const char *problem, const char *expected, const char *found,
+                        mlcm_error *err) {
+  mlcm__fsck_item item = {
+      .shown = {.kind = MLCM_DAMAGE_BACKUP, .object = object, .problem = problem, .expected = expected, .found = found}};
   item.shown.restore = "another backup; this one is not what was made";
   return mlcm__fsck_tell(f, &item, err);
 }

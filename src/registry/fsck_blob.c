@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fsck_blob.c - every object that a version refers to: is it there, has it its size and its digest, and where are its bytes if not.
+ * fsck_blob.c - every object that a version refers to: is it there, has it its size and its digest, and where are its bytes if
+ * not.
  *
  * Where the database cannot be read, objects are held against their own names instead.
  */
@@ -46,7 +47,8 @@ static mlcm_status hash_open(mlcm_context *ctx, const char *path, int fd, mlcm__
   return st;
 }
 
-mlcm_status mlcm__fsck_hash_file(mlcm_context *ctx, const char *path, int64_t *out_size, char out_hex[MLCM__SHA256_HEX + 1], mlcm_error *err) {
+mlcm_status mlcm__fsck_hash_file(mlcm_context *ctx, const char *path, int64_t *out_size, char out_hex[MLCM__SHA256_HEX + 1],
+                                 mlcm_error *err) {
   mlcm__sha256 hash = {0};
   uint8_t digest[MLCM__SHA256_BYTES];
   int64_t size = 0;
@@ -97,11 +99,13 @@ static void describe(mlcm__fsck *f, const mlcm__fsck_object *object, char out[12
   mlcm__free(f->ctx, path);
 }
 
-static void find_bytes(mlcm__fsck *f, const trash *t, const mlcm__fsck_object *object, const char *hex, mlcm__fsck_item *item, char *restore) {
+static void find_bytes(mlcm__fsck *f, const trash *t, const mlcm__fsck_object *object, const char *hex, mlcm__fsck_item *item,
+                       char *restore) {
   memcpy(item->blob.sha256, object->sha256, MLCM__SHA256_BYTES);
   item->blob.size_bytes = object->size_bytes;
   for (size_t i = t->n; i > 0; i--) {
-    if (memcmp(t->items[i - 1].sha256, object->sha256, MLCM__SHA256_BYTES) != 0 || !is_whole_in_trash(f, &t->items[i - 1], hex)) continue;
+    if (memcmp(t->items[i - 1].sha256, object->sha256, MLCM__SHA256_BYTES) != 0 || !is_whole_in_trash(f, &t->items[i - 1], hex))
+      continue;
     item->blob = t->items[i - 1];
     item->fix = MLCM__FIX_FROM_TRASH;
     (void)snprintf(restore, PATH_TEXT, "the same bytes are in the trash");
@@ -116,10 +120,11 @@ static void find_bytes(mlcm__fsck *f, const trash *t, const mlcm__fsck_object *o
                  f->options.backup ? "the backup does not have it" : "look in a backup: mlcm fsck --from BACKUP");
 }
 
-static mlcm_status tell_object(mlcm__fsck *f, const trash *t, const mlcm__fsck_object *object, mlcm_status st, const mlcm_error *why,
-                               mlcm_error *err) {
+static mlcm_status tell_object(mlcm__fsck *f, const trash *t, const mlcm__fsck_object *object, mlcm_status st,
+                               const mlcm_error *why, mlcm_error *err) {
   char hex[MLCM__SHA256_HEX + 1], found[128] = "", restore[PATH_TEXT], problem[sizeof why->message + 32];
-  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_BLOB, .object = object->owner, .expected = hex, .found = found, .restore = restore}};
+  mlcm__fsck_item item = {
+      .shown = {.kind = MLCM_DAMAGE_BLOB, .object = object->owner, .expected = hex, .found = found, .restore = restore}};
   mlcm__hex(object->sha256, MLCM__SHA256_BYTES, hex);
   item.shown.problem = problem;
   if (st == MLCM_NOT_FOUND) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fsck_db.c - the database file: can it be opened, are its pages, indexes and references sound. Opens the object store beside it too.
+ * fsck_db.c - the database file: can it be opened, are its pages, indexes and references sound. Opens the object store beside it
+ * too.
  *
  * All is opened read-only and nothing is made, so that a check leaves a damaged registry as it was found.
  */
@@ -47,7 +48,9 @@ static mlcm_status open_database(mlcm__fsck *f, mlcm_error *err) {
   if (!st) st = mlcm__path_join(f->ctx, f->dir, "registry.db", &f->db_path, err);
   if (st) return st;
   if (!has_db && !has_objects) return mlcm__fail(err, MLCM_NOT_FOUND, "there is no registry in '%s'", f->dir);
-  if (!has_db) return mlcm__fsck_say(f, MLCM_DAMAGE_DATABASE, "registry.db", from_backup, err, "the database is gone; the objects are there");
+  if (!has_db)
+    return mlcm__fsck_say(f, MLCM_DAMAGE_DATABASE, "registry.db", from_backup, err,
+                          "the database is gone; the objects are there");
   st = open_db(f->ctx, f->db_path, &f->db, &f->conn, &why);
   if (st == MLCM_OK) return MLCM_OK;
   mlcm__db_close(f->db);
@@ -64,7 +67,8 @@ static mlcm_status open_objects(mlcm__fsck *f, mlcm_error *err) {
   mlcm_status st = mlcm__blobs_open(f->ctx, f->dir, true, false, &f->blobs, &why);
   if (st == MLCM_OK) return MLCM_OK;
   if (st == MLCM_NOT_FOUND) {
-    mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_BLOB, .object = "object store", .problem = why.message}, .fix = MLCM__FIX_FOLDERS};
+    mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_BLOB, .object = "object store", .problem = why.message},
+                            .fix = MLCM__FIX_FOLDERS};
     item.shown.restore = "repair makes empty folders anew; what was in objects/ is then named one by one";
     return mlcm__fsck_tell(f, &item, err);
   }
@@ -157,12 +161,16 @@ static mlcm_status on_schema(void *user, const mlcm__db_schema_fault *fault, mlc
   mlcm__fsck *f = user;
   char object[160];
   (void)snprintf(object, sizeof object, "%s %.128s", fault->type, fault->name);
-  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_DATABASE, .object = object, .expected = fault->expected, .found = fault->found}};
+  mlcm__fsck_item item = {
+      .shown = {.kind = MLCM_DAMAGE_DATABASE, .object = object, .expected = fault->expected, .found = fault->found}};
   item.fix = fault->expected ? MLCM__FIX_SCHEMA : MLCM__FIX_NONE;
   item.text = fault->expected;
   item.text_len = fault->expected ? strlen(fault->expected) : 0;
-  item.shown.problem = !fault->found ? "it is gone" : fault->expected ? "it is not the one that this library makes" : "this library makes none of that name";
-  item.shown.restore = fault->expected ? "it is made anew as this library makes it" : "a person must say what it is for; drop it if nobody knows";
+  item.shown.problem = !fault->found     ? "it is gone"
+                       : fault->expected ? "it is not the one that this library makes"
+                                         : "this library makes none of that name";
+  item.shown.restore =
+      fault->expected ? "it is made anew as this library makes it" : "a person must say what it is for; drop it if nobody knows";
   return mlcm__fsck_tell(f, &item, err);
 }
 

@@ -43,7 +43,8 @@ static const char *string_of(const cJSON *object, const char *key) {
 
 static mlcm_status tell(given *g, const char *name, const char *expected, const char *found, mlcm_error *err) {
   char restore[128];
-  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_ROW, .object = name, .expected = expected, .found = found, .restore = restore}};
+  mlcm__fsck_item item = {
+      .shown = {.kind = MLCM_DAMAGE_ROW, .object = name, .expected = expected, .found = found, .restore = restore}};
   item.shown.problem = "it is not as it was given at registration, and no change of the feed made it so";
   (void)snprintf(restore, sizeof restore, "audit entry %lld has the digest of what was given; a backup has the text",
                  (long long)g->audit_seq);
@@ -83,8 +84,8 @@ static mlcm_status check_registration(void *user, mlcm__db_stmt *stmt, mlcm_erro
   g->tags = cJSON_GetObjectItemCaseSensitive(detail, "tags");
   st = compare(g, "", string_of(detail, "description"), description[0] ? description : NULL, err);
   if (!st) {
-    st = mlcm__sql_each(g->f->conn, "SELECT key, value FROM version_tag WHERE version_id = ?1", MLCM__BIND(mlcm__i64(mlcm__db_i64(stmt, 4))),
-                        see_tag, g, err);
+    st = mlcm__sql_each(g->f->conn, "SELECT key, value FROM version_tag WHERE version_id = ?1",
+                        MLCM__BIND(mlcm__i64(mlcm__db_i64(stmt, 4))), see_tag, g, err);
   }
   cJSON_ArrayForEach(unseen, g->tags) {
     if (!st) st = compare(g, string_of(unseen, "key"), string_of(unseen, "value"), NULL, err);
@@ -103,11 +104,12 @@ mlcm_status mlcm__fsck_given(mlcm__fsck *f, mlcm_error *err) {
                         MLCM__NO_BIND, note_touched, &g, err);
   }
   if (!st) {
-    st = mlcm__sql_each(f->conn,
-                        "SELECT e.model, e.version, e.detail, e.audit_seq, v.id, v.description FROM event e JOIN model m ON m.name = e.model"
-                        " JOIN version v ON v.model_id = m.id AND v.number = e.version WHERE e.kind = 'version.registered'"
-                        " AND CASE WHEN json_valid(e.detail) THEN json_type(e.detail, '$.tags') END = 'array'",
-                        MLCM__NO_BIND, check_registration, &g, err);
+    st = mlcm__sql_each(
+        f->conn,
+        "SELECT e.model, e.version, e.detail, e.audit_seq, v.id, v.description FROM event e JOIN model m ON m.name = e.model"
+        " JOIN version v ON v.model_id = m.id AND v.number = e.version WHERE e.kind = 'version.registered'"
+        " AND CASE WHEN json_valid(e.detail) THEN json_type(e.detail, '$.tags') END = 'array'",
+        MLCM__NO_BIND, check_registration, &g, err);
   }
   mlcm__map_free(g.touched);
   return st;

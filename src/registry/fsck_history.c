@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fsck_history.c - rows against what the change feed says was done to them: who registered a version and when, descriptions, tags that
- * were set one by one, evaluations.
+ * fsck_history.c - rows against what the change feed says was done to them: who registered a version and when, descriptions, tags
+ * that were set one by one, evaluations.
  *
- * The feed is held against the audit log by fsck_audit.c, so that a row that agrees with its event agrees with the log. What came with a
- * registration and was not touched since is fsck_given.c's.
+ * The feed is held against the audit log by fsck_audit.c, so that a row that agrees with its event agrees with the log. What came
+ * with a registration and was not touched since is fsck_given.c's.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,22 +23,27 @@ static const mlcm__fsck_query queries[] = {
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its row does not say who registered it and when, as the change feed does", NULL},
     {"version",
      "WITH last AS (SELECT model, version, max(seq) AS seq FROM event WHERE kind = 'version.described' GROUP BY model, version)"
-     " SELECT m.name || '/' || v.number || ' description', json_extract(e.detail, '$.description'), v.description, e.audit_seq FROM last"
-     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model JOIN version v ON v.model_id = m.id AND v.number = e.version"
+     " SELECT m.name || '/' || v.number || ' description', json_extract(e.detail, '$.description'), v.description, e.audit_seq "
+     "FROM last"
+     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model JOIN version v ON v.model_id = m.id AND v.number = "
+     "e.version"
      " WHERE v.description <> json_extract(e.detail, '$.description')",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the description is not the one that was given last", NULL},
     {"model",
      "WITH last AS (SELECT model, max(seq) AS seq FROM event WHERE kind = 'model.described' GROUP BY model)"
      " SELECT 'model ' || m.name || ' description', json_extract(e.detail, '$.description'), m.description, e.audit_seq FROM last"
-     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model WHERE m.description <> json_extract(e.detail, '$.description')",
+     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model WHERE m.description <> json_extract(e.detail, "
+     "'$.description')",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the description is not the one that was given last", NULL},
     {"version_tag",
      "WITH last AS (SELECT model, version, json_extract(detail, '$.key') AS key, max(seq) AS seq FROM event"
      "  WHERE kind IN ('version.tag_set', 'version.tag_deleted') GROUP BY 1, 2, 3)"
      " SELECT m.name || '/' || v.number || ' tag ' || last.key, coalesce(json_extract(e.detail, '$.value'), 'no tag'),"
      "  coalesce(t.value, 'no tag'), e.audit_seq FROM last"
-     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model JOIN version v ON v.model_id = m.id AND v.number = e.version"
-     " LEFT JOIN version_tag t ON t.version_id = v.id AND t.key = last.key WHERE t.value IS NOT json_extract(e.detail, '$.value')",
+     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model JOIN version v ON v.model_id = m.id AND v.number = "
+     "e.version"
+     " LEFT JOIN version_tag t ON t.version_id = v.id AND t.key = last.key WHERE t.value IS NOT json_extract(e.detail, "
+     "'$.value')",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the tag is not as it was set last", NULL},
     {"model_tag",
      "WITH last AS (SELECT model, json_extract(detail, '$.key') AS key, max(seq) AS seq FROM event"
@@ -61,10 +66,13 @@ typedef struct pairs {
 static mlcm_status tell_evaluation(pairs *p, const char *problem, mlcm_error *err) {
   char object[MLCM_MODEL_NAME_MAX + MLCM_TAG_KEY_MAX + 64], key[24];
   mlcm__db_stmt *e = p->evaluations;
-  (void)snprintf(object, sizeof object, "%s/%lld evaluation %s", mlcm__db_text(e, 2), (long long)mlcm__db_i64(e, 3), mlcm__db_text(e, 4));
+  (void)snprintf(object, sizeof object, "%s/%lld evaluation %s", mlcm__db_text(e, 2), (long long)mlcm__db_i64(e, 3),
+                 mlcm__db_text(e, 4));
   int len = snprintf(key, sizeof key, "%lld", (long long)mlcm__db_i64(e, 1));
   mlcm_status st = mlcm__map_set(p->f->confused, key, (size_t)len, p, err);
-  return st ? st : mlcm__fsck_say(p->f, MLCM_DAMAGE_ROW, object, "the change feed has the values; a backup has the row", err, "%s", problem);
+  return st ? st
+            : mlcm__fsck_say(p->f, MLCM_DAMAGE_ROW, object, "the change feed has the values; a backup has the row", err, "%s",
+                             problem);
 }
 
 /* Whether canonical JSON `detail` has this piece of text. */
@@ -114,12 +122,14 @@ static mlcm_status check_pair(pairs *p, mlcm_error *err) {
 
 static mlcm_status check_evaluations(mlcm__fsck *f, mlcm_error *err) {
   pairs p = {.f = f};
-  mlcm_status st = mlcm__sql_first(f->conn,
-                                   "SELECT e.id, e.version_id, m.name, v.number, e.name, e.n_samples, e.dataset_digest FROM evaluation e"
-                                   " JOIN version v ON v.id = e.version_id JOIN model m ON m.id = v.model_id ORDER BY e.id",
-                                   MLCM__NO_BIND, &p.evaluations, &p.has_evaluation, err);
+  mlcm_status st =
+      mlcm__sql_first(f->conn,
+                      "SELECT e.id, e.version_id, m.name, v.number, e.name, e.n_samples, e.dataset_digest FROM evaluation e"
+                      " JOIN version v ON v.id = e.version_id JOIN model m ON m.id = v.model_id ORDER BY e.id",
+                      MLCM__NO_BIND, &p.evaluations, &p.has_evaluation, err);
   if (!st) {
-    st = mlcm__sql_first(f->conn, "SELECT model, version, detail, audit_seq FROM event WHERE kind = 'version.evaluated' ORDER BY seq",
+    st = mlcm__sql_first(f->conn,
+                         "SELECT model, version, detail, audit_seq FROM event WHERE kind = 'version.evaluated' ORDER BY seq",
                          MLCM__NO_BIND, &p.events, &p.has_event, err);
   }
   while (!st && p.has_evaluation && p.has_event) {
@@ -129,8 +139,9 @@ static mlcm_status check_evaluations(mlcm__fsck *f, mlcm_error *err) {
   }
   if (!st && p.has_evaluation) st = tell_evaluation(&p, "no change of the feed made it", err);
   if (!st && p.has_event) {
-    st = mlcm__fsck_say(f, MLCM_DAMAGE_ROW, "table evaluation", "only a backup has it", err, "the row of an evaluation of %s/%lld is gone (audit entry %lld)",
-                        mlcm__db_text(p.events, 0), (long long)mlcm__db_i64(p.events, 1), (long long)mlcm__db_i64(p.events, 3));
+    st = mlcm__fsck_say(f, MLCM_DAMAGE_ROW, "table evaluation", "only a backup has it", err,
+                        "the row of an evaluation of %s/%lld is gone (audit entry %lld)", mlcm__db_text(p.events, 0),
+                        (long long)mlcm__db_i64(p.events, 1), (long long)mlcm__db_i64(p.events, 3));
   }
   mlcm__db_reset(p.events);
   mlcm__db_reset(p.evaluations);

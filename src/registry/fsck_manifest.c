@@ -2,8 +2,9 @@
  *
  * fsck_manifest.c - manifests against their digests; what they list is what the object store must have.
  *
- * A text that does not have its digest is not given up: the audit log may confirm the text and not the digest; a backup may have the text;
- * or the sizes of the objects, put in place of those the text claims, may give a text that has the digest, which proves it right.
+ * A text that does not have its digest is not given up: the audit log may confirm the text and not the digest; a backup may have
+ * the text; or the sizes of the objects, put in place of those the text claims, may give a text that has the digest, which proves
+ * it right.
  */
 #include <stdio.h>
 #include <string.h>
@@ -61,7 +62,8 @@ static mlcm_status need(mlcm__fsck *f, const listing *l, const mlcm__manifest_fi
   mlcm_status st = mlcm__reserve(f->ctx, &f->objects, &f->cap_objects, f->n_objects + 1, sizeof *f->objects, err);
   if (st) return st;
   mlcm__fsck_object *object = &f->objects[f->n_objects];
-  *object = (mlcm__fsck_object){.size_bytes = file->size_bytes, .owner = mlcm__arena_strndup(&f->report->arena, owner, strlen(owner))};
+  *object = (mlcm__fsck_object){.size_bytes = file->size_bytes,
+                                .owner = mlcm__arena_strndup(&f->report->arena, owner, strlen(owner))};
   if (!object->owner) return mlcm__fail_memory(err, strlen(owner) + 1);
   memcpy(object->sha256, file->sha256, MLCM__SHA256_BYTES);
   f->n_objects++;
@@ -87,7 +89,8 @@ static mlcm_status tell_sums(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
   char object[OWNER_BYTES], expected[64], found[64];
   (void)snprintf(object, sizeof object, "%s/%lld", mlcm__db_text(stmt, 0), (long long)mlcm__db_i64(stmt, 1));
   (void)snprintf(expected, sizeof expected, "%zu files, %lld bytes", s->manifest->n, (long long)s->manifest->size_bytes);
-  (void)snprintf(found, sizeof found, "%lld files, %lld bytes", (long long)mlcm__db_i64(stmt, 2), (long long)mlcm__db_i64(stmt, 3));
+  (void)snprintf(found, sizeof found, "%lld files, %lld bytes", (long long)mlcm__db_i64(stmt, 2),
+                 (long long)mlcm__db_i64(stmt, 3));
   mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_COUNTER, .object = object, .expected = expected, .found = found},
                           .fix = MLCM__FIX_SUMS,
                           .id = s->l->id};
@@ -101,7 +104,8 @@ static mlcm_status check_sums(mlcm__fsck *f, const listing *l, const mlcm__manif
   return mlcm__sql_each(f->conn,
                         "SELECT m.name, v.number, v.n_files, v.size_bytes FROM version v JOIN model m ON m.id = v.model_id"
                         " WHERE v.manifest_id = ?1 AND (v.n_files <> ?2 OR v.size_bytes <> ?3) ORDER BY v.id",
-                        MLCM__BIND(mlcm__i64(l->id), mlcm__i64((int64_t)manifest->n), mlcm__i64(manifest->size_bytes)), tell_sums, &s, err);
+                        MLCM__BIND(mlcm__i64(l->id), mlcm__i64((int64_t)manifest->n), mlcm__i64(manifest->size_bytes)), tell_sums,
+                        &s, err);
 }
 
 /* ---- a damaged one ---- */
@@ -123,7 +127,8 @@ static mlcm_status logged_digest(mlcm__fsck *f, const listing *l, char out[MLCM_
     const mlcm__json_limits limits = {.max_bytes = MLCM__AUDIT_ENTRY_MAX, .max_depth = ENTRY_DEPTH};
     mlcm_status parsed = mlcm__json_parse(f->ctx, "audit entry", entry ? entry : "", len, limits, &json, NULL);
     if (!parsed) parsed = mlcm__json_get_string(json, "after", "audit entry", &after, NULL);
-    if (parsed == MLCM_OK && strncmp(after, "sha256:", 7) == 0 && strlen(after) == 7 + MLCM__SHA256_HEX) memcpy(out, after + 7, MLCM__SHA256_HEX + 1);
+    if (parsed == MLCM_OK && strncmp(after, "sha256:", 7) == 0 && strlen(after) == 7 + MLCM__SHA256_HEX)
+      memcpy(out, after + 7, MLCM__SHA256_HEX + 1);
     *seq = mlcm__db_i64(stmt, 0);
   }
   mlcm__db_reset(stmt);
@@ -137,7 +142,8 @@ static mlcm_status text_in_backup(mlcm__fsck *f, const char *sha256, const char 
   bool row = false;
   char hex[MLCM__SHA256_HEX + 1];
   if (!f->spare_conn) return MLCM_OK;
-  mlcm_status st = mlcm__sql_first(f->spare_conn, "SELECT text FROM manifest WHERE sha256 = ?1", MLCM__BIND(mlcm__text(sha256)), &stmt, &row, err);
+  mlcm_status st = mlcm__sql_first(f->spare_conn, "SELECT text FROM manifest WHERE sha256 = ?1", MLCM__BIND(mlcm__text(sha256)),
+                                   &stmt, &row, err);
   if (!st && row) {
     const char *text = mlcm__db_blob(stmt, 0, out_len);
     st = mlcm__hex_of(text, *out_len, hex, err);
@@ -159,7 +165,8 @@ static mlcm_status text_from_objects(mlcm__fsck *f, const listing *l, const char
   mlcm_status st = mlcm__manifest_parse(f->ctx, "it", l->text, l->len, l->digest, &manifest, &why);
   for (size_t i = 0; !st && f->blobs && i < manifest.n; i++) {
     mlcm__blob_info info;
-    if (mlcm__blob_stat(f->blobs, manifest.files[i].sha256, &info, NULL) == MLCM_OK) manifest.files[i].size_bytes = info.size_bytes;
+    if (mlcm__blob_stat(f->blobs, manifest.files[i].sha256, &info, NULL) == MLCM_OK)
+      manifest.files[i].size_bytes = info.size_bytes;
   }
   if (!st) st = mlcm__manifest_write(&manifest, &text, out_len, digest, &why);
   if (!st && strcmp(digest, l->sha256) == 0) {
@@ -172,21 +179,24 @@ static mlcm_status text_from_objects(mlcm__fsck *f, const listing *l, const char
   return mlcm__fail_as(err, &why);
 }
 
-static mlcm_status tell_damaged(mlcm__fsck *f, const listing *l, const mlcm__fsck_item *fix, const char *restore, mlcm_error *err) {
+static mlcm_status tell_damaged(mlcm__fsck *f, const listing *l, const mlcm__fsck_item *fix, const char *restore,
+                                mlcm_error *err) {
   char object[OWNER_BYTES + 48];
   int len = snprintf(object, sizeof object, "%s manifest", l->owner);
-  if (l->n_versions > 1) (void)snprintf(object + len, sizeof object - (size_t)len, " (of %lld versions)", (long long)l->n_versions);
+  if (l->n_versions > 1)
+    (void)snprintf(object + len, sizeof object - (size_t)len, " (of %lld versions)", (long long)l->n_versions);
   mlcm__fsck_item item = *fix;
   item.id = l->id;
-  item.shown = (mlcm_finding){.kind = MLCM_DAMAGE_MANIFEST, .object = object, .expected = l->sha256, .found = l->digest, .restore = restore};
+  item.shown = (mlcm_finding){
+      .kind = MLCM_DAMAGE_MANIFEST, .object = object, .expected = l->sha256, .found = l->digest, .restore = restore};
   item.shown.problem = item.fix == MLCM__FIX_MANIFEST_NAME ? "the digest beside its text was changed" : "its text was changed";
   mlcm_status st = mlcm__map_set(f->told, l->digest, MLCM__SHA256_HEX, f, err);
   return st ? st : mlcm__fsck_tell(f, &item, err);
 }
 
 /* Tells a manifest without its digest, with the best way back. *out_text: what can be believed, NULL for nothing. */
-static mlcm_status examine_damaged(mlcm__fsck *f, const listing *l, const char **out_text, size_t *out_len, const char **out_sha256,
-                                   mlcm_error *err) {
+static mlcm_status examine_damaged(mlcm__fsck *f, const listing *l, const char **out_text, size_t *out_len,
+                                   const char **out_sha256, mlcm_error *err) {
   char logged[MLCM__SHA256_HEX + 1], restore[256];
   int64_t seq = 0;
   mlcm__fsck_item item = {.fix = MLCM__FIX_MANIFEST};
@@ -201,14 +211,17 @@ static mlcm_status examine_damaged(mlcm__fsck *f, const listing *l, const char *
     return tell_damaged(f, l, &item, restore, err);
   }
   st = text_in_backup(f, l->sha256, &item.text, &item.text_len, err);
-  (void)snprintf(restore, sizeof restore, "the same manifest is in the backup '%.200s'", f->options.backup ? f->options.backup : "");
+  (void)snprintf(restore, sizeof restore, "the same manifest is in the backup '%.200s'",
+                 f->options.backup ? f->options.backup : "");
   if (!st && !item.text) {
     st = text_from_objects(f, l, &item.text, &item.text_len, err);
-    (void)snprintf(restore, sizeof restore, "it can be recomputed from the objects: the result has the digest that was registered");
+    (void)snprintf(restore, sizeof restore,
+                   "it can be recomputed from the objects: the result has the digest that was registered");
   }
   if (!st && !item.text) {
     item.fix = MLCM__FIX_NONE;
-    (void)snprintf(restore, sizeof restore, "only a backup has it: mlcm fsck --from BACKUP; until then its files cannot be checked");
+    (void)snprintf(restore, sizeof restore,
+                   "only a backup has it: mlcm fsck --from BACKUP; until then its files cannot be checked");
   }
   *out_text = item.text;
   *out_len = item.text_len;

@@ -28,8 +28,8 @@ static mlcm_status tell_row(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
     item.text_len = strlen(item.text);
   }
   if (!item.shown.restore) {
-    (void)snprintf(restore, sizeof restore, "audit entry %lld and its event have the right value; setting it again records who did",
-                   (long long)item.id);
+    (void)snprintf(restore, sizeof restore,
+                   "audit entry %lld and its event have the right value; setting it again records who did", (long long)item.id);
     item.shown.restore = restore;
   }
   return mlcm__fsck_tell(a->f, &item, err);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fsck_repair.c - puts right what needs no guess, in one write transaction with its line in the feed and its leaf in the audit log.
+ * fsck_repair.c - puts right what needs no guess, in one write transaction with its line in the feed and its leaf in the audit
+ * log.
  *
- * Each repair stands in a savepoint: one that fails is undone and the others go on; the second look says that it is still there. The audit log
- * is rebuilt first, because the record of the repairs is appended to it. When that cannot be appended, everything is rolled back: a
- * registry is not changed without saying so. Objects that were brought back by then stay, which does no harm: they have their digest.
+ * Each repair stands in a savepoint: one that fails is undone and the others go on; the second look says that it is still there.
+ * The audit log is rebuilt first, because the record of the repairs is appended to it. When that cannot be appended, everything
+ * is rolled back: a registry is not changed without saying so. Objects that were brought back by then stay, which does no harm:
+ * they have their digest.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -50,7 +52,8 @@ static mlcm_status take_down(repair *r, const char *trigger, char **out_sql, mlc
   return st || !*out_sql ? st : mlcm__db_exec(r->conn, drop, err);
 }
 
-static mlcm_status run_guarded(repair *r, const char *trigger, const char *sql, const mlcm__bind *binds, size_t n, mlcm_error *err) {
+static mlcm_status run_guarded(repair *r, const char *trigger, const char *sql, const mlcm__bind *binds, size_t n,
+                               mlcm_error *err) {
   char *put_up = NULL;
   mlcm_status st = take_down(r, trigger, &put_up, err);
   if (!st) st = mlcm__sql_run(r->conn, sql, binds, n, err);
@@ -74,7 +77,8 @@ static mlcm_status fix_sums(repair *r, int64_t manifest_id, mlcm_error *err) {
   mlcm__manifest manifest;
   bool row = false;
   mlcm__manifest_init(&manifest, r->f->ctx);
-  mlcm_status st = mlcm__sql_first(r->conn, "SELECT text, sha256 FROM manifest WHERE id = ?1", MLCM__BIND(mlcm__i64(manifest_id)), &stmt, &row, err);
+  mlcm_status st = mlcm__sql_first(r->conn, "SELECT text, sha256 FROM manifest WHERE id = ?1", MLCM__BIND(mlcm__i64(manifest_id)),
+                                   &stmt, &row, err);
   if (!st && !row) st = mlcm__fail(err, MLCM_CORRUPT, "manifest %lld is gone", (long long)manifest_id);
   if (!st) {
     size_t len = 0;
@@ -107,7 +111,8 @@ static mlcm_status fix_from_backup(repair *r, const mlcm__blob_info *blob, mlcm_
   if (!r->spare) st = mlcm__blobs_open(r->f->ctx, r->f->options.backup, true, false, &r->spare, err);
   if (!st) st = mlcm__blob_path(r->spare, blob->sha256, &path, err);
   if (!st) st = mlcm__blob_put_file(r->reg->blobs, path, NULL, NULL, digest, NULL, err);
-  if (!st && memcmp(digest, blob->sha256, sizeof digest) != 0) st = mlcm__fail(err, MLCM_CORRUPT, "'%s' changed while it was copied", path);
+  if (!st && memcmp(digest, blob->sha256, sizeof digest) != 0)
+    st = mlcm__fail(err, MLCM_CORRUPT, "'%s' changed while it was copied", path);
   mlcm__free(r->f->ctx, path);
   return st;
 }
@@ -125,7 +130,8 @@ static mlcm_status fix_tmp(repair *r, mlcm_error *err) {
 }
 
 /* Several findings have one cure. */
-static mlcm_status once(bool *done, mlcm_status (*cure)(mlcm__db_conn *conn, mlcm_error *err), mlcm__db_conn *conn, mlcm_error *err) {
+static mlcm_status once(bool *done, mlcm_status (*cure)(mlcm__db_conn *conn, mlcm_error *err), mlcm__db_conn *conn,
+                        mlcm_error *err) {
   if (*done) return MLCM_OK;
   mlcm_status st = cure(conn, err);
   *done = st == MLCM_OK;
@@ -211,7 +217,8 @@ static mlcm_status record(repair *r, mlcm_error *err) {
   for (size_t i = 0; i < r->n_named; i++) mlcm__json_string(&detail.json, NULL, r->found->items[r->named[i]].shown.object);
   mlcm__json_end(&detail.json);
   mlcm__json_i64(&detail.json, "repairs", (int64_t)r->n_done);
-  return mlcm__detail_record(&detail, r->conn, r->reg, (mlcm__record){.kind = "registry.repaired", .object_kind = "registry"}, r->by, NULL, err);
+  return mlcm__detail_record(&detail, r->conn, r->reg, (mlcm__record){.kind = "registry.repaired", .object_kind = "registry"},
+                             r->by, NULL, err);
 }
 
 static mlcm_status run(repair *r, mlcm_error *err) {

@@ -12,7 +12,8 @@
 enum { JSON_MAX = 1 << 30, KEY_MAX = 65536 };
 
 const char *mlcm_damage_name(mlcm_damage kind) {
-  static const char *const names[] = {"unknown", "database", "index", "row", "counter", "manifest", "blob", "audit", "backup", "leftover"};
+  static const char *const names[] = {"unknown",  "database", "index", "row",    "counter",
+                                      "manifest", "blob",     "audit", "backup", "leftover"};
   return kind > 0 && (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : names[0];
 }
 
@@ -68,13 +69,15 @@ mlcm_status mlcm__fsck_tell(mlcm__fsck *f, const mlcm__fsck_item *item, mlcm_err
   return add(f->report, &told, err);
 }
 
-mlcm_status mlcm__fsck_say(mlcm__fsck *f, mlcm_damage kind, const char *object, const char *restore, mlcm_error *err, const char *problem, ...) {
+mlcm_status mlcm__fsck_say(mlcm__fsck *f, mlcm_damage kind, const char *object, const char *restore, mlcm_error *err,
+                           const char *problem, ...) {
   char text[1024];
   va_list list;
   va_start(list, problem);
   (void)vsnprintf(text, sizeof text, problem, list);
   va_end(list);
-  return mlcm__fsck_tell(f, &(mlcm__fsck_item){.shown = {.kind = kind, .object = object, .problem = text, .restore = restore}}, err);
+  return mlcm__fsck_tell(f, &(mlcm__fsck_item){.shown = {.kind = kind, .object = object, .problem = text, .restore = restore}},
+                         err);
 }
 
 /* What a failure means when the thing that was looked at may be damaged. A table that is gone is SQLite's "error", which is our
@@ -87,7 +90,8 @@ mlcm_status mlcm__fsck_unless_damage(mlcm__fsck *f, mlcm_status st, const mlcm_e
                                      mlcm_error *err) {
   if (st == MLCM_OK) return MLCM_OK;
   if (is_damage(st)) {
-    return mlcm__fsck_say(f, kind, object, "only a backup has it: mlcm backup restore", err, "cannot be checked to its end: %s", why->message);
+    return mlcm__fsck_say(f, kind, object, "only a backup has it: mlcm backup restore", err, "cannot be checked to its end: %s",
+                          why->message);
   }
   return mlcm__fail_as(err, why);
 }

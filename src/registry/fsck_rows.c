@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fsck_rows.c - rows against each other: aliases and their targets, counters and what they count, digests and their texts, chains.
+ * fsck_rows.c - rows against each other: aliases and their targets, counters and what they count, digests and their texts,
+ * chains.
  *
  * Most checks are one query (fsck_query.c); the rest compute digests, which SQL cannot.
  */
@@ -16,7 +17,8 @@
 static const mlcm__fsck_query queries[] = {
     {"alias",
      "SELECT m.name || '@' || a.name, 'a version that is there', CAST(a.version AS TEXT), a.model_id FROM alias a"
-     " LEFT JOIN model m ON m.id = a.model_id LEFT JOIN version v ON v.model_id = a.model_id AND v.number = a.version WHERE v.id IS NULL",
+     " LEFT JOIN model m ON m.id = a.model_id LEFT JOIN version v ON v.model_id = a.model_id AND v.number = a.version WHERE v.id "
+     "IS NULL",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the alias stands on a version that does not exist",
      "its history says where it stood (mlcm alias history); a person must say where it shall stand (mlcm alias set)"},
     {"alias",
@@ -28,11 +30,13 @@ static const mlcm__fsck_query queries[] = {
     {"alias",
      "SELECT m.name || '@' || a.name, CAST(h.seq AS TEXT), CAST(a.move_seq AS TEXT), a.model_id, a.name FROM alias a"
      " JOIN model m ON m.id = a.model_id"
-     " JOIN (SELECT model_id, alias, max(seq) AS seq FROM alias_move GROUP BY model_id, alias) h ON h.model_id = a.model_id AND h.alias = a.name"
+     " JOIN (SELECT model_id, alias, max(seq) AS seq FROM alias_move GROUP BY model_id, alias) h ON h.model_id = a.model_id AND "
+     "h.alias = a.name"
      " WHERE a.move_seq <> h.seq",
      MLCM_DAMAGE_COUNTER, MLCM__FIX_MOVE_SEQ, "its row does not name its newest move", "the history has the number"},
     {"alias_move",
-     "SELECT e.model || '@' || e.alias || ' move ' || e.seq, CASE e.kind WHEN 'alias.set' THEN CAST(e.version AS TEXT) ELSE '0' END,"
+     "SELECT e.model || '@' || e.alias || ' move ' || e.seq, CASE e.kind WHEN 'alias.set' THEN CAST(e.version AS TEXT) ELSE '0' "
+     "END,"
      " coalesce(CAST(a.to_version AS TEXT), 'no row'), e.seq FROM event e LEFT JOIN alias_move a ON a.seq = e.seq"
      " WHERE e.kind IN ('alias.set', 'alias.deleted')"
      " AND (a.seq IS NULL OR a.alias <> e.alias OR a.to_version <> CASE e.kind WHEN 'alias.set' THEN e.version ELSE 0 END)",
@@ -40,13 +44,17 @@ static const mlcm__fsck_query queries[] = {
     {"model",
      "SELECT 'model ' || m.name, 'versions ' || c.n || ', newest ' || c.newest || ', last ' || c.last,"
      " 'versions ' || m.n_versions || ', newest ' || m.newest || ', last ' || m.last_version, m.id FROM model m"
-     " JOIN (SELECT m2.id, count(CASE v.state WHEN 1 THEN 1 END) AS n, coalesce(max(CASE v.state WHEN 1 THEN v.number END), 0) AS newest,"
-     "   coalesce(max(v.number), 0) AS last FROM model m2 LEFT JOIN version v ON v.model_id = m2.id GROUP BY m2.id) c ON c.id = m.id"
+     " JOIN (SELECT m2.id, count(CASE v.state WHEN 1 THEN 1 END) AS n, coalesce(max(CASE v.state WHEN 1 THEN v.number END), 0) "
+     "AS newest,"
+     "   coalesce(max(v.number), 0) AS last FROM model m2 LEFT JOIN version v ON v.model_id = m2.id GROUP BY m2.id) c ON c.id = "
+     "m.id"
      " WHERE m.n_versions <> c.n OR m.newest <> c.newest OR m.last_version <> c.last",
-     MLCM_DAMAGE_COUNTER, MLCM__FIX_COUNTERS, "its counters are not what counting its versions gives", "the versions are counted anew"},
+     MLCM_DAMAGE_COUNTER, MLCM__FIX_COUNTERS, "its counters are not what counting its versions gives",
+     "the versions are counted anew"},
     {"rollout",
      "SELECT 'rollout ' || r.id, c.n || ' decisions', r.n_decisions || ' decisions', r.id FROM rollout r"
-     " JOIN (SELECT r2.id, count(d.seq) AS n FROM rollout r2 LEFT JOIN decision d ON d.rollout_id = r2.id GROUP BY r2.id) c ON c.id = r.id"
+     " JOIN (SELECT r2.id, count(d.seq) AS n FROM rollout r2 LEFT JOIN decision d ON d.rollout_id = r2.id GROUP BY r2.id) c ON "
+     "c.id = r.id"
      " WHERE c.n <> r.n_decisions",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "it does not have the decisions that it counts", "only a backup has them"},
 };
@@ -59,12 +67,14 @@ static mlcm_status tell_metric(void *user, mlcm__db_stmt *stmt, mlcm_error *err)
   int64_t version_id = mlcm__db_i64(stmt, 3);
   int len = snprintf(key, sizeof key, "%lld", (long long)version_id);
   bool confused = mlcm__map_get(f->confused, key, (size_t)len) != NULL;
-  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_COUNTER, .object = mlcm__db_text(stmt, 0), .expected = mlcm__db_text(stmt, 1)},
-                          .fix = confused ? MLCM__FIX_NONE : MLCM__FIX_METRICS,
-                          .id = version_id};
+  mlcm__fsck_item item = {
+      .shown = {.kind = MLCM_DAMAGE_COUNTER, .object = mlcm__db_text(stmt, 0), .expected = mlcm__db_text(stmt, 1)},
+      .fix = confused ? MLCM__FIX_NONE : MLCM__FIX_METRICS,
+      .id = version_id};
   item.shown.found = mlcm__db_text(stmt, 2);
   item.shown.problem = "the value that search sees is not that of the newest evaluation";
-  item.shown.restore = confused ? "only a backup has it: the evaluations are damaged too" : "the evaluations, which the change feed confirms";
+  item.shown.restore =
+      confused ? "only a backup has it: the evaluations are damaged too" : "the evaluations, which the change feed confirms";
   return mlcm__fsck_tell(f, &item, err);
 }
 
@@ -123,7 +133,8 @@ static mlcm_status next_digest(chain *c, const char *lines, size_t len, mlcm_err
 static mlcm_status tell_chunk(const chain *c, const char *problem, const char *expected, const char *found, mlcm_error *err) {
   char object[64];
   (void)snprintf(object, sizeof object, "rollout %lld evidence chunk %lld", (long long)c->rollout, (long long)c->chunk);
-  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_ROW, .object = object, .problem = problem, .expected = expected, .found = found}};
+  mlcm__fsck_item item = {
+      .shown = {.kind = MLCM_DAMAGE_ROW, .object = object, .problem = problem, .expected = expected, .found = found}};
   item.shown.restore = "only a backup has it; its decisions cannot be replayed until then";
   return mlcm__fsck_tell(c->f, &item, err);
 }
@@ -161,8 +172,8 @@ static mlcm_status check_chunk(void *user, mlcm__db_stmt *stmt, mlcm_error *err)
 
 static mlcm_status check_evidence(mlcm__fsck *f, mlcm_error *err) {
   chain c = {.f = f};
-  return mlcm__sql_each(f->conn, "SELECT rollout_id, chunk, lines, digest FROM evidence ORDER BY rollout_id, chunk", MLCM__NO_BIND,
-                        check_chunk, &c, err);
+  return mlcm__sql_each(f->conn, "SELECT rollout_id, chunk, lines, digest FROM evidence ORDER BY rollout_id, chunk",
+                        MLCM__NO_BIND, check_chunk, &c, err);
 }
 
 static const mlcm__fsck_query chain_ends = {
@@ -170,7 +181,10 @@ static const mlcm__fsck_query chain_ends = {
     "SELECT 'rollout ' || r.id, lower(hex(e.digest)), lower(hex(r.chain)), r.id FROM rollout r"
     " JOIN (SELECT rollout_id, digest, max(chunk) AS last FROM evidence GROUP BY rollout_id) e ON e.rollout_id = r.id"
     " WHERE e.digest <> r.chain OR e.last <> r.n_chunks",
-    MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its evidence does not end where its row says: chunks were removed or added", "only a backup has them"};
+    MLCM_DAMAGE_ROW,
+    MLCM__FIX_NONE,
+    "its evidence does not end where its row says: chunks were removed or added",
+    "only a backup has them"};
 
 /* ---- all ---- */
 

@@ -2,11 +2,11 @@
  *
  * gc.c - garbage collection: mark what manifests name, sweep the rest through the trash.
  *
- * Leak rather than lose. An object goes to the trash only when no manifest names it, it is older than the grace time and older than
- * every living lease; it is removed only after another grace time there. Both happen in batches, each inside a write transaction that
- * first reads the manifests that were committed meanwhile: a registration commits its manifest under the same lock and looks before
- * that whether its objects are there, so what a batch moves away is named by nobody, now or later. A run that is cut off leaves objects in
- * the trash, where the next one finds them: what is named goes back.
+ * Leak rather than lose. An object goes to the trash only when no manifest names it, it is older than the grace time and older
+ * than every living lease; it is removed only after another grace time there. Both happen in batches, each inside a write
+ * transaction that first reads the manifests that were committed meanwhile: a registration commits its manifest under the same
+ * lock and looks before that whether its objects are there, so what a batch moves away is named by nobody, now or later. A run
+ * that is cut off leaves objects in the trash, where the next one finds them: what is named goes back.
  */
 #include <assert.h>
 #include <string.h>
@@ -197,7 +197,8 @@ static void add(mlcm_gc_result *to, const mlcm_gc_result *did) {
   to->restored += did->restored;
 }
 
-static mlcm_status run_batch(collection *c, const mlcm__blob_info *items, size_t n, sweep *one, mlcm_gc_result *did, mlcm_error *err) {
+static mlcm_status run_batch(collection *c, const mlcm__blob_info *items, size_t n, sweep *one, mlcm_gc_result *did,
+                             mlcm_error *err) {
   mlcm_status st = MLCM_OK;
   for (size_t i = 0; !st && i < n; i++) st = one(c, &items[i], did, err);
   return st;
@@ -225,7 +226,8 @@ static mlcm_status sweep_batch(collection *c, const mlcm__blob_info *items, size
 static mlcm_status sweep_list(collection *c, const list *l, sweep *one, mlcm_error *err) {
   mlcm_status st = MLCM_OK;
   if (c->dry_run) return run_batch(c, l->items, l->n, one, &c->result, err);
-  for (size_t at = 0; !st && at < l->n; at += BATCH) st = sweep_batch(c, l->items + at, l->n - at < BATCH ? l->n - at : BATCH, one, err);
+  for (size_t at = 0; !st && at < l->n; at += BATCH)
+    st = sweep_batch(c, l->items + at, l->n - at < BATCH ? l->n - at : BATCH, one, err);
   return st;
 }
 
@@ -235,12 +237,14 @@ static mlcm_status check(mlcm_registry *reg, const mlcm_gc_options *options, con
   if (options->grace_ns < 0) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "grace_ns is negative");
   if (options->dry_run != 0 && options->dry_run != 1) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "dry_run is neither 0 nor 1");
   if (reg->read_only && !options->dry_run) {
-    return mlcm__fail(err, MLCM_REFUSED, "registry '%s' was opened read only: only a dry run of garbage collection is possible", reg->dir);
+    return mlcm__fail(err, MLCM_REFUSED, "registry '%s' was opened read only: only a dry run of garbage collection is possible",
+                      reg->dir);
   }
   return mlcm__check_attribution(by, err);
 }
 
-mlcm_status mlcm_gc(mlcm_registry *reg, const mlcm_gc_options *options, const mlcm_attribution *by, mlcm_gc_result *out, mlcm_error *err) {
+mlcm_status mlcm_gc(mlcm_registry *reg, const mlcm_gc_options *options, const mlcm_attribution *by, mlcm_gc_result *out,
+                    mlcm_error *err) {
   mlcm_gc_options known;
   if (!reg) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "reg is NULL");
   mlcm_status st = mlcm__options_read(options, FIRST_OPTIONS_BYTES, &known, sizeof known, "mlcm_gc_options", err);

@@ -129,7 +129,8 @@ mlcm_status mlcm__manifest_parse(mlcm_context *ctx, const char *what, const char
     st = mlcm__json_parse(ctx, "manifest", text, len, (mlcm__json_limits){.max_bytes = TEXT_MAX, .max_depth = 4}, &root, err);
   if (!st) st = read_files(out, root, err);
   cJSON_Delete(root);
-  if (st == MLCM_OK || st == MLCM_NO_MEMORY || st == MLCM_UNSUPPORTED || st == MLCM_INTERNAL) return st; /* says nothing about its bytes */
+  if (st == MLCM_OK || st == MLCM_NO_MEMORY || st == MLCM_UNSUPPORTED || st == MLCM_INTERNAL)
+    return st; /* says nothing about its bytes */
   mlcm__error_prefix(err, "%s: the manifest is damaged: ", what);
   if (err) err->code = MLCM_CORRUPT;
   return MLCM_CORRUPT;

@@ -27,7 +27,8 @@ mlcm_status mlcm__policy_put_in(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_st
   if (!st && mlcm__db_changes(conn) > 0) {
     mlcm__digest_from_hex(sha256, digest);
     (void)snprintf(detail, sizeof detail, "{\"policy\":\"%s\"}", sha256);
-    mlcm__record record = {.kind = "policy.kept", .object_kind = "policy", .name = sha256, .after = digest, .detail = detail, .time_ns = now};
+    mlcm__record record = {
+        .kind = "policy.kept", .object_kind = "policy", .name = sha256, .after = digest, .detail = detail, .time_ns = now};
     st = mlcm__registry_record(conn, reg, &record, by, NULL, err);
   }
   if (!st) memcpy(out_sha256, sha256, sizeof sha256);

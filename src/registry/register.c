@@ -231,7 +231,8 @@ static mlcm_status insert_version(mlcm__db_conn *conn, const batch *b, int64_t m
   mlcm_status st = mlcm__sql_run(
       conn,
       "INSERT INTO version (model_id, number, created_ns, updated_ns, actor, reason, description, parent, dataset_digest,"
-      " source_revision, run_link, manifest_id, n_files, size_bytes) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+      " source_revision, run_link, manifest_id, n_files, size_bytes) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+      "?12, ?13)",
       MLCM__BIND(mlcm__i64(model_id), mlcm__i64(number), mlcm__i64(now), mlcm__text(mlcm__registry_actor_of(b->reg, b->by)),
                  mlcm__text(mlcm__registry_reason_of(b->by)), mlcm__text(or_empty(options->description)), mlcm__text(parent),
                  mlcm__text(or_empty(options->dataset_digest)), mlcm__text(or_empty(options->source_revision)),
@@ -267,7 +268,8 @@ static mlcm_status set_aliases(mlcm__db_conn *conn, const batch *b, int64_t mode
 
 static const char *or_null(const char *text) { return text && text[0] ? text : NULL; }
 
-/* What may be changed later stands as a digest: what was given can still be told from what was made of it, and the feed stays small. */
+/* What may be changed later stands as a digest: what was given can still be told from what was made of it, and the feed stays
+ * small. */
 static mlcm_status record_version(mlcm__db_conn *conn, const batch *b, int64_t number, const source *s,
                                   const mlcm_register_options *options, const char *parent, int64_t now, mlcm_error *err) {
   mlcm__detail detail;

@@ -150,9 +150,9 @@ mlcm_status mlcm__policy_put_in(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_st
 
 /* Called inside the write transaction of every alias move that no rollout made (also by undo, delete and register with aliases),
  * after the move. `from` and `to`: versions, 0 for none. alias NULL: version `from`, or with 0 the whole
- * model, is being deleted, whatever its aliases. Answers MLCM_CONFLICT when an active rollout of that model and alias (or speaking of that version) stands in the way and
- * `flags` lacks MLCM_FORCE; with it pauses the rollout and says who. Writes the new routing epoch when an endpoint serves model
- * and alias. */
+ * model, is being deleted, whatever its aliases. Answers MLCM_CONFLICT when an active rollout of that model and alias (or
+ * speaking of that version) stands in the way and `flags` lacks MLCM_FORCE; with it pauses the rollout and says who. Writes the
+ * new routing epoch when an endpoint serves model and alias. */
 mlcm_status mlcm__rollouts_on_alias_change(mlcm__db_conn *conn, mlcm_registry *reg, int64_t model_id, const char *alias,
                                            int64_t from, int64_t to, uint32_t flags, const mlcm_attribution *by, mlcm_error *err);
 

@@ -2,8 +2,8 @@
  *
  * restore.c - a new registry from a backup: checked whole, copied beside its place, its log continued, then renamed.
  *
- * A backup of an older schema cannot be checked where it lies, since checking changes nothing; its copy is checked then, after it was
- * brought to the schema of today.
+ * A backup of an older schema cannot be checked where it lies, since checking changes nothing; its copy is checked then, after it
+ * was brought to the schema of today.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,10 +39,13 @@ static mlcm_status fail_damaged(const restoring *r, const mlcm_fsck_report *repo
   const mlcm_finding *first = &report->items[i].shown;
   int64_t more = report->summary.left - 1;
   if (more == 0) {
-    return mlcm__fail(err, MLCM_CORRUPT, "the backup '%s' is damaged: %s: %s; nothing was restored", r->backup, first->object, first->problem);
+    return mlcm__fail(err, MLCM_CORRUPT, "the backup '%s' is damaged: %s: %s; nothing was restored", r->backup, first->object,
+                      first->problem);
   }
-  return mlcm__fail(err, MLCM_CORRUPT, "the backup '%s' is damaged: %s: %s; and %lld more, which `mlcm fsck --registry` on it names; nothing was restored",
-                    r->backup, first->object, first->problem, (long long)more);
+  return mlcm__fail(
+      err, MLCM_CORRUPT,
+      "the backup '%s' is damaged: %s: %s; and %lld more, which `mlcm fsck --registry` on it names; nothing was restored",
+      r->backup, first->object, first->problem, (long long)more);
 }
 
 /* Checks a directory; *too_old: its schema must be raised first. */
@@ -101,7 +104,8 @@ static mlcm_status pump(restoring *r, const char *name, int in, int out, mlcm__s
 }
 
 /* A file copied durably, with the digest of what was copied. */
-static mlcm_status copy_file(restoring *r, const char *from, const char *to, uint8_t out_sha256[MLCM__SHA256_BYTES], mlcm_error *err) {
+static mlcm_status copy_file(restoring *r, const char *from, const char *to, uint8_t out_sha256[MLCM__SHA256_BYTES],
+                             mlcm_error *err) {
   mlcm_context *ctx = r->ctx;
   mlcm__sha256 hash = {0};
   mlcm_status st = mlcm__sha256_init(&hash, err);
@@ -133,7 +137,8 @@ static mlcm_status copy_database(restoring *r, mlcm_error *err) {
   if (!st) st = copy_file(r, from, to, sha256, err);
   if (!st) mlcm__hex(sha256, sizeof sha256, hex);
   if (!st && strcmp(hex, r->file.database_sha256) != 0) {
-    st = mlcm__fail(err, MLCM_CORRUPT, "the backup '%s' is damaged: registry.db has sha256 %s, backup.json says %s; nothing was restored", r->backup,
+    st = mlcm__fail(err, MLCM_CORRUPT,
+                    "the backup '%s' is damaged: registry.db has sha256 %s, backup.json says %s; nothing was restored", r->backup,
                     hex, r->file.database_sha256);
   }
   mlcm__free(r->ctx, to);
@@ -166,10 +171,12 @@ static mlcm_status record(restoring *r, mlcm_registry *reg, mlcm__db_conn *conn,
   mlcm__json_string(&detail.json, "database_sha256", r->file.database_sha256);
   mlcm__json_string(&detail.json, "from", r->backup);
   mlcm__json_string(&detail.json, "made", time);
-  return mlcm__detail_record(&detail, conn, reg, (mlcm__record){.kind = "registry.restored", .object_kind = "registry"}, r->by, NULL, err);
+  return mlcm__detail_record(&detail, conn, reg, (mlcm__record){.kind = "registry.restored", .object_kind = "registry"}, r->by,
+                             NULL, err);
 }
 
-/* Opens the copy for the first time: raises its schema where it is older, makes what a registry has beside a backup, continues its log. */
+/* Opens the copy for the first time: raises its schema where it is older, makes what a registry has beside a backup, continues
+ * its log. */
 static mlcm_status continue_log(restoring *r, mlcm_error *err) {
   mlcm_registry *reg = NULL;
   mlcm__db_conn *conn = NULL;
@@ -196,7 +203,8 @@ static mlcm_status read_backup_file(restoring *r, mlcm_error *err) {
   mlcm_status st = mlcm__backup_file_read(r->ctx, r->backup, &r->file, &why);
   if (st == MLCM_OK) return MLCM_OK;
   if (st == MLCM_NOT_FOUND) return mlcm__fail(err, st, "there is no backup in '%s': it has no backup.json", r->backup);
-  if (st == MLCM_CORRUPT) return mlcm__fail(err, st, "the backup '%s' is damaged: %s; nothing was restored", r->backup, why.message);
+  if (st == MLCM_CORRUPT)
+    return mlcm__fail(err, st, "the backup '%s' is damaged: %s; nothing was restored", r->backup, why.message);
   return mlcm__fail_as(err, &why);
 }
 
@@ -215,8 +223,10 @@ static mlcm_status run(restoring *r, const char *dest, mlcm_error *err) {
 
 mlcm_status mlcm_restore(mlcm_context *ctx, const char *backup, const char *dest, const mlcm_backup_options *options,
                          const mlcm_attribution *by, mlcm_backup_result *out, mlcm_error *err) {
-  if (!ctx || !backup || !dest) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s is NULL", !ctx ? "ctx" : !backup ? "backup" : "dest");
-  if (!backup[0] || !dest[0]) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the %s directory is empty text", backup[0] ? "registry's" : "backup's");
+  if (!ctx || !backup || !dest)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s is NULL", !ctx ? "ctx" : !backup ? "backup" : "dest");
+  if (!backup[0] || !dest[0])
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the %s directory is empty text", backup[0] ? "registry's" : "backup's");
   restoring r = {.ctx = ctx, .backup = backup, .by = by, .staging = {.ctx = ctx}};
   mlcm_status st = mlcm__options_read(options, FIRST_OPTIONS_BYTES, &r.options, sizeof r.options, "mlcm_backup_options", err);
   if (!st) st = mlcm__check_attribution(by, err);

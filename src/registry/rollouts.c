@@ -2,8 +2,8 @@
  *
  * rollouts.c - rows of rollouts, leases, evidence, decisions and intents.
  *
- * Fencing: every write for the lease holder is an UPDATE of the rollout's row with `lease_epoch = ?` in its WHERE; when it changes
- * no row, the holder has been overtaken (MLCM_STALE) and the caller's transaction is rolled back with all that it did.
+ * Fencing: every write for the lease holder is an UPDATE of the rollout's row with `lease_epoch = ?` in its WHERE; when it
+ * changes no row, the holder has been overtaken (MLCM_STALE) and the caller's transaction is rolled back with all that it did.
  */
 #include "registry/rollouts.h"
 
@@ -212,9 +212,9 @@ static mlcm_status read_chunk(void *user, mlcm__db_stmt *stmt, mlcm_error *err) 
 mlcm_status mlcm__evidence_each(mlcm__db_conn *conn, int64_t id, int64_t after_chunk, mlcm__evidence_visit *visit, void *user,
                                 mlcm_error *err) {
   chunk_reader reader = {visit, user};
-  return mlcm__sql_each(conn,
-                        "SELECT chunk, lease_epoch, lines, digest FROM evidence WHERE rollout_id = ?1 AND chunk > ?2 ORDER BY chunk",
-                        MLCM__BIND(mlcm__i64(id), mlcm__i64(after_chunk)), read_chunk, &reader, err);
+  return mlcm__sql_each(
+      conn, "SELECT chunk, lease_epoch, lines, digest FROM evidence WHERE rollout_id = ?1 AND chunk > ?2 ORDER BY chunk",
+      MLCM__BIND(mlcm__i64(id), mlcm__i64(after_chunk)), read_chunk, &reader, err);
 }
 
 /* ---- decisions ---- */

@@ -35,9 +35,9 @@ typedef struct mlcm__endpoint_row {
 mlcm_status mlcm__endpoint_find(mlcm__db_conn *conn, const char *name, mlcm__endpoint_row *out, mlcm_error *err);
 mlcm_status mlcm__endpoint_read(mlcm__db_conn *conn, int64_t id, mlcm__endpoint_row *out, mlcm_error *err);
 
-/* Finds the endpoint or makes it: model and alias NULL mean the model of the same name and "champion". A new endpoint gets its first
- * routing epoch with the alias's present target. An existing one must have that model and alias (MLCM_CONFLICT when they are given
- * and differ). MLCM_NOT_FOUND: no such model or alias. */
+/* Finds the endpoint or makes it: model and alias NULL mean the model of the same name and "champion". A new endpoint gets its
+ * first routing epoch with the alias's present target. An existing one must have that model and alias (MLCM_CONFLICT when they
+ * are given and differ). MLCM_NOT_FOUND: no such model or alias. */
 mlcm_status mlcm__endpoint_ensure(mlcm__db_conn *conn, mlcm_registry *reg, const char *name, const char *model, const char *alias,
                                   mlcm__endpoint_row *out, mlcm_error *err);
 
@@ -126,7 +126,8 @@ mlcm_status mlcm__rollout_ids(mlcm__db_conn *conn, int64_t endpoint_id, int64_t 
 
 /* ---- the lease ---- */
 
-/* Makes `holder` the holder and raises the epoch, provided the lease is still as `seen`: neither taken nor renewed since (MLCM_STALE). */
+/* Makes `holder` the holder and raises the epoch, provided the lease is still as `seen`: neither taken nor renewed since
+ * (MLCM_STALE). */
 mlcm_status mlcm__lease_take(mlcm__db_conn *conn, const mlcm__rollout_head *seen, const char *holder, int64_t expires_ns,
                              int64_t *out_epoch, mlcm_error *err);
 mlcm_status mlcm__lease_renew(mlcm__db_conn *conn, int64_t id, int64_t epoch, int64_t expires_ns, mlcm_error *err);
@@ -176,8 +177,9 @@ typedef struct mlcm__intent {
 
 mlcm_status mlcm__intent_add(mlcm__db_conn *conn, int64_t rollout_id, int32_t kind, const char *actor, const char *reason,
                              int64_t now_wall_ns, mlcm_error *err);
-/* The one to look at next of those that are open; out->id 0 when there is none. What has happened already (displaced, broken) goes
- * before what is asked for, an abort before other commands (so that one that cannot be obeyed never blocks it), older before newer. */
+/* The one to look at next of those that are open; out->id 0 when there is none. What has happened already (displaced, broken)
+ * goes before what is asked for, an abort before other commands (so that one that cannot be obeyed never blocks it), older before
+ * newer. */
 mlcm_status mlcm__intent_next(mlcm__db_conn *conn, int64_t rollout_id, mlcm__intent *out, mlcm_error *err);
 /* Obeyed by decision done_seq, or refused (done_seq 0) for a reason. */
 mlcm_status mlcm__intent_close(mlcm__db_conn *conn, int64_t intent_id, int64_t done_seq, const char *refused, mlcm_error *err);

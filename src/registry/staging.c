@@ -68,7 +68,8 @@ mlcm_status mlcm__staging_publish(mlcm__staging *s, mlcm_error *err) {
   if (!st) st = refuse_existing(s, err);
   if (st) return st;
   int rc = s->ctx->io.rename(s->ctx->io.user, s->path, s->dest);
-  if (rc == -EEXIST || rc == -ENOTEMPTY || rc == -ENOTDIR) return mlcm__fail(err, MLCM_ALREADY_EXISTS, "'%s' was made by somebody else meanwhile", s->dest);
+  if (rc == -EEXIST || rc == -ENOTEMPTY || rc == -ENOTDIR)
+    return mlcm__fail(err, MLCM_ALREADY_EXISTS, "'%s' was made by somebody else meanwhile", s->dest);
   if (rc < 0) return mlcm__fail_errno(err, rc, "'%s' cannot be put in its place", s->dest);
   mlcm_error why = {0};
   st = mlcm__sync_dir(s->ctx, s->parent, &why);
@@ -98,7 +99,8 @@ static mlcm_status remove_entry(void *user, const char *name, mlcm_error *err) {
   char *path = NULL;
   mlcm_file_info info;
   (void)err;
-  if (mlcm__path_join(r->ctx, r->folder, name, &path, NULL) != MLCM_OK) return MLCM_OK; /* stays; the log of remove_tree says so */
+  if (mlcm__path_join(r->ctx, r->folder, name, &path, NULL) != MLCM_OK)
+    return MLCM_OK; /* stays; the log of remove_tree says so */
   if (r->ctx->io.stat(r->ctx->io.user, path, &info) >= 0 && S_ISDIR(info.mode)) {
     if (r->depth < DEPTH_MAX) remove_tree(r->ctx, path, r->depth + 1);
   } else {

@@ -64,8 +64,8 @@ static mlcm_status visit(void *user, const char *entry, mlcm_error *err) {
   mlcm_context *ctx = walk->ctx;
   mlcm_file_info info;
   if (++walk->n_entries > MLCM__WALK_ENTRIES_MAX) {
-    return mlcm__fail(err, MLCM_LIMIT, "there are more than %d files and folders to look at, at '%s' and before", (int)MLCM__WALK_ENTRIES_MAX,
-                      folder->path);
+    return mlcm__fail(err, MLCM_LIMIT, "there are more than %d files and folders to look at, at '%s' and before",
+                      (int)MLCM__WALK_ENTRIES_MAX, folder->path);
   }
   const char *path = join(&walk->arena, folder->path, entry);
   const char *name = join(&walk->arena, folder->name, entry);

@@ -12,8 +12,8 @@
 
 #include "registry/fixture.h"
 
-/* Scratch folders in memory where there is such a place: these programs make hundreds of registries, and each would wait for a disk dozens of
- * times. Whether a sync succeeded is in the hands of the tests, not of a disk. */
+/* Scratch folders in memory where there is such a place: these programs make hundreds of registries, and each would wait for a
+ * disk dozens of times. Whether a sync succeeded is in the hands of the tests, not of a disk. */
 static UNUSED void in_memory(void) {
   if (access("/dev/shm", W_OK | X_OK) == 0) (void)setenv("TMPDIR", "/dev/shm", 0);
 }
@@ -56,7 +56,8 @@ static UNUSED void tamper(const fixture *f, const char *sql) {
   char *ups[64];
   size_t n = 0;
   char *message = NULL;
-  ck_assert_int_eq(sqlite3_prepare_v2(raw, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'", -1, &list, NULL), SQLITE_OK);
+  ck_assert_int_eq(sqlite3_prepare_v2(raw, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'", -1, &list, NULL),
+                   SQLITE_OK);
   char *drops[64];
   while (sqlite3_step(list) == SQLITE_ROW) {
     drops[n] = sqlite3_mprintf("DROP TRIGGER %s", sqlite3_column_text(list, 0));
@@ -124,8 +125,8 @@ static UNUSED mlcm_fsck_report *check(const fixture *f) {
 static UNUSED void print_findings(const mlcm_fsck_report *report) {
   for (size_t i = 0; i < mlcm_fsck_report_n(report); i++) {
     mlcm_finding x = mlcm_fsck_report_at(report, i);
-    fprintf(stderr, "%zu: %s | %s | %s | '%s' not '%s' | %s%s%s\n", i, mlcm_damage_name(x.kind), x.object, x.problem, x.found, x.expected, x.restore,
-            x.can_repair ? " [can repair]" : "", x.repaired ? " [repaired]" : "");
+    fprintf(stderr, "%zu: %s | %s | %s | '%s' not '%s' | %s%s%s\n", i, mlcm_damage_name(x.kind), x.object, x.problem, x.found,
+            x.expected, x.restore, x.can_repair ? " [can repair]" : "", x.repaired ? " [repaired]" : "");
   }
 }
 

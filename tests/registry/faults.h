@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * faults.h - one call of the registry under every fault that can reach it: each allocation, each SQL statement, each allocation of OpenSSL's
- * and, where asked, each file call fails in turn.
+ * faults.h - one call of the registry under every fault that can reach it: each allocation, each SQL statement, each allocation
+ * of OpenSSL's and, where asked, each file call fails in turn.
  *
- * The world is a registry that is put back before each run. A run must answer what it answers without a fault, or what such a fault gives;
- * after a failure no event was recorded, nothing stays allocated and no descriptor open.
+ * The world is a registry that is put back before each run. A run must answer what it answers without a fault, or what such a
+ * fault gives; after a failure no event was recorded, nothing stays allocated and no descriptor open.
  */
 #ifndef MLCM_TESTS_REGISTRY_FAULTS_H
 #define MLCM_TESTS_REGISTRY_FAULTS_H
@@ -27,7 +27,7 @@ typedef enum fault_kind {
 enum {
   WORLD_FILES = 1,   /* file calls fail too */
   WORLD_SEVERAL = 2, /* several transactions, or what cannot be read is judged: only statuses and leaks are checked */
-  WORLD_SAMPLED = 4  /* a long call: every 7th fault of a kind after the first 40 */
+  WORLD_SAMPLED = 4  /* a long call: every 23rd fault of a kind after the first 40 */
 };
 
 typedef struct world {
@@ -177,9 +177,11 @@ static bool run_once(world *w, world_call *call, fault_run *r) {
   const mlcm_status st = call(w, &err);
   const bool fired = disarm(r);
   if (!r->n) r->plain = st;
-  ck_assert_msg(may_answer(r, st), "%s, fault %zu of kind %d: %s: %s", r->name, r->n, (int)r->kind, mlcm_status_name(st), err.message);
+  ck_assert_msg(may_answer(r, st), "%s, fault %zu of kind %d: %s: %s", r->name, r->n, (int)r->kind, mlcm_status_name(st),
+                err.message);
   ck_assert_msg(fired || st == r->plain, "%s without a fault: %s", r->name, err.message);
-  if (st && st != MLCM_OUTCOME_UNKNOWN && !(r->flags & WORLD_SEVERAL)) ck_assert_msg(seq_of(w) == before, "%s failed, but changed something", r->name);
+  if (st && st != MLCM_OUTCOME_UNKNOWN && !(r->flags & WORLD_SEVERAL))
+    ck_assert_msg(seq_of(w) == before, "%s failed, but changed something", r->name);
   mlcm_registry_close(w->f.reg);
   mlcm_context_free(w->f.ctx);
   test_memory_check_empty(&r->memory, r->name);
@@ -195,7 +197,7 @@ static void world_attack(world *w, const char *name, world_call *call, unsigned 
   (void)run_once(w, call, &r);
   for (r.kind = FAULT_ALLOCATION; r.kind < FAULT_KINDS; r.kind++) {
     if (r.kind == FAULT_FILE && !(flags & WORLD_FILES)) continue;
-    for (r.n = 1; run_once(w, call, &r); r.n += (flags & WORLD_SAMPLED) && r.n > 40 ? 7 : 1) ck_assert_uint_lt(r.n, TOO_MANY);
+    for (r.n = 1; run_once(w, call, &r); r.n += (flags & WORLD_SAMPLED) && r.n > 40 ? 23 : 1) ck_assert_uint_lt(r.n, TOO_MANY);
   }
 }
 

@@ -5,6 +5,7 @@
 #ifndef MLCM_TESTS_REGISTRY_FIXTURE_H
 #define MLCM_TESTS_REGISTRY_FIXTURE_H
 
+#include "support/status.h"
 #include "support/suite.h"
 
 #include <stdio.h>
@@ -27,27 +28,6 @@ typedef struct fixture {
   mlcm_context *ctx;
   mlcm_registry *reg;
 } fixture;
-
-/* The call ends with `err`: CHECK_OK(mlcm_alias_set(f.reg, "m", "a", 1, MLCM_ALIAS_ANY, 0, NULL, err)). */
-#define CHECK_OK(call)                                                                           \
-  do {                                                                                           \
-    mlcm_error check_err = {0};                                                                  \
-    mlcm_error *err = &check_err;                                                                \
-    mlcm_status check_st = (call);                                                               \
-    ck_assert_msg(check_st == MLCM_OK, "%s: %s", mlcm_status_name(check_st), check_err.message); \
-  } while (0)
-
-/* The status and a part of the message. */
-#define CHECK_FAILS(status, part, call)                                                                               \
-  do {                                                                                                                \
-    mlcm_error check_err = {0};                                                                                       \
-    mlcm_error *err = &check_err;                                                                                     \
-    mlcm_status check_st = (call);                                                                                    \
-    ck_assert_msg(check_st == (status), "%s instead of %s: %s", mlcm_status_name(check_st), mlcm_status_name(status), \
-                  check_err.message);                                                                                 \
-    ck_assert_int_eq(check_err.code, check_st);                                                                       \
-    ck_assert_msg(strstr(check_err.message, part) != NULL, "no '%s' in: %s", part, check_err.message);                \
-  } while (0)
 
 static UNUSED mlcm_registry *open_registry(mlcm_context *ctx, const char *dir, uint32_t flags) {
   mlcm_registry_options options = MLCM_REGISTRY_OPTIONS_INIT;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_arguments.c - what a caller may not ask for: each missing pointer and each value that breaks a rule is named, by every function.
+ * test_arguments.c - what a caller may not ask for: each missing pointer and each value that breaks a rule is named, by every
+ * function.
  */
 #include "registry/damage.h"
 
@@ -63,7 +64,8 @@ START_TEST(without_an_error_to_write_to) {
   valid v;
   mlcm_registry *reg = NULL;
   set_valid(&v);
-  char *path = make_file(&v.f, "registry.db", "anything but a database, and long enough to have a header of SQLite's size: it goes on for a while");
+  char *path = make_file(&v.f, "registry.db",
+                         "anything but a database, and long enough to have a header of SQLite's size: it goes on for a while");
   ck_assert_int_eq(mlcm_registry_open(v.f.ctx, v.f.dir, NULL, &reg, NULL), MLCM_CORRUPT);
   free(path);
   clear_valid(&v);
@@ -426,8 +428,21 @@ START_TEST(backups) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {opening, without_an_error_to_write_to, models, versions, versions_of_a_page, evaluations, registering, a_model_has_a_thousand_tags_and_no_more, aliases,
-                          feeds_and_policies, a_policy_whose_text_was_changed_is_not_given_out, searches, audits, checks, backups};
+  const TTest *tests[] = {opening,
+                          without_an_error_to_write_to,
+                          models,
+                          versions,
+                          versions_of_a_page,
+                          evaluations,
+                          registering,
+                          a_model_has_a_thousand_tags_and_no_more,
+                          aliases,
+                          feeds_and_policies,
+                          a_policy_whose_text_was_changed_is_not_given_out,
+                          searches,
+                          audits,
+                          checks,
+                          backups};
   in_memory();
   return TEST_RUN("registry_arguments", tests);
 }

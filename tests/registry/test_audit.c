@@ -40,9 +40,10 @@ static void tamper(const fixture *f, const char *sql) {
   char *message = NULL;
   char *path = test_path(f->reg_dir, "registry.db");
   ck_assert_int_eq(sqlite3_open(path, &raw), SQLITE_OK);
-  ck_assert_int_eq(sqlite3_prepare_v2(raw, "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_schema WHERE type = 'trigger'", -1,
-                                      &list, NULL),
-                   SQLITE_OK);
+  ck_assert_int_eq(
+      sqlite3_prepare_v2(raw, "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_schema WHERE type = 'trigger'", -1,
+                         &list, NULL),
+      SQLITE_OK);
   ck_assert_int_eq(sqlite3_step(list), SQLITE_ROW);
   (void)snprintf(drops, sizeof drops, "%s", (const char *)sqlite3_column_text(list, 0));
   sqlite3_finalize(list);
@@ -143,7 +144,8 @@ START_TEST(an_older_copy_of_the_database_is_found_by_the_head_file) {
   size_t len = 0;
   sqlite3 *raw = NULL;
   live(&f);
-  char *path = test_path(f.reg_dir, "registry.db"), *wal = test_path(f.reg_dir, "registry.db-wal"), *shm = test_path(f.reg_dir, "registry.db-shm");
+  char *path = test_path(f.reg_dir, "registry.db"), *wal = test_path(f.reg_dir, "registry.db-wal"),
+       *shm = test_path(f.reg_dir, "registry.db-shm");
   mlcm_registry_close(f.reg);
   ck_assert_int_eq(sqlite3_open(path, &raw), SQLITE_OK);
   ck_assert_int_eq(sqlite3_exec(raw, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), SQLITE_OK);

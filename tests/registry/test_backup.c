@@ -123,7 +123,8 @@ START_TEST(a_damaged_object_fails_the_backup_naming_it_and_leaves_nothing) {
   char *object = object_of(&s.f, "digits/2");
   size_t before = test_count_entries(s.f.dir);
   flip(object, 0);
-  CHECK_FAILS(MLCM_CORRUPT, "digits/2 model.bin: its stored bytes were changed", mlcm_backup(s.f.reg, s.backup, NULL, NULL, NULL, err));
+  CHECK_FAILS(MLCM_CORRUPT, "digits/2 model.bin: its stored bytes were changed",
+              mlcm_backup(s.f.reg, s.backup, NULL, NULL, NULL, err));
   ck_assert_int_eq(unlink(object), 0);
   CHECK_FAILS(MLCM_NOT_FOUND, "digits/2 model.bin", mlcm_backup(s.f.reg, s.backup, NULL, NULL, NULL, err));
   ck_assert(!test_exists(s.backup));
@@ -285,8 +286,9 @@ END_TEST
 /* ---- an older backup, a newer one ---- */
 
 /* Schema version 7 had no rollouts: version 8 adds their tables and nothing else. */
-static const char to_version_7[] = "DROP TABLE intent; DROP TABLE evidence; DROP TABLE decision; DROP TABLE routing; DROP TABLE rollout;"
-                                   "DROP TABLE endpoint; PRAGMA user_version = 7";
+static const char to_version_7[] =
+    "DROP TABLE intent; DROP TABLE evidence; DROP TABLE decision; DROP TABLE routing; DROP TABLE rollout;"
+    "DROP TABLE endpoint; PRAGMA user_version = 7";
 
 static int64_t schema_version(const char *dir) {
   sqlite3 *raw = NULL;
@@ -503,8 +505,8 @@ static void check_attempt(void *user) {
   if (expected) expect_clean(&a->s.f, a->dest);
 }
 
-/* test_fault_io would run for many minutes: most of the calls make the 256 folders of objects/. Each of the first and last 15 calls fails in
- * turn, and every 53rd in between; once, and with all later ones. Answers the number of calls. */
+/* test_fault_io would run for many minutes: most of the calls make the 256 folders of objects/. Each of the first and last 15
+ * calls fails in turn, and every 53rd in between; once, and with all later ones. Answers the number of calls. */
 static size_t fail_sampled(test_script script, attempt *a) {
   enum { ENDS = 15, STRIDE = 53 };
   size_t n_calls = 0;

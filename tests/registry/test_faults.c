@@ -10,8 +10,8 @@
 #include "registry/sql.h"
 #include "support/statement_fault.h" /* here too: it tells CMake to put it in front of SQLite */
 
-/* Model "m": versions 1 to 4, the last deleted; champion was on 1, 2 and 3, and was taken back from 3; endpoint "m" with a rollout of
- * version 3 that holds a lease and has evidence, a decision and an open intent. "gone": deleted. */
+/* Model "m": versions 1 to 4, the last deleted; champion was on 1, 2 and 3, and was taken back from 3; endpoint "m" with a
+ * rollout of version 3 that holds a lease and has evidence, a decision and an open intent. "gone": deleted. */
 static const uint8_t salt[MLCM__ROUTING_SALT_BYTES] = {7};
 enum { ENDPOINT = 1, ROLLOUT = 1 };
 
@@ -25,7 +25,8 @@ static mlcm_status start_rollout(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_e
   mlcm__endpoint_row endpoint;
   int64_t id = 0, epoch = 0;
   uint8_t digest[MLCM__SHA256_BYTES] = {1};
-  mlcm__rollout_new row = {.stable = 2, .candidate = 3, .plan_name = "plan.yaml", .plan = "x", .policy_digest = "d", .salt = salt, .actor = "ana"};
+  mlcm__rollout_new row = {
+      .stable = 2, .candidate = 3, .plan_name = "plan.yaml", .plan = "x", .policy_digest = "d", .salt = salt, .actor = "ana"};
   mlcm_status st = mlcm__endpoint_ensure(conn, reg, "m", NULL, NULL, &endpoint, err);
   row.endpoint_id = endpoint.id;
   if (!st) st = mlcm__rollout_insert(conn, &row, &id, err);
@@ -107,7 +108,9 @@ static mlcm_status registering_many(CALL) {
   return mlcm_register_many(w->f.reg, "new", items, 2, NULL, NULL, err);
 }
 
-static mlcm_status registering_under_a_deleted_name(CALL) { return mlcm_register(w->f.reg, "gone", w->path, NULL, NULL, NULL, err); }
+static mlcm_status registering_under_a_deleted_name(CALL) {
+  return mlcm_register(w->f.reg, "gone", w->path, NULL, NULL, NULL, err);
+}
 
 /* ---- models and versions ---- */
 
@@ -178,7 +181,9 @@ static mlcm_status making_an_alias(CALL) { return mlcm_alias_set(w->f.reg, "m", 
 static mlcm_status moving_a_guarded_alias(CALL) { return mlcm_alias_set(w->f.reg, "m", "champion", 1, 2, 0, NULL, err); }
 static mlcm_status removing_an_alias(CALL) { return mlcm_alias_delete(w->f.reg, "m", "fresh", MLCM_ALIAS_ANY, 0, NULL, err); }
 static mlcm_status removing_none(CALL) { return mlcm_alias_delete(w->f.reg, "m", "none", MLCM_ALIAS_ANY, 0, NULL, err); }
-static mlcm_status undoing(CALL) { return mlcm_alias_undo(w->f.reg, "m", "champion", MLCM_ALIAS_ANY, MLCM_FORCE, NULL, NULL, err); }
+static mlcm_status undoing(CALL) {
+  return mlcm_alias_undo(w->f.reg, "m", "champion", MLCM_ALIAS_ANY, MLCM_FORCE, NULL, NULL, err);
+}
 
 static mlcm_status reading_aliases(CALL) {
   mlcm_history *history = NULL;
@@ -243,7 +248,8 @@ static mlcm_status auditing(CALL) {
 
 /* ---- search ---- */
 
-static mlcm_status page_through(mlcm_registry *reg, mlcm_status (*search)(mlcm_registry *, const mlcm_query *, mlcm_page **, mlcm_error *),
+static mlcm_status page_through(mlcm_registry *reg,
+                                mlcm_status (*search)(mlcm_registry *, const mlcm_query *, mlcm_page **, mlcm_error *),
                                 mlcm_query query, mlcm_error *err) {
   mlcm_page *page = NULL;
   char token[4096] = "";
@@ -303,7 +309,8 @@ static mlcm_status no_such_endpoint(CALL) {
   return st;
 }
 
-static mlcm_status see_chunk(void *user, int64_t chunk, int64_t lease_epoch, const char *lines, size_t len, const uint8_t *digest, mlcm_error *err) {
+static mlcm_status see_chunk(void *user, int64_t chunk, int64_t lease_epoch, const char *lines, size_t len, const uint8_t *digest,
+                             mlcm_error *err) {
   (void)user, (void)chunk, (void)lease_epoch, (void)lines, (void)len, (void)digest, (void)err;
   return MLCM_OK;
 }
@@ -358,7 +365,8 @@ static mlcm_status steer(mlcm__db_conn *conn, mlcm_registry *reg, mlcm_error *er
   if (!st) st = take_lease(conn, ROLLOUT, "you", &epoch, err);
   if (!st) st = mlcm__evidence_append(conn, ROLLOUT, epoch, "{}\n", 3, 1, digest, 2, err);
   if (!st) st = mlcm__intent_close(conn, 1, 2, NULL, err);
-  if (!st) st = mlcm__decision_append(conn, ROLLOUT, epoch, 2, 2, MLCM_ACTION_ROLL_BACK, "{}", MLCM_ROLLOUT_ROLLED_BACK, false, err);
+  if (!st)
+    st = mlcm__decision_append(conn, ROLLOUT, epoch, 2, 2, MLCM_ACTION_ROLL_BACK, "{}", MLCM_ROLLOUT_ROLLED_BACK, false, err);
   if (!st) st = mlcm__intent_close_all(conn, ROLLOUT, "over", err);
   if (!st) st = mlcm__lease_release(conn, ROLLOUT, epoch, err);
   return st;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_faults_fsck.c - checking, repairing, backing up and restoring under every fault (faults.h): of a sound registry, and of one in which
- * everything that can be damaged is.
+ * test_faults_fsck.c - checking, repairing, backing up and restoring under every fault (faults.h): of a sound registry, and of
+ * one in which everything that can be damaged is.
  */
 #include "registry/faults.h"
 
@@ -18,8 +18,8 @@ static const char *const damages[] = {
     "UPDATE version SET size_bytes = 99 WHERE number = 2",
     "UPDATE version SET actor = 'eve', parent = '' WHERE number = 3",
     "UPDATE version SET description = 'forged' WHERE number = 2",
-    "INSERT INTO version (model_id, number, created_ns, updated_ns, actor, manifest_id, n_files, size_bytes)"
-    " SELECT model_id, 8, 1, 1, 'eve', manifest_id, n_files, size_bytes FROM version WHERE number = 2",
+    ("INSERT INTO version (model_id, number, created_ns, updated_ns, actor, manifest_id, n_files, size_bytes)"
+     " SELECT model_id, 8, 1, 1, 'eve', manifest_id, n_files, size_bytes FROM version WHERE number = 2"),
     "UPDATE version SET state = 2 WHERE number = 3",
     "UPDATE version_tag SET value = 'forged'",
     "INSERT INTO version_tag SELECT id, 'forged', 'x' FROM version",
@@ -40,7 +40,8 @@ static void add_rollout(fixture *f) {
   mlcm__db_conn *conn = NULL;
   mlcm__endpoint_row endpoint;
   mlcm__rollout_head seen;
-  mlcm__rollout_new row = {.stable = 2, .candidate = 3, .plan_name = "plan.yaml", .plan = "x", .policy_digest = "d", .salt = salt, .actor = "ana"};
+  mlcm__rollout_new row = {
+      .stable = 2, .candidate = 3, .plan_name = "plan.yaml", .plan = "x", .policy_digest = "d", .salt = salt, .actor = "ana"};
   int64_t id = 0, epoch = 0;
   CHECK_OK(mlcm__registry_write_begin(f->reg, &conn, err));
   CHECK_OK(mlcm__endpoint_ensure(conn, f->reg, "e", "digits", NULL, &endpoint, err));

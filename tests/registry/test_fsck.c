@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_fsck.c - each kind of damage in turn: fsck names exactly it, repairs what is safe, leaves the rest, and says so when asked again.
+ * test_fsck.c - each kind of damage in turn: fsck names exactly it, repairs what is safe, leaves the rest, and says so when asked
+ * again.
  */
 #include <errno.h>
 #include <mlcm/trust.h>
@@ -57,11 +58,12 @@ typedef struct damage {
 
 static const damage damages[] = {
     /* versions, manifests */
-    {"UPDATE manifest SET text = CAST('{}' AS BLOB) WHERE id = 2", MLCM_DAMAGE_MANIFEST, "digits/2 manifest", "its text was changed", 0},
+    {"UPDATE manifest SET text = CAST('{}' AS BLOB) WHERE id = 2", MLCM_DAMAGE_MANIFEST, "digits/2 manifest",
+     "its text was changed", 0},
     {"UPDATE manifest SET text = CAST(replace(CAST(text AS TEXT), '\"size\":\"1\"', '\"size\":\"7\"') AS BLOB) WHERE id = 2",
      MLCM_DAMAGE_MANIFEST, "digits/2 manifest", "its text was changed", 1},
-    {"UPDATE manifest SET sha256 = replace(sha256, substr(sha256, 1, 8), '00000000') WHERE id = 2", MLCM_DAMAGE_MANIFEST, "digits/2 manifest",
-     "the digest beside its text was changed", 1},
+    {"UPDATE manifest SET sha256 = replace(sha256, substr(sha256, 1, 8), '00000000') WHERE id = 2", MLCM_DAMAGE_MANIFEST,
+     "digits/2 manifest", "the digest beside its text was changed", 1},
     {"UPDATE version SET size_bytes = 99 WHERE number = 2", MLCM_DAMAGE_COUNTER, "digits/2", "number and size of files", 1},
     {"UPDATE version SET actor = 'eve' WHERE number = 2", MLCM_DAMAGE_ROW, "digits/2", "who registered it", 0},
     {"UPDATE version SET parent = 'digits/1' WHERE number = 3", MLCM_DAMAGE_ROW, "digits/3", "the version's parent is not", 0},
@@ -78,20 +80,25 @@ static const damage damages[] = {
     {"UPDATE alias SET version = 3", MLCM_DAMAGE_ROW, "digits@champion", "not what the audit log says", 0},
     {"UPDATE alias SET move_seq = 1", MLCM_DAMAGE_COUNTER, "digits@champion", "newest move", 1},
     {"DELETE FROM alias", MLCM_DAMAGE_ROW, "digits@champion", "is gone from the registry", 0},
-    {"UPDATE alias_move SET to_version = 3 WHERE seq = (SELECT max(seq) FROM alias_move)", MLCM_DAMAGE_ROW, "digits@champion move",
-     "history does not say", 0},
+    {"UPDATE alias_move SET to_version = 3 WHERE seq = (SELECT max(seq) FROM alias_move)", MLCM_DAMAGE_ROW,
+     "digits@champion move", "history does not say", 0},
     /* evaluations */
     {"UPDATE metric SET value = 0.99", MLCM_DAMAGE_COUNTER, "digits/2 metric accuracy", "search sees", 1},
     {"DELETE FROM metric", MLCM_DAMAGE_COUNTER, "digits/2 metric accuracy", "search sees", 1},
-    {"UPDATE evaluation SET n_samples = 6000 WHERE id = 1", MLCM_DAMAGE_ROW, "digits/2 evaluation holdout", "not what was recorded", 0},
-    {"UPDATE evaluation_score SET value = 0.99 WHERE evaluation_id = 1", MLCM_DAMAGE_ROW, "digits/2 evaluation holdout", "metric values", 0},
+    {"UPDATE evaluation SET n_samples = 6000 WHERE id = 1", MLCM_DAMAGE_ROW, "digits/2 evaluation holdout",
+     "not what was recorded", 0},
+    {"UPDATE evaluation_score SET value = 0.99 WHERE evaluation_id = 1", MLCM_DAMAGE_ROW, "digits/2 evaluation holdout",
+     "metric values", 0},
     /* texts */
     {"UPDATE policy SET text = CAST('checks: [x]' AS BLOB)", MLCM_DAMAGE_ROW, "policy ", "does not have its digest", 0},
-    {"UPDATE event SET actor = 'eve' WHERE kind = 'alias.set' AND version = 2", MLCM_DAMAGE_ROW, "digits@champion", "the change's actor", 0},
+    {"UPDATE event SET actor = 'eve' WHERE kind = 'alias.set' AND version = 2", MLCM_DAMAGE_ROW, "digits@champion",
+     "the change's actor", 0},
     {"DELETE FROM event WHERE kind = 'policy.kept'", MLCM_DAMAGE_ROW, "audit entry ", "no event in the change feed", 0},
-    {"INSERT INTO event (time_ns, kind, actor, audit_seq) VALUES (1, 'gc.swept', 'eve', 99)", MLCM_DAMAGE_ROW, "event ", "no audit entry", 0},
+    {"INSERT INTO event (time_ns, kind, actor, audit_seq) VALUES (1, 'gc.swept', 'eve', 99)", MLCM_DAMAGE_ROW, "event ",
+     "no audit entry", 0},
     /* the log */
-    {"UPDATE audit_entry SET entry = CAST(replace(CAST(entry AS TEXT), 'policy', 'POLICY') AS BLOB) WHERE CAST(entry AS TEXT) LIKE '%policy.kept%'",
+    {"UPDATE audit_entry SET entry = CAST(replace(CAST(entry AS TEXT), 'policy', 'POLICY') AS BLOB) WHERE CAST(entry AS TEXT) "
+     "LIKE '%policy.kept%'",
      MLCM_DAMAGE_AUDIT, "audit entry ", "hash of its leaf", 0},
     {"UPDATE audit_entry SET leaf = zeroblob(32) WHERE seq = 4", MLCM_DAMAGE_AUDIT, "audit entry 4", "hash of its leaf", 1},
     {"UPDATE audit_text SET text = 'because' WHERE seq = 7", MLCM_DAMAGE_AUDIT, "audit entry ", "another reason", 0},
@@ -99,13 +106,14 @@ static const damage damages[] = {
     {"UPDATE audit_head SET frontier = zeroblob(length(frontier))", MLCM_DAMAGE_AUDIT, "audit head", "frontier", 1},
     {"UPDATE audit_head SET size = size - 1", MLCM_DAMAGE_AUDIT, "audit head", "head", 1},
     {"INSERT INTO audit_tile VALUES (0, 0, zeroblob(8192))", MLCM_DAMAGE_AUDIT, "audit tiles", "are stored", 1},
-    {"DELETE FROM audit_entry WHERE seq = 5; DELETE FROM audit_text WHERE seq = 5", MLCM_DAMAGE_AUDIT, "audit entry 5", "missing", 0},
+    {"DELETE FROM audit_entry WHERE seq = 5; DELETE FROM audit_text WHERE seq = 5", MLCM_DAMAGE_AUDIT, "audit entry 5", "missing",
+     0},
 };
 
 static mlcm_finding expect_damage(const mlcm_fsck_report *report, const damage *d) {
   mlcm_finding x = only_finding(report);
-  ck_assert_msg(x.kind == d->kind && strncmp(x.object, d->object, strlen(d->object)) == 0, "%s: %s %s: %s", d->sql, mlcm_damage_name(x.kind),
-                x.object, x.problem);
+  ck_assert_msg(x.kind == d->kind && strncmp(x.object, d->object, strlen(d->object)) == 0, "%s: %s %s: %s", d->sql,
+                mlcm_damage_name(x.kind), x.object, x.problem);
   CHECK_PART(x.problem, d->problem);
   ck_assert_msg(x.restore[0] != 0, "%s: no way back is named", d->sql);
   ck_assert_int_eq(x.is_damage, 1);
@@ -165,8 +173,9 @@ START_TEST(all_damage_is_named_not_only_the_first) {
   char *first = object_of(&f, "digits/2"), *second = object_of(&f, "digits/3");
   flip(first, 0);
   ck_assert_int_eq(unlink(second), 0);
-  tamper(&f, "UPDATE model SET n_versions = 7; UPDATE audit_text SET text = 'because' WHERE seq = (SELECT max(seq) FROM audit_text);"
-             "UPDATE version_tag SET value = 'speech'");
+  tamper(&f,
+         "UPDATE model SET n_versions = 7; UPDATE audit_text SET text = 'because' WHERE seq = (SELECT max(seq) FROM audit_text);"
+         "UPDATE version_tag SET value = 'speech'");
   mlcm_fsck_report *report = check(&f);
   if (mlcm_fsck_report_n(report) != 5) print_findings(report);
   ck_assert_uint_eq(mlcm_fsck_report_n(report), 5);
@@ -325,11 +334,15 @@ END_TEST
 START_TEST(an_index_that_disagrees_is_made_anew) {
   fixture f;
   live(&f);
-  tamper(&f, "PRAGMA writable_schema = ON;"
-             "UPDATE sqlite_schema SET sql = 'CREATE INDEX version_by_update ON version (created_ns)' WHERE name = 'version_by_update'");
+  tamper(
+      &f,
+      "PRAGMA writable_schema = ON;"
+      "UPDATE sqlite_schema SET sql = 'CREATE INDEX version_by_update ON version (created_ns)' WHERE name = 'version_by_update'");
   tamper(&f, "UPDATE version SET updated_ns = updated_ns + 1000 WHERE number = 3");
-  tamper(&f, "PRAGMA writable_schema = ON;"
-             "UPDATE sqlite_schema SET sql = 'CREATE INDEX version_by_update ON version (updated_ns)' WHERE name = 'version_by_update'");
+  tamper(
+      &f,
+      "PRAGMA writable_schema = ON;"
+      "UPDATE sqlite_schema SET sql = 'CREATE INDEX version_by_update ON version (updated_ns)' WHERE name = 'version_by_update'");
   mlcm_registry_close(f.reg);
   f.reg = NULL;
   mlcm_fsck_report *report = check(&f);
@@ -573,7 +586,9 @@ START_TEST(a_tile_with_a_wrong_hash_is_named_with_its_entry_and_rebuilt) {
   fixture f;
   live(&f);
   for (int i = 0; i < 256; i++) CHECK_OK(mlcm_model_tag_set(f.reg, "digits", "n", i % 2 ? "1" : "0", NULL, err));
-  tamper(&f, "UPDATE audit_tile SET hashes = CAST(substr(hashes, 1, 64) || zeroblob(32) || substr(hashes, 97) AS BLOB) WHERE level = 0");
+  tamper(
+      &f,
+      "UPDATE audit_tile SET hashes = CAST(substr(hashes, 1, 64) || zeroblob(32) || substr(hashes, 97) AS BLOB) WHERE level = 0");
   mlcm_fsck_report *report = check_with(&f, f.reg_dir, 1, NULL);
   mlcm_finding x = only_finding(report);
   ck_assert_str_eq(x.object, "audit tile 0/0 at entry 3");
@@ -635,7 +650,8 @@ START_TEST(a_repair_that_cannot_be_recorded_is_not_made) {
   mlcm_fsck_report_free(report);
   report = check(&f);
   bool there = false;
-  for (size_t i = 0; i < mlcm_fsck_report_n(report); i++) there = there || strcmp(mlcm_fsck_report_at(report, i).object, "model digits") == 0;
+  for (size_t i = 0; i < mlcm_fsck_report_n(report); i++)
+    there = there || strcmp(mlcm_fsck_report_at(report, i).object, "model digits") == 0;
   ck_assert(there);
   mlcm_fsck_report_free(report);
   tear_down(&f);
@@ -722,7 +738,8 @@ static void check_repaired_or_not(void *user) {
   mlcm_fsck_report_free(report);
 }
 
-/* test_fault_memory would run for minutes: there are thousands of allocations, and each run looks three times. Every 61st fails in turn. */
+/* test_fault_memory would run for minutes: there are thousands of allocations, and each run looks three times. Every 61st fails
+ * in turn. */
 static void fail_some_allocations(const fixture *f) {
   enum { STRIDE = 61 };
   bool fired = true;
@@ -780,18 +797,35 @@ int main(void) {
   in_memory();
   Suite *s = suite_create("registry_fsck");
   TCase *faults = tcase_create("faults"), *one = tcase_create("one"), *table = tcase_create("table");
-  const TTest *tests[] = {
-      a_sound_registry_is_clean, an_empty_registry_is_clean, no_registry_is_not_found_and_nothing_is_made,
-      an_alias_on_a_deleted_version_is_named_beside_the_logs_word, all_damage_is_named_not_only_the_first,
-      a_flipped_byte_is_named_with_file_and_both_digests, a_cut_object_is_named_with_both_sizes, a_missing_object_comes_back_from_the_trash,
-      damaged_bytes_in_the_trash_are_no_help, lost_bytes_and_manifests_come_back_from_a_backup, files_of_dead_writers_are_a_note_and_are_removed,
-      a_missing_folder_is_made_anew, an_index_that_disagrees_is_made_anew,
-      a_lost_or_changed_trigger_is_put_back_and_a_strange_one_is_named, a_row_that_refers_to_nothing_is_named,
-      a_garbage_page_stops_its_table_and_nothing_else, a_garbage_first_page_leaves_the_objects_checked_by_their_names, a_lost_database_is_named,
-      a_newer_registry_is_not_judged, a_head_file_of_rubbish_is_written_anew, an_empty_head_file_is_what_a_power_cut_leaves_and_no_damage,
-      a_log_cut_short_is_seen_and_never_repaired, a_forged_entry_is_never_made_the_truth, a_tile_with_a_wrong_hash_is_named_with_its_entry_and_rebuilt,
-      a_repair_is_recorded_with_who_and_what, a_check_changes_nothing, a_repair_that_cannot_be_recorded_is_not_made, the_report_is_json,
-      a_check_can_be_stopped};
+  const TTest *tests[] = {a_sound_registry_is_clean,
+                          an_empty_registry_is_clean,
+                          no_registry_is_not_found_and_nothing_is_made,
+                          an_alias_on_a_deleted_version_is_named_beside_the_logs_word,
+                          all_damage_is_named_not_only_the_first,
+                          a_flipped_byte_is_named_with_file_and_both_digests,
+                          a_cut_object_is_named_with_both_sizes,
+                          a_missing_object_comes_back_from_the_trash,
+                          damaged_bytes_in_the_trash_are_no_help,
+                          lost_bytes_and_manifests_come_back_from_a_backup,
+                          files_of_dead_writers_are_a_note_and_are_removed,
+                          a_missing_folder_is_made_anew,
+                          an_index_that_disagrees_is_made_anew,
+                          a_lost_or_changed_trigger_is_put_back_and_a_strange_one_is_named,
+                          a_row_that_refers_to_nothing_is_named,
+                          a_garbage_page_stops_its_table_and_nothing_else,
+                          a_garbage_first_page_leaves_the_objects_checked_by_their_names,
+                          a_lost_database_is_named,
+                          a_newer_registry_is_not_judged,
+                          a_head_file_of_rubbish_is_written_anew,
+                          an_empty_head_file_is_what_a_power_cut_leaves_and_no_damage,
+                          a_log_cut_short_is_seen_and_never_repaired,
+                          a_forged_entry_is_never_made_the_truth,
+                          a_tile_with_a_wrong_hash_is_named_with_its_entry_and_rebuilt,
+                          a_repair_is_recorded_with_who_and_what,
+                          a_check_changes_nothing,
+                          a_repair_that_cannot_be_recorded_is_not_made,
+                          the_report_is_json,
+                          a_check_can_be_stopped};
   const int n_damages = (int)(sizeof damages / sizeof damages[0]);
   tcase_set_timeout(one, 120);
   tcase_set_timeout(table, 120);

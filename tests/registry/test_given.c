@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_given.c - what was given at registration is held against the audit log: lineage for ever, description and tags until they are
- * changed through the library. Entries of older libraries, which have no digest of it, still verify.
+ * test_given.c - what was given at registration is held against the audit log: lineage for ever, description and tags until they
+ * are changed through the library. Entries of older libraries, which have no digest of it, still verify.
  */
 #include "registry/damage.h"
 
@@ -36,7 +36,8 @@ START_TEST(the_event_has_lineage_and_digests) {
   give(&f);
   CHECK_OK(mlcm_changes(f.reg, 0, 10, &feed, err));
   const char *detail = mlcm_feed_at(feed, 2).detail;
-  CHECK_PART(detail, "\"parent\":\"m/1\",\"run_link\":\"https://runs.example/7\",\"source_revision\":\"4f1c9a\",\"tags\":[{\"key\":\"team\",\"value\":\"sha256:");
+  CHECK_PART(detail, "\"parent\":\"m/1\",\"run_link\":\"https://runs.example/"
+                     "7\",\"source_revision\":\"4f1c9a\",\"tags\":[{\"key\":\"team\",\"value\":\"sha256:");
   CHECK_OK(mlcm__digest_of("lab", 3, tag, err));
   (void)snprintf(expected, sizeof expected, "{\"key\":\"origin\",\"value\":\"%s\"}]}", tag);
   CHECK_PART(detail, expected);
@@ -74,8 +75,10 @@ static const struct {
 } damages[] = {
     {"UPDATE version_tag SET value = 'shop' WHERE key = 'origin'", "m/2 tag origin", "given at registration", false},
     {"DELETE FROM version_tag WHERE key = 'origin'", "m/2 tag origin", "given at registration", false},
-    {"INSERT INTO version_tag SELECT id, 'approved', 'yes' FROM version WHERE number = 2", "m/2 tag approved", "given at registration", false},
-    {"INSERT INTO version_tag SELECT id, 'approved', 'yes' FROM version WHERE number = 1", "m/1 tag approved", "given at registration", false},
+    {"INSERT INTO version_tag SELECT id, 'approved', 'yes' FROM version WHERE number = 2", "m/2 tag approved",
+     "given at registration", false},
+    {"INSERT INTO version_tag SELECT id, 'approved', 'yes' FROM version WHERE number = 1", "m/1 tag approved",
+     "given at registration", false},
     {"UPDATE version SET description = 'forged' WHERE number = 2", "m/2 description", "given at registration", false},
     {"UPDATE version SET description = '' WHERE number = 2", "m/2 description", "given at registration", false},
     {"UPDATE version SET description = 'forged' WHERE number = 1", "m/1 description", "given at registration", false},
@@ -137,7 +140,8 @@ END_TEST
 /* Registers m/3 as the first libraries did: with the bytes of m/2, a tag, and only manifest and parent in the event. */
 static void register_as_before(fixture *f) {
   static const char rows[] =
-      "INSERT INTO version (model_id, number, created_ns, updated_ns, actor, description, manifest_id, n_files, size_bytes, run_link)"
+      "INSERT INTO version (model_id, number, created_ns, updated_ns, actor, description, manifest_id, n_files, size_bytes, "
+      "run_link)"
       " SELECT model_id, 3, 1, 1, 'ana', 'of old', manifest_id, n_files, size_bytes, 'runs/3' FROM version WHERE number = 2;"
       "INSERT INTO version_tag SELECT id, 'team', 'audio' FROM version WHERE number = 3;"
       "UPDATE model SET n_versions = 3, newest = 3, last_version = 3;";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_hostile.c - folders that mean harm, and folders that change while they are registered: a named error, nothing registered, no more
- * memory than usual. What no disk offers (endless folders, names with slashes) comes through the context's I/O table.
+ * test_hostile.c - folders that mean harm, and folders that change while they are registered: a named error, nothing registered,
+ * no more memory than usual. What no disk offers (endless folders, names with slashes) comes through the context's I/O table.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -201,7 +201,8 @@ static int odd_list(void *user, const char *path, int (*visit)(void *visit_user,
 static int odd_stat(void *user, const char *path, mlcm_file_info *out) {
   const odd_io *odd = user;
   if (depth_below(odd, path) < 1) return odd->real.stat(odd->real.user, path, out);
-  *out = (mlcm_file_info){.mode = odd->are_folders ? S_IFDIR | 0755 : S_IFREG | 0644, .inode = 1, .nlinks = 1, .size_bytes = odd->size_bytes};
+  *out = (mlcm_file_info){
+      .mode = odd->are_folders ? S_IFDIR | 0755 : S_IFREG | 0644, .inode = 1, .nlinks = 1, .size_bytes = odd->size_bytes};
   return 0;
 }
 
@@ -227,7 +228,8 @@ static void refuse_odd(odd_io odd, mlcm_status status, const char *part) {
 
 START_TEST(names_that_lead_out_of_the_folder_are_refused) {
   static const char *const names[] = {"../x", "..", ".", "/etc/passwd", "a//b", "a/../../x", ""};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) refuse_odd((odd_io){.entry = names[i]}, MLCM_INVALID_ARGUMENT, "'.' or '..' part");
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    refuse_odd((odd_io){.entry = names[i]}, MLCM_INVALID_ARGUMENT, "'.' or '..' part");
 }
 END_TEST
 
@@ -378,11 +380,14 @@ START_TEST(a_file_that_changes_meanwhile_is_refused) {
       {BEFORE_OPEN, replace_by_link, MLCM_IO, "x/file"},
       {BEFORE_OPEN, replace_by_pipe, MLCM_INVALID_ARGUMENT, "not a regular file"},
   };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) refuse_meddled(cases[i].when, cases[i].what, 0, cases[i].status, cases[i].part);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    refuse_meddled(cases[i].when, cases[i].what, 0, cases[i].status, cases[i].part);
 }
 END_TEST
 
-START_TEST(a_file_that_may_not_be_read_is_named) { refuse_meddled(BEFORE_OPEN, NULL, EACCES, MLCM_IO, "x/file' cannot be opened"); }
+START_TEST(a_file_that_may_not_be_read_is_named) {
+  refuse_meddled(BEFORE_OPEN, NULL, EACCES, MLCM_IO, "x/file' cannot be opened");
+}
 END_TEST
 
 int main(void) {

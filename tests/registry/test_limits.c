@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_limits.c - every text and count that a caller hands in: what the limit allows is taken, one more is an error with the limit in it.
- * docs/limits.md lists them.
+ * test_limits.c - every text and count that a caller hands in: what the limit allows is taken, one more is an error with the
+ * limit in it. docs/limits.md lists them.
  */
 #include "registry/fixture.h"
 
@@ -150,6 +150,7 @@ START_TEST(a_score_too_many_is_a_limit) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {each_text_has_its_limit, each_page_has_its_limit, a_tag_too_many_is_a_limit, a_score_too_many_is_a_limit};
+  const TTest *tests[] = {each_text_has_its_limit, each_page_has_its_limit, a_tag_too_many_is_a_limit,
+                          a_score_too_many_is_a_limit};
   return TEST_RUN("registry_limits", tests);
 }

@@ -72,9 +72,10 @@ START_TEST(a_token_of_no_values_has_none) {
 END_TEST
 
 START_TEST(what_no_query_makes_is_refused) {
-  static const char *const texts[] = {"{}", "7",        "[1]",      "[\"\"]",    "[\"i\"]",   "[\"i7\"]", "[\"x:7\"]", "[\"i:7x\"]",
-                                      "[[]]", "[\"f:1.5\"]", "[\"f:\"]", "[\"ii:1\"]", "[null, 3]", "[nul]",
-                                      "[\"i:1\",\"i:1\",\"i:1\",\"i:1\",\"i:1\"]"};
+  static const char *const texts[] = {
+      "{}",       "7",          "[1]",        "[\"\"]", "[\"i\"]",
+      "[\"i7\"]", "[\"x:7\"]",  "[\"i:7x\"]", "[[]]",   "[\"f:1.5\"]",
+      "[\"f:\"]", "[\"ii:1\"]", "[null, 3]",  "[nul]",  "[\"i:1\",\"i:1\",\"i:1\",\"i:1\",\"i:1\"]"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     reading r;
     char *token = forge(texts[i]);
@@ -86,7 +87,8 @@ START_TEST(what_no_query_makes_is_refused) {
 END_TEST
 
 START_TEST(what_is_no_token_is_refused) {
-  static const char *const tokens[] = {"", "0123456789abcdef", "0123456789abcdef5b5", "0123456789abcdef5b5d", "0123456789abcdef5b5X"};
+  static const char *const tokens[] = {"", "0123456789abcdef", "0123456789abcdef5b5", "0123456789abcdef5b5d",
+                                       "0123456789abcdef5b5X"};
   for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
     reading r;
     CHECK_FAILS(MLCM_INVALID_ARGUMENT, "invalid page token", read_token(&r, tokens[i], err));
@@ -108,7 +110,7 @@ START_TEST(a_token_has_a_limit) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {values_come_back, a_token_of_no_values_has_none, what_no_query_makes_is_refused, what_is_no_token_is_refused,
-                          a_token_has_a_limit};
+  const TTest *tests[] = {values_come_back, a_token_of_no_values_has_none, what_no_query_makes_is_refused,
+                          what_is_no_token_is_refused, a_token_has_a_limit};
   return TEST_RUN("registry_page_token", tests);
 }

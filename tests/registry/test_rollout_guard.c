@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_rollout_guard.c - changes from outside while a rollout is active: refused whole unless forced, and then the rollout is told.
+ * test_rollout_guard.c - changes from outside while a rollout is active: refused whole unless forced, and then the rollout is
+ * told.
  */
 #include "registry/fixture.h"
 #include "registry/rollouts.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_rows.c - rows of endpoints and rollouts: what is not there, what serves something else, and what was damaged, are errors that say so.
+ * test_rows.c - rows of endpoints and rollouts: what is not there, what serves something else, and what was damaged, are errors
+ * that say so.
  */
 #include "registry/damage.h"
 
@@ -12,8 +13,8 @@
 static const uint8_t salt[MLCM__ROUTING_SALT_BYTES] = {7};
 static const char decision[] = "{\"action\":\"advance\"}";
 
-/* "m" with versions 1 to 3, champion on 1 and serving at endpoint "e"; a rollout of version 2 with a chunk of evidence and one decision, which
- * is recorded as the controller does it. "deleted" is gone. */
+/* "m" with versions 1 to 3, champion on 1 and serving at endpoint "e"; a rollout of version 2 with a chunk of evidence and one
+ * decision, which is recorded as the controller does it. "deleted" is gone. */
 static void set_rows(fixture *f) {
   mlcm__db_conn *conn = NULL;
   mlcm__endpoint_row endpoint;
@@ -21,7 +22,8 @@ static void set_rows(fixture *f) {
   int64_t id = 0, epoch = 0;
   char hex[MLCM__SHA256_HEX + 1];
   uint8_t digest[MLCM__SHA256_BYTES], chained[MLCM__SHA256_BYTES + 3];
-  mlcm__rollout_new row = {.stable = 1, .candidate = 2, .plan_name = "plan.yaml", .plan = "x", .policy_digest = "d", .salt = salt, .actor = "ana"};
+  mlcm__rollout_new row = {
+      .stable = 1, .candidate = 2, .plan_name = "plan.yaml", .plan = "x", .policy_digest = "d", .salt = salt, .actor = "ana"};
   set_up(f);
   add_versions(f, "m", 3);
   move_alias(f, "m", "champion", 1);
@@ -29,7 +31,12 @@ static void set_rows(fixture *f) {
   CHECK_OK(mlcm_model_create(f->reg, "deleted", NULL, NULL, err));
   CHECK_OK(mlcm_model_delete(f->reg, "deleted", 0, NULL, err));
   CHECK_OK(mlcm__hex_of(decision, strlen(decision), hex, err));
-  const mlcm__record record = {.kind = "rollout.decided", .object_kind = "rollout", .model = "m", .name = "e", .after = "progressing", .evidence = hex,
+  const mlcm__record record = {.kind = "rollout.decided",
+                               .object_kind = "rollout",
+                               .model = "m",
+                               .name = "e",
+                               .after = "progressing",
+                               .evidence = hex,
                                .detail = "{\"rollout\":\"1\",\"seq\":\"1\"}"};
   CHECK_OK(mlcm__registry_write_begin(f->reg, &conn, err));
   CHECK_OK(mlcm__endpoint_ensure(conn, f->reg, "e", "m", "champion", &endpoint, err));
@@ -121,7 +128,14 @@ START_TEST(ids_come_newest_first_and_as_many_as_fit) {
   sqlite3_close(raw);
   mlcm__db_conn *conn = NULL;
   int64_t id = 0;
-  mlcm__rollout_new row = {.endpoint_id = 1, .stable = 1, .candidate = 3, .plan_name = "p", .plan = "x", .policy_digest = "d", .salt = salt, .actor = "ana"};
+  mlcm__rollout_new row = {.endpoint_id = 1,
+                           .stable = 1,
+                           .candidate = 3,
+                           .plan_name = "p",
+                           .plan = "x",
+                           .policy_digest = "d",
+                           .salt = salt,
+                           .actor = "ana"};
   CHECK_OK(mlcm__registry_write_begin(f.reg, &conn, err));
   CHECK_OK(mlcm__rollout_insert(conn, &row, &id, err));
   CHECK_OK(mlcm__rollout_ids(conn, 1, 0, ids, 1, &n, err));
@@ -136,7 +150,8 @@ END_TEST
 
 /* ---- what was damaged ---- */
 
-static mlcm_status see_chunk(void *user, int64_t chunk, int64_t lease_epoch, const char *lines, size_t len, const uint8_t *digest, mlcm_error *err) {
+static mlcm_status see_chunk(void *user, int64_t chunk, int64_t lease_epoch, const char *lines, size_t len, const uint8_t *digest,
+                             mlcm_error *err) {
   (void)user, (void)chunk, (void)lease_epoch, (void)lines, (void)len, (void)digest, (void)err;
   return MLCM_OK;
 }
@@ -175,9 +190,10 @@ START_TEST(a_chunk_whose_digest_is_none_is_told) {
 END_TEST
 
 START_TEST(a_version_that_lost_what_it_is_made_of_is_not_read) {
-  static const char *const damages[][2] = {{"DELETE FROM manifest WHERE id = 1", "its manifest is missing"},
-                                           {"UPDATE version SET n_files = 2 WHERE number = 1", "its row says 2 files, its manifest 1"},
-                                           {"UPDATE manifest SET text = x'' WHERE id = 1", "the manifest is damaged"}};
+  static const char *const damages[][2] = {
+      {"DELETE FROM manifest WHERE id = 1", "its manifest is missing"},
+      {"UPDATE version SET n_files = 2 WHERE number = 1", "its row says 2 files, its manifest 1"},
+      {"UPDATE manifest SET text = x'' WHERE id = 1", "the manifest is damaged"}};
   for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
     fixture f;
     mlcm_version *version = NULL;

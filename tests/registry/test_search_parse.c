@@ -103,7 +103,8 @@ START_TEST(spellings_that_are_fine) {
                                      "Attributes.NAME = 'x' AND attribute.version <> 1",
                                      "`name` = \"x\"",
                                      ""};
-  static const char *const ordered[] = {"name ASC, version desc", "tags.`a`, tags.b DESC", "metrics.a, metrics.b", "tags.a, metrics.a", ""};
+  static const char *const ordered[] = {"name ASC, version desc", "tags.`a`, tags.b DESC", "metrics.a, metrics.b",
+                                        "tags.a, metrics.a", ""};
   for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) CHECK_OK(parse(MLCM__VERSIONS, fine[i], NULL, err));
   for (size_t i = 0; i < sizeof ordered / sizeof ordered[0]; i++) CHECK_OK(parse(MLCM__VERSIONS, NULL, ordered[i], err));
 }
