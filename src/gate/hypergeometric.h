@@ -9,8 +9,9 @@
  *     sum walks up and down from its mode until terms fall below 2^-70 of it.
  *   long supports: the distance from the mode to the observed k comes from Loader's deviance form of the binomial
  *     (relative error of a few ulp, no cancellation), the sum from the recurrence when the law is narrow, else from every h-th
- *     term with h a power of two <= sigma / 2. The law is a sum of independent Bernoulli variables, hence sum over every h-th term * h
- *     differs from the full sum by less than 2 exp(-2 sigma^2 sin^2(pi / h)) * h < e^-70 of it (docs/decisions/gate-evidence.md).
+ *     term with h a power of two <= sigma / 2. The law is a sum of independent Bernoulli variables, hence sum over every h-th
+ *     term * h differs from the full sum by less than 2 exp(-2 sigma^2 sin^2(pi / h)) * h < e^-70 of it
+ *     (docs/decisions/gate-evidence.md).
  */
 #ifndef MLCM_GATE_HYPERGEOMETRIC_H
 #define MLCM_GATE_HYPERGEOMETRIC_H
