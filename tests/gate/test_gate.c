@@ -566,6 +566,9 @@ START_TEST(null_arguments_are_refused) {
   fixture f = start(POLICY("", ERRORS));
   mlcm_gate *gate = NULL;
   char *json = NULL;
+  ck_assert_int_eq(mlcm_gate_observe(NULL, 1, NULL, 0, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_observe(f.gate, 1, NULL, 1, NULL), MLCM_INVALID_ARGUMENT);
+  ck_assert_int_eq(mlcm_gate_observe(f.gate, 1, NULL, 0, NULL), MLCM_OK);
   ck_assert_int_eq(mlcm_gate_new(NULL, &gate, NULL), MLCM_INVALID_ARGUMENT);
   ck_assert_int_eq(mlcm_gate_new(f.policy, NULL, NULL), MLCM_INVALID_ARGUMENT);
   ck_assert_int_eq(mlcm_gate_clone(NULL, &gate, NULL), MLCM_INVALID_ARGUMENT);

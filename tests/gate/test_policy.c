@@ -322,10 +322,11 @@ START_TEST(more_checks_than_the_limit_are_refused) {
 }
 END_TEST
 
-static const char digest_of_data[] = "mlcm: gate/v1\nchecks:\n  - {name: a, evaluation: f1, at_least: 0.9, dataset: 'sha256:"
-                                     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'}\n"
-                                     "  - {name: b, meter: outcome.A-z_0.9, at_most: 1}\n"
-                                     "  - {name: c, meter: latency.p50, at_most: 0.25}\n";
+static const char digest_of_data[] =
+    "mlcm: gate/v1\nexpire: {action: rollback}\nchecks:\n  - {name: a, evaluation: f1, at_least: 0.9, dataset: 'sha256:"
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'}\n"
+    "  - {name: b, meter: outcome.A-z_0.9, at_most: 1}\n"
+    "  - {name: c, meter: latency.p50, at_most: 0.25}\n";
 
 START_TEST(a_data_set_is_kept_by_its_digest) {
   mlcm_context *ctx = new_context();
@@ -333,6 +334,7 @@ START_TEST(a_data_set_is_kept_by_its_digest) {
   ck_assert_str_eq(mlcm_policy_check(p, 0)->dataset, "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   ck_assert_ptr_nonnull(strstr(mlcm_policy_to_json(p), "\"dataset\":\"sha256:e3b0c442"));
   ck_assert_str_eq(mlcm_policy_check(p, 1)->outcome, "A-z_0.9");
+  ck_assert(mlcm_policy_get_settings(p).expire_action == MLCM_EXPIRE_ROLLBACK);
   ck_assert(mlcm_policy_check(p, 2)->at_most == 0.25);
   mlcm_policy_free(p);
   mlcm_context_free(ctx);
