@@ -99,6 +99,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (mlcm_context_new(NULL, &ctx, NULL)) abort();
     for (int i = 0; i < 2; i++) sessions[i] = open_model(ctx, i);
   }
-  for (int i = 0; i < 2; i++) try_rows(sessions[i], data, size, size % 3);
+  for (int i = 0; i < 2; i++) try_rows(sessions[i], data, size, (int64_t)(size % 3));
   return 0;
 }

@@ -23,9 +23,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (mlcm_context_new(NULL, &ctx, NULL)) abort();
   mlcm__routing routing = {.epoch = 1, .override_json = mlcm__strndup(ctx, (const char *)data, size)};
   if (!routing.override_json) abort();
-  if (mlcm__table_new(ctx, &routing, &table, &err) == MLCM_OK) route(table);
-  else if (!err.message[0] || table) abort();
-  mlcm__table_free(table);
+  if (mlcm__table_new(ctx, &routing, &table, &err) == MLCM_OK) {
+    route(table);
+    mlcm__table_free(table);
+  } else if (!err.message[0] || table) {
+    abort();
+  }
   mlcm__routing_reset(ctx, &routing);
   mlcm_context_free(ctx);
   return 0;

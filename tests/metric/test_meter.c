@@ -265,37 +265,6 @@ START_TEST(cells_beyond_one_file_go_into_a_further_one) {
 }
 END_TEST
 
-/* A file of this number whose directory is full, with epochs of its own. */
-static void make_full_file(const room *r, uint32_t number) {
-  const mlcm__meter_file_id id = {.endpoint_id = endpoint, .process = r->self, .number = number};
-  mlcm__meter_file file;
-  ck_assert_int_eq(mlcm__meter_file_take(r->ctx, r->dir, &id, 1, &file, NULL), MLCM_OK);
-  mlcm__meter_slot *slots = mlcm__meter_slots(&file);
-  for (uint32_t i = 0; i < MLCM__METER_CELLS; i++) {
-    slots[i].version = 1;
-    slots[i].epoch = (uint64_t)number * MLCM__METER_CELLS + i + 1;
-    slots[i].checksum = mlcm__meter_slot_checksum(slots[i].version, slots[i].epoch);
-    slots[i].ready = 1;
-  }
-  mlcm__mapped_close(r->ctx, &file.map);
-}
-
-START_TEST(more_cells_than_a_snapshot_holds_are_a_limit) {
-  enum { FILES = MLCM__SNAPSHOT_CELLS / MLCM__METER_CELLS };
-  room r = open_room();
-  mlcm__meter_snapshot *s = NULL;
-  mlcm_error err;
-  for (uint32_t number = 0; number < FILES; number++) make_full_file(&r, number);
-  s = read_all(&r);
-  ck_assert_uint_eq(s->n_cells, MLCM__SNAPSHOT_CELLS);
-  mlcm__meter_snapshot_free(s);
-  make_full_file(&r, FILES);
-  ck_assert_int_eq(mlcm__meter_read(r.ctx, r.dir, endpoint, &s, &err), MLCM_LIMIT);
-  ck_assert_msg(strstr(err.message, "more than 8192 versions and epochs") != NULL, "%s", err.message);
-  close_room(&r);
-}
-END_TEST
-
 START_TEST(outcome_names_are_checked_and_limited) {
   room r = open_room();
   mlcm__meter *meter = open_meter(&r);
@@ -897,7 +866,7 @@ int main(void) {
                           threads_lose_nothing,
                           threads_that_claim_the_same_cells_get_the_same_ones,
                           a_cell_is_found_again_and_knows_its_key,
-                          cells_beyond_one_file_go_into_a_further_one, more_cells_than_a_snapshot_holds_are_a_limit,
+                          cells_beyond_one_file_go_into_a_further_one,
                           outcome_names_are_checked_and_limited,
                           a_file_without_a_cell_goes_away_at_close,
                           a_later_handle_goes_on_with_the_counters,
