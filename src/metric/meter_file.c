@@ -165,7 +165,6 @@ mlcm_status mlcm__meter_file_take(mlcm_context *ctx, const char *run_dir, const 
     mlcm__meter_file_name(&next, name);
     mlcm_status st = take_up(ctx, run_dir, name, out, &why);
     if (st == MLCM_NOT_FOUND) st = make(ctx, run_dir, &next, name, shards, out, &why);
-    /* rarely: two handles in the same moment */
     if (st == MLCM_ALREADY_EXISTS) continue; /* another handle was faster: look at that file */
     if (st == MLCM_OK) return MLCM_OK;
     if (st != MLCM_BUSY) {
@@ -187,17 +186,13 @@ mlcm_status mlcm__meter_file_map(mlcm_context *ctx, const char *run_dir, const c
                                  mlcm_error *err) {
   mlcm__mapped m = MLCM__MAPPED_NONE;
   const mlcm__meter_file none = {.map = MLCM__MAPPED_NONE};
-  mlcm_error why;
-  mlcm_status st = mlcm__mapped_open(ctx, run_dir, name, false, MLCM__METER_FIRST_CELL, &m, &why);
+  mlcm_status st = mlcm__mapped_open(ctx, run_dir, name, false, MLCM__METER_FIRST_CELL, &m, err);
   /* rarely: swept since the folder was listed */
   if (st == MLCM_NOT_FOUND) {
     *out = none;
     return MLCM_OK;
   }
-  if (st) {
-    if (err) *err = why;
-    return st;
-  }
+  if (st) return st;
   if (never_finished(&m)) {
     mlcm__log(ctx, MLCM_LOG_WARN, "%s/%s: was never finished, left out", run_dir, name);
     mlcm__mapped_close(ctx, &m);

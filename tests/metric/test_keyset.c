@@ -169,6 +169,7 @@ START_TEST(names_outside_the_alphabet_are_refused) {
   for (size_t i = 0; i < 6; i++) {
     ck_assert_int_eq(mlcm__keyset_open(ctx, "/nowhere", bad[i], "s", &set, NULL), MLCM_INVALID_ARGUMENT);
     ck_assert_int_eq(mlcm__keyset_open(ctx, "/nowhere", "r", bad[i], &set, NULL), MLCM_INVALID_ARGUMENT);
+    ck_assert_int_eq(mlcm__keyset_remove(ctx, "/nowhere", bad[i], NULL), MLCM_INVALID_ARGUMENT);
   }
   mlcm_context_free(ctx);
 }

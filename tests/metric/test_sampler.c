@@ -3,6 +3,7 @@
  * test_sampler.c - the newest measurement of each source, without waiting. Ages come from a clock that the test moves; real
  * waiting is only for a measurement to come in, by polling with a generous limit.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "metric/sampler.h"
+#include "support/child.h"
 #include "support/fake_clock.h"
 #include "support/fault.h"
 #include "support/httpd.h"
@@ -262,7 +264,7 @@ START_TEST(a_forked_child_may_free_it) {
   const pid_t pid = fork();
   if (pid == 0) {
     mlcm__sampler_free(sampler);
-    _exit(0);
+    test_child_exit(0);
   }
   ck_assert_int_eq(waitpid(pid, &status, 0), pid);
   ck_assert_int_eq(status, 0);
@@ -278,9 +280,90 @@ static mlcm_status open_script(mlcm_context *ctx, void *user, mlcm_error *err) {
   return st;
 }
 
+/* Fills text up to its end with a letter. */
+static const char *lengthen(char *text, size_t cap) {
+  const size_t len = strlen(text);
+  memset(text + len, 'a', cap - 1 - len);
+  return text;
+}
+
+/* Each text is twice as long as the one before, so that it asks for memory of its own. */
 START_TEST(failing_memory_leaves_nothing_running) {
-  mlcm_source sources[2] = {{.url = "http://127.0.0.1:1"}, {.url = "http://127.0.0.1:1", .query = "up"}};
-  ck_assert_uint_gt(test_fault_memory(open_script, NULL, sources), 5);
+  char url[5000] = "http://127.0.0.1:1/", query[10000] = "", header[20000] = "X-A: ";
+  const char *headers[] = {lengthen(header, sizeof header)};
+  lengthen(url, sizeof url);
+  lengthen(query, sizeof query);
+  mlcm_source sources[2] = {{.url = "http://127.0.0.1:1"}, {.url = url, .query = query, .headers = headers, .n_headers = 1}};
+  ck_assert_uint_gt(test_fault_memory(open_script, NULL, sources), 8);
+}
+END_TEST
+
+START_TEST(waking_asks_a_source_that_waits_after_errors_too) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  const mlcm_source source = {.url = "http://127.0.0.1:1", .query = "up", .interval_ns = 3600 * TEST_SECOND_NS,
+                              .max_age_ns = 7200 * TEST_SECOND_NS};
+  mlcm__sampler *sampler = start(ctx, &source, 1);
+  for (uint64_t n = 1; n <= 4; n++) {
+    wait_for_count(sampler, 0, n);
+    mlcm__sampler_wake(sampler);
+  }
+  wait_for_count(sampler, 0, 5);
+  mlcm__sampler_free(sampler);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+static int no_random(void *user, void *out, size_t size_bytes) {
+  (void)user;
+  memset(out, 0, size_bytes);
+  return EIO;
+}
+
+START_TEST(without_random_bytes_a_failing_source_is_asked_again_all_the_same) {
+  mlcm_context_options options;
+  mlcm_context *ctx = NULL;
+  mlcm_context_options_init(&options, sizeof options);
+  options.random = (mlcm_random){.fill = no_random};
+  ck_assert_int_eq(mlcm_context_new(&options, &ctx, NULL), MLCM_OK);
+  mlcm__sampler *sampler = start(ctx, &(mlcm_source){.url = "http://127.0.0.1:1", .query = "up", .interval_ns = 5 * ms}, 1);
+  wait_for_count(sampler, 0, 3);
+  mlcm__sampler_free(sampler);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+/* From now on all memory fails, or none. */
+static void memory_fails(test_memory *memory, bool fails) {
+  pthread_mutex_lock(&memory->lock);
+  memory->fail_at = fails ? memory->n_calls + 1 : 0;
+  memory->fail_ever_after = fails;
+  pthread_mutex_unlock(&memory->lock);
+}
+
+START_TEST(lack_of_memory_is_an_error_of_the_measurement_and_passes) {
+  test_memory memory;
+  test_httpd *server = test_httpd_start();
+  char url[128];
+  test_memory_init(&memory);
+  const mlcm_allocator table = test_memory_table(&memory);
+  mlcm_context *ctx = test_context(&table, NULL, NULL);
+  test_httpd_on(server, "/ok", &(test_reply){.body = "ok"});
+  test_httpd_url(server, "/ok", url);
+  const mlcm_source source = {.url = url, .interval_ns = 3600 * TEST_SECOND_NS, .max_age_ns = 7200 * TEST_SECOND_NS};
+  mlcm__sampler *sampler = start(ctx, &source, 1);
+  for (uint64_t n = 1; n <= 3; n++) {
+    wait_for_count(sampler, 0, n);
+    const mlcm_measurement m = read_at(sampler, 0, mlcm_context_now(ctx));
+    const bool failed = n == 2;
+    ck_assert_int_eq(m.kind, failed ? MLCM_MEASURED_ERROR : MLCM_MEASURED_VALUE);
+    ck_assert_msg((strstr(m.detail, "memory") != NULL) == failed, "%s", m.detail);
+    memory_fails(&memory, n == 1);
+    mlcm__sampler_wake(sampler);
+  }
+  mlcm__sampler_free(sampler);
+  test_httpd_stop(server);
+  mlcm_context_free(ctx);
+  test_memory_check_empty(&memory, "after lack of memory");
 }
 END_TEST
 
@@ -297,6 +380,9 @@ int main(void) {
                           no_sources_and_no_sampler_are_fine,
                           signals_stay_with_the_host,
                           a_forked_child_may_free_it,
-                          failing_memory_leaves_nothing_running};
+                          failing_memory_leaves_nothing_running,
+                          waking_asks_a_source_that_waits_after_errors_too,
+                          without_random_bytes_a_failing_source_is_asked_again_all_the_same,
+                          lack_of_memory_is_an_error_of_the_measurement_and_passes};
   return TEST_RUN("metric_sampler", tests);
 }

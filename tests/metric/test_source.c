@@ -358,6 +358,8 @@ START_TEST(malformed_sources_are_refused_by_number) {
       {.url = "http://h:99999"},
       {.url = "http://h/a b"},
       {.url = "http://h/\n"},
+      {.url = "http://h/\xc2\x85"},
+      {.url = "http://h/\xff"},
       {.url = "http://h#x"},
       {.url = "http://h", .query = ""},
       {.url = "http://h", .timeout_ns = -1},
