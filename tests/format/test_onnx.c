@@ -181,16 +181,24 @@ static pbw wrap(uint32_t field, pbw inner) {
   return outer;
 }
 
-static mlcm_status read_typed_value(pbw type) {
+/* Reads a value of this type that stands `depth` messages deep. */
+static mlcm_status read_value_at(pbw type, int depth, mlcm__onnx_value *out) {
   pbw value = {0};
-  mlcm__onnx_value out;
-  mlcm__pb pb;
+  mlcm__pb chain[3];
+  mlcm_status st = MLCM_OK;
   pbw_text(&value, 1, "x");
   add(&value, 2, type);
-  mlcm__pb_open(&pb, "v", value.data, value.len);
-  mlcm_status st = mlcm__onnx_parse_value(&pb, &out, &err);
+  const mlcm__pb_field field = {.number = 1, .wire = MLCM__PB_BYTES, .bytes = {(const char *)value.data, value.len}};
+  mlcm__pb_open(&chain[0], "v", value.data, value.len);
+  for (int i = 0; i < depth && !st; i++) st = mlcm__pb_enter(&chain[i], &field, "inner", -1, &chain[i + 1], &err);
+  if (!st) st = mlcm__onnx_parse_value(&chain[depth], out, &err);
   pbw_free(&value);
   return st;
+}
+
+static mlcm_status read_typed_value(pbw type) {
+  mlcm__onnx_value out;
+  return read_value_at(type, 0, &out);
 }
 
 START_TEST(more_dimensions_than_there_can_be_are_named) {
@@ -202,9 +210,11 @@ START_TEST(more_dimensions_than_there_can_be_are_named) {
 END_TEST
 
 START_TEST(broken_types_of_values_are_refused) {
-  pbw map = {0}, cut = {0}, odd = {0};
+  pbw map = {0}, cut_map = {0}, cut = {0}, odd = {0};
   pbw_int(&map, 2, 1); /* its value type is no message */
   ck_assert_int_eq(read_typed_value(wrap(5, map)), MLCM_PARSE);
+  pbw_tag(&cut_map, 1, 2);
+  ck_assert_int_eq(read_typed_value(wrap(5, cut_map)), MLCM_PARSE);
   pbw_tag(&cut, 1, 2);
   ck_assert_int_eq(read_typed_value(wrap(4, cut)), MLCM_PARSE);
   pbw_int(&odd, 9, 1);
@@ -221,9 +231,22 @@ START_TEST(a_type_may_say_what_it_denotes_and_numbers_that_nobody_knows) {
 END_TEST
 
 START_TEST(sequences_of_sequences_end_at_the_limit_of_depth) {
-  pbw type = {0};
-  for (int i = 0; i < 70; i++) type = wrap(4, wrap(1, type));
-  ck_assert_int_eq(read_typed_value(type), MLCM_LIMIT);
+  for (int depth = 0; depth < 3; depth++) {
+    mlcm__onnx_value out;
+    pbw type = {0};
+    for (int i = 0; i < 70; i++) type = wrap(4, wrap(1, type));
+    ck_assert_int_eq(read_value_at(type, depth, &out), MLCM_LIMIT);
+  }
+}
+END_TEST
+
+START_TEST(a_map_to_anything_but_tensors_is_of_another_kind) {
+  mlcm__onnx_value out;
+  const pbw empty = {0};
+  ck_assert_int_eq(read_value_at(wrap(5, wrap(2, wrap(1, empty))), 0, &out), MLCM_OK);
+  ck_assert_int_eq(out.kind, MLCM__ONNX_MAP);
+  ck_assert_int_eq(read_value_at(wrap(5, wrap(2, wrap(4, empty))), 0, &out), MLCM_OK);
+  ck_assert_int_eq(out.kind, MLCM__ONNX_OTHER);
 }
 END_TEST
 
@@ -339,6 +362,15 @@ START_TEST(external_data_is_described_properly_or_refused) {
 }
 END_TEST
 
+START_TEST(strings_as_raw_data_are_refused) {
+  pbw t = {0};
+  pbw_int(&t, 2, MLCM_STRING);
+  pbw_bytes(&t, 9, "a", 1);
+  ck_assert_int_eq(read_tensor(t), MLCM_PARSE);
+  ck_assert_ptr_nonnull(strstr(err.message, "strings cannot be raw data"));
+}
+END_TEST
+
 START_TEST(a_number_among_the_strings_of_a_tensor_is_refused_when_they_are_read) {
   pbw bytes = {0};
   mlcm__onnx_tensor t;
@@ -386,10 +418,12 @@ int main(void) {
                           broken_types_of_values_are_refused,
                           a_type_may_say_what_it_denotes_and_numbers_that_nobody_knows,
                           sequences_of_sequences_end_at_the_limit_of_depth,
+                          a_map_to_anything_but_tensors_is_of_another_kind,
                           a_second_graph_is_refused,
                           of_two_tensors_in_an_attribute_the_last_counts,
                           a_number_among_strings_is_refused_when_they_are_read,
                           external_data_is_described_properly_or_refused,
+                          strings_as_raw_data_are_refused,
                           a_number_among_the_strings_of_a_tensor_is_refused_when_they_are_read,
                           lack_of_memory_in_a_large_model_is_an_error_each_time};
   return TEST_RUN("format_onnx", tests);

@@ -189,6 +189,17 @@ START_TEST(numbers_beyond_32_bits_are_refused_where_they_must_fit) {
 }
 END_TEST
 
+START_TEST(a_whole_number_is_no_float) {
+  const mlcm__pb_field f = {.number = 2, .wire = MLCM__PB_VARINT, .value = 1};
+  mlcm__pb pb;
+  float out = 7;
+  mlcm__pb_open(&pb, "f", "", 0);
+  ck_assert_int_eq(mlcm__pb_f32(&pb, &f, "f", &out, &err), MLCM_PARSE);
+  ck_assert_ptr_nonnull(strstr(err.message, "'f' has wire type 0 instead of 5"));
+  ck_assert_float_eq(out, 7);
+}
+END_TEST
+
 START_TEST(a_path_too_long_for_a_message_is_cut) {
   char name[400];
   mlcm__pb pb;
@@ -208,6 +219,6 @@ int main(void) {
                           a_broken_packed_list_is_refused, text_must_be_utf8_without_zero,
                           the_path_to_the_place_is_told,   depth_ends_at_64,
                           numbers_beyond_32_bits_are_refused_where_they_must_fit,
-                          a_path_too_long_for_a_message_is_cut};
+                          a_whole_number_is_no_float,      a_path_too_long_for_a_message_is_cut};
   return TEST_RUN("format_protobuf", tests);
 }

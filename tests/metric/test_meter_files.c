@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_meter_files.c - the files around a meter: what it takes up, what it passes over, what it leaves behind, and whose they are.
+ * test_meter_files.c - the files around a meter: what it takes up, what it passes over, what it leaves behind, and whose they
+ * are.
  */
 #include <errno.h>
 #include <stdlib.h>
