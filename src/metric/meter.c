@@ -300,7 +300,9 @@ void mlcm__meter_outcome_on(mlcm__meter *meter, uint32_t cpu, uint32_t cell, mlc
   }
 }
 
-void mlcm__meter_route(mlcm__meter *meter, uint32_t cell, mlcm__scope scope) { mlcm__meter_route_on(meter, this_cpu(), cell, scope); }
+void mlcm__meter_route(mlcm__meter *meter, uint32_t cell, mlcm__scope scope) {
+  mlcm__meter_route_on(meter, this_cpu(), cell, scope);
+}
 
 void mlcm__meter_complete(mlcm__meter *meter, uint32_t cell, mlcm__scope scope, int64_t latency_ns, bool ok) {
   mlcm__meter_complete_on(meter, this_cpu(), cell, scope, latency_ns, ok);

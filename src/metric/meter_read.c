@@ -111,7 +111,8 @@ static mlcm_status cell_for(reading *r, int64_t version, uint64_t epoch, mlcm__m
   if (!is_cell(s, at, version, epoch)) {
     /* never: 8,192 cells take a test 200 MiB, and under a sanitizer too long */
     if (s->n_cells == MLCM__SNAPSHOT_CELLS) {
-      return mlcm__fail(err, MLCM_LIMIT, "%s: the meter files of one endpoint have more than %d versions and epochs; move old ones away",
+      return mlcm__fail(err, MLCM_LIMIT,
+                        "%s: the meter files of one endpoint have more than %d versions and epochs; move old ones away",
                         r->run_dir, MLCM__SNAPSHOT_CELLS);
     }
     mlcm_status st = mlcm__reserve(r->ctx, &s->cells, &r->cells_cap, s->n_cells + 1, sizeof *s->cells, err);

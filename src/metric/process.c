@@ -82,8 +82,8 @@ mlcm_status mlcm__process_self(mlcm_context *ctx, mlcm__process *out, mlcm_error
   return MLCM_OK;
 }
 
-/* A start that cannot be read: the process is gone only when the kernel says so, and not because of a descriptor that could not be
- * opened or a /proc that hides the processes of other users (hidepid). */
+/* A start that cannot be read: the process is gone only when the kernel says so, and not because of a descriptor that could not
+ * be opened or a /proc that hides the processes of other users (hidepid). */
 static bool is_gone(int bad, int64_t pid) {
   if (pid < 1 || pid > INT32_MAX) return true; /* out of a file's name: no process has such a number */
   /* rarely: a process that ends between two looks, or one that /proc hides */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "support/malloc_fault.h"
 #include "support/suite.h"
 
 START_TEST(sha256_matches_published_vectors) {
@@ -54,6 +55,17 @@ START_TEST(reset_may_come_at_any_time) {
   ck_assert_int_eq(mlcm__sha256_init(&h, NULL), MLCM_OK);
   mlcm__sha256_reset(&h);
   mlcm__sha256_reset(&h);
+}
+END_TEST
+
+static mlcm_status hash_abc(mlcm_context *ctx, void *user, mlcm_error *err) {
+  (void)ctx;
+  return mlcm__sha256_of("abc", 3, user, err);
+}
+
+START_TEST(lack_of_openssls_memory_is_an_error) {
+  uint8_t digest[MLCM__SHA256_BYTES];
+  if (test_malloc_can_fail()) ck_assert_uint_gt(test_fault_malloc(hash_abc, NULL, digest, 1), 1);
 }
 END_TEST
 
@@ -111,6 +123,7 @@ int main(void) {
   const TTest *tests[] = {sha256_matches_published_vectors,
                           sha256_of_a_million_letters_in_odd_pieces,
                           reset_may_come_at_any_time,
+                          lack_of_openssls_memory_is_an_error,
                           hex_goes_both_ways,
                           unhex_refuses_what_is_not_lower_case_hex,
                           siphash_matches_the_authors_vectors,

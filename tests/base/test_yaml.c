@@ -402,11 +402,18 @@ START_TEST(lack_of_the_parsers_memory_is_an_error_too) {
 }
 END_TEST
 
-START_TEST(an_empty_text_in_quotes_is_a_document) {
-  parsed p = parse("''");
-  ck_assert_int_eq(p.st, MLCM_OK);
-  end(&p);
+START_TEST(a_word_and_an_empty_text_in_quotes_are_documents) {
+  static const char *const texts[] = {"word", "''"};
+  for (size_t i = 0; i < 2; i++) {
+    parsed p = parse(texts[i]);
+    ck_assert_int_eq(p.root->kind, MLCM__YAML_SCALAR);
+    ck_assert_str_eq(p.root->text, i == 0 ? "word" : "");
+    end(&p);
+  }
 }
+END_TEST
+
+START_TEST(no_text_at_all_is_an_empty_one) { assert_fails(NULL, 0, MLCM_PARSE, "p.yaml:1:1: the text is empty"); }
 END_TEST
 
 /* Appends a word; answers its length. */
@@ -459,7 +466,8 @@ int main(void) {
                           a_missing_value_is_named,
                           lack_of_memory_is_an_error_each_time,
                           lack_of_the_parsers_memory_is_an_error_too,
-                          an_empty_text_in_quotes_is_a_document,
+                          a_word_and_an_empty_text_in_quotes_are_documents,
+                          no_text_at_all_is_an_empty_one,
                           lack_of_memory_in_a_large_text_is_an_error_each_time};
   return TEST_RUN("base_yaml", tests);
 }
