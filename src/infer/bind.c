@@ -15,7 +15,7 @@
 static void describe(char *out, size_t cap, mlcm_dtype dtype, int32_t rank, const int64_t *shape, const mlcm_str *names) {
   int len = snprintf(out, cap, "%s [", dtype == 0 ? "any" : mlcm_dtype_name(dtype));
   if (rank < 0) len += snprintf(out + len, cap - (size_t)len, "...");
-  for (int32_t d = 0; d < rank && d < MLCM_MAX_RANK && (size_t)len < cap; d++) {
+  for (int32_t d = 0; d < rank && d < MLCM_MAX_RANK; d++) {
     const char *comma = d > 0 ? ", " : "";
     char *at = out + len;
     size_t left = cap - (size_t)len;
@@ -25,8 +25,9 @@ static void describe(char *out, size_t cap, mlcm_dtype dtype, int32_t rank, cons
       len += snprintf(at, left, "%s%.*s", comma, (int)names[d].len, names[d].ptr);
     else
       len += snprintf(at, left, "%s%s", comma, d == 0 ? "n" : "?");
+    assert((size_t)len < cap); /* a dimension takes 22 bytes at most, all have room for 8 */
   }
-  if ((size_t)len < cap) snprintf(out + len, cap - (size_t)len, "]");
+  snprintf(out + len, cap - (size_t)len, "]");
 }
 
 static void list_names(char *out, size_t cap, const mlcm__gport *ports, size_t n) {

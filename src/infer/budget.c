@@ -38,7 +38,7 @@ static void *budget_alloc(void *user, size_t size_bytes) {
 static void budget_free(void *user, void *ptr) {
   mlcm__budget *b = user;
   uint64_t size = 0;
-  if (ptr == NULL) return;
+  assert(ptr != NULL); /* mlcm__free and mlcm__realloc pass on what is there */
   char *block = (char *)ptr - HEAD;
   memcpy(&size, block, sizeof size);
   atomic_fetch_sub(&b->used_bytes, size);
@@ -46,12 +46,12 @@ static void budget_free(void *user, void *ptr) {
 }
 
 static void *budget_realloc(void *user, void *ptr, size_t size_bytes) {
-  uint64_t old = HEAD;
+  uint64_t old = 0;
   void *grown = budget_alloc(user, size_bytes);
   if (grown == NULL) return NULL;
-  if (ptr != NULL) memcpy(&old, (char *)ptr - HEAD, sizeof old);
+  memcpy(&old, (char *)ptr - HEAD, sizeof old);
   const size_t keep = (size_t)old - HEAD;
-  if (keep > 0) memcpy(grown, ptr, keep < size_bytes ? keep : size_bytes);
+  memcpy(grown, ptr, keep < size_bytes ? keep : size_bytes);
   budget_free(user, ptr);
   return grown;
 }

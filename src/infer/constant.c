@@ -5,7 +5,6 @@
  * Nothing is copied that can be used in place: raw data that is aligned for its type stays in the caller's bytes.
  */
 #include <assert.h>
-#include <stdalign.h>
 #include <string.h>
 
 #include "infer/graph.h"
@@ -16,8 +15,6 @@
 
 /* The library never writes through a constant's data; mlcm_tensor has one pointer for both. */
 static void *view_of(const void *data) { return (void *)(uintptr_t)data; }
-
-static size_t alignment_of(mlcm_dtype dtype) { return dtype == MLCM_STRING ? alignof(mlcm_str) : mlcm_dtype_size(dtype); }
 
 /* ---- External data ---- */
 
@@ -77,8 +74,9 @@ mlcm_status mlcm__tensor_load(mlcm__arena *arena, const mlcm__onnx_tensor *sourc
     if (t.data == NULL) return mlcm__fail_memory(err, count * size);
     st = mlcm__onnx_tensor_elements(source, t.data, err);
   } else {
+    assert(source->dtype != MLCM_STRING); /* the reader takes strings as typed data only */
     if (source->form == MLCM__ONNX_EXTERNAL) st = external_bytes(source, files, &bytes, err);
-    if (!st && count > 0 && (uintptr_t)bytes % alignment_of(source->dtype) == 0)
+    if (!st && count > 0 && (uintptr_t)bytes % size == 0)
       t.data = view_of(bytes);
     else if (!st)
       st = copy_bytes(arena, bytes, count, size, &t.data, err);
@@ -143,20 +141,18 @@ static mlcm_tensor list_tensor(mlcm_dtype dtype, const void *data, size_t n, int
 
 mlcm_status mlcm__constant_load(mlcm__arena *arena, const mlcm__onnx_node *node, const mlcm__files *files, mlcm_tensor *out,
                                 mlcm_error *err) {
-  mlcm_attr *attrs = NULL;
-  mlcm_status st = mlcm__attrs_load(arena, arena, node, files, &attrs, err);
-  for (size_t i = 0; !st && i < node->n_attrs; i++) {
-    const mlcm_attr *a = &attrs[i];
-    switch (a->kind) {
-    case MLCM_ATTR_TENSOR: *out = *a->tensor; return MLCM_OK;
-    case MLCM_ATTR_FLOATS: *out = list_tensor(MLCM_F32, a->floats, a->n, 1); return MLCM_OK;
-    case MLCM_ATTR_INTS: *out = list_tensor(MLCM_I64, a->ints, a->n, 1); return MLCM_OK;
-    case MLCM_ATTR_STRINGS: *out = list_tensor(MLCM_STRING, a->strings, a->n, 1); return MLCM_OK;
-    case MLCM_ATTR_FLOAT: *out = list_tensor(MLCM_F32, &a->f, 1, 0); return MLCM_OK;
-    case MLCM_ATTR_INT: *out = list_tensor(MLCM_I64, &a->i, 1, 0); return MLCM_OK;
-    case MLCM_ATTR_STRING: *out = list_tensor(MLCM_STRING, &a->s, 1, 0); return MLCM_OK;
-    default: break;
-    }
+  mlcm_attr *a = NULL;
+  if (node->n_attrs == 0) return mlcm__fail(err, MLCM_PARSE, "Constant has no value");
+  mlcm_status st = mlcm__attrs_load(arena, arena, node, files, &a, err);
+  if (st) return st;
+  switch (a->kind) { /* the first attribute is the value */
+  case MLCM_ATTR_TENSOR: *out = *a->tensor; break;
+  case MLCM_ATTR_FLOATS: *out = list_tensor(MLCM_F32, a->floats, a->n, 1); break;
+  case MLCM_ATTR_INTS: *out = list_tensor(MLCM_I64, a->ints, a->n, 1); break;
+  case MLCM_ATTR_STRINGS: *out = list_tensor(MLCM_STRING, a->strings, a->n, 1); break;
+  case MLCM_ATTR_FLOAT: *out = list_tensor(MLCM_F32, &a->f, 1, 0); break;
+  case MLCM_ATTR_INT: *out = list_tensor(MLCM_I64, &a->i, 1, 0); break;
+  default: /* load_attr has refused all other kinds */ *out = list_tensor(MLCM_STRING, &a->s, 1, 0); break;
   }
-  return st ? st : mlcm__fail(err, MLCM_PARSE, "Constant has no value");
+  return MLCM_OK;
 }

@@ -202,7 +202,7 @@ static mlcm_status state_new(mlcm_session *session, mlcm__state **out, mlcm_erro
 
 static size_t home_index(void) {
   int cpu = sched_getcpu(); /* only a hint that keeps processors apart */
-  return cpu < 0 ? 0 : (size_t)cpu % MLCM__IDLE_STATES;
+  return cpu < 0 ? 0 : (size_t)cpu % MLCM__IDLE_STATES; /* never: Linux always knows the processor */
 }
 
 mlcm_status mlcm__state_take(mlcm_session *session, mlcm__state **out, mlcm_error *err) {
@@ -211,7 +211,7 @@ mlcm_status mlcm__state_take(mlcm_session *session, mlcm__state **out, mlcm_erro
     _Atomic(mlcm__state *) *entry = &session->idle[(home + k) % MLCM__IDLE_STATES];
     if (atomic_load_explicit(entry, memory_order_relaxed) == NULL) continue;
     mlcm__state *s = atomic_exchange_explicit(entry, NULL, memory_order_acquire);
-    if (s == NULL) continue;
+    if (s == NULL) continue; /* rarely: another thread took it between the two */
     assert(s->session == session);
     s->home = home;
     *out = s;

@@ -4,6 +4,7 @@
  */
 #include <mlcm/backend.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "infer/build.h"
@@ -12,7 +13,7 @@
 
 static mlcm_error err;
 
-/* Knows one operator, Twice, which doubles, and counts what the host asks. */
+/* Knows the operators whose names begin with Twice, which double, and counts what the host asks. */
 typedef struct counts {
   int supports, prepared, ran, released;
   bool fail_run;
@@ -23,7 +24,7 @@ static mlcm_status supports(const mlcm_backend *b, const mlcm_node *node, mlcm_e
   (void)e;
   ((counts *)b->user)->supports++;
   ck_assert_uint_eq(node->struct_size, sizeof *node);
-  return node->op.len == 5 && memcmp(node->op.ptr, "Twice", 5) == 0 ? MLCM_OK : MLCM_UNSUPPORTED;
+  return node->op.len >= 5 && memcmp(node->op.ptr, "Twice", 5) == 0 ? MLCM_OK : MLCM_UNSUPPORTED;
 }
 
 static mlcm_status prepare(const mlcm_backend *b, const mlcm_node *node, void **out, mlcm_error *e) {
@@ -166,6 +167,33 @@ START_TEST(what_a_backend_may_not_ask_for_is_refused) {
 }
 END_TEST
 
+START_TEST(long_names_of_a_node_that_fails_are_cut) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  counts c = {.fail_run = true};
+  mlcm_backend b = make_backend(&c);
+  char name[121], op[81] = "Twice";
+  memset(name, 'n', 120);
+  memset(op + 5, 'o', 75);
+  name[120] = op[80] = '\0';
+  pbw graph = {0};
+  add(&graph, 1, make_node(op, name, "X", "Y"));
+  add(&graph, 11, make_value("X", 1, (const int64_t[]){-1, 3}, 2));
+  add(&graph, 12, make_value("Y", 1, (const int64_t[]){-1, 3}, 2));
+  pbw model = make_model(graph, 18);
+  mlcm_session *s = NULL;
+  const float x[] = {1, 2, 3};
+  char want[256];
+  mlcm_input in = mlcm_input_f32(x, 1, 3);
+  ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_OK);
+  ck_assert_int_eq(mlcm_session_run(s, &in, 1, NULL, 0, &err), MLCM_IO);
+  snprintf(want, sizeof want, "node '%.100s' (%.60s): the device is gone", name, op);
+  ck_assert_str_eq(err.message, want);
+  mlcm_session_close(s);
+  pbw_free(&model);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 START_TEST(another_major_version_or_an_empty_table_is_refused) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   counts c = {0};
@@ -179,11 +207,20 @@ START_TEST(another_major_version_or_an_empty_table_is_refused) {
   ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_OK);
   mlcm_session_close(s);
   b = make_backend(&c);
-  b.run = NULL;
-  ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_INVALID_ARGUMENT);
-  b = make_backend(&c);
   b.struct_size = 8;
   ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_UNSUPPORTED);
+  b.name = NULL;
+  ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_UNSUPPORTED);
+  ck_assert_ptr_nonnull(strstr(err.message, "backend '?'"));
+  for (int missing = 0; missing < 5; missing++) {
+    b = make_backend(&c);
+    if (missing == 0) b.name = NULL;
+    if (missing == 1) b.supports = NULL;
+    if (missing == 2) b.prepare = NULL;
+    if (missing == 3) b.run = NULL;
+    if (missing == 4) b.release = NULL;
+    ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_INVALID_ARGUMENT);
+  }
   pbw_free(&model);
   mlcm_context_free(ctx);
 }
@@ -191,6 +228,7 @@ END_TEST
 
 int main(void) {
   const TTest *tests[] = {a_backend_of_ones_own_runs_a_model, what_it_cannot_do_is_said_with_its_name_before_any_work,
-                          what_a_backend_may_not_ask_for_is_refused, another_major_version_or_an_empty_table_is_refused};
+                          what_a_backend_may_not_ask_for_is_refused, long_names_of_a_node_that_fails_are_cut,
+                          another_major_version_or_an_empty_table_is_refused};
   return TEST_RUN("infer_backend", tests);
 }

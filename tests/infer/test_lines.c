@@ -86,6 +86,14 @@ static const line LINES[] = {
     {"Dropout@9*2 | f32:1,2", "f32:1,2"},
     {"MatMul | f32:1,2 !f32:3,4", "f32=11"},
     {"ReduceMin keepdims=0 | f32:nan,1", "f32=nan"},
+    {"ReduceLogSumExp keepdims=0 | f32:0", "f32=0"},
+    {"ReduceProd keepdims=0 | f32:2,3", "f32=6"},
+    {"Split*4 | f32:1,2,3,4", "f32:1"},
+    {"Add@6 broadcast=1 | f32:1,2 f32:3,4", "f32:4,6"},
+    {"Cast to=7 | string:\t12\t", "i64:12"},
+    {"BatchNormalization epsilon=0. | f32[1,2] f32:1,2 f32:3,4 f32:0,1 f32:1,1", "f32:3,4"},
+    {"ml.LabelEncoder@1 classes_strings='a','b' | ?string:b", "i64:1"},
+    {"ml.TreeEnsembleClassifier*2 " STUMP "classlabels_int64s=7,8 | f32:1", "i64:7"},
 };
 
 enum { N_LINES = sizeof LINES / sizeof LINES[0] };
@@ -133,6 +141,31 @@ START_TEST(every_form_survives_every_failing_allocation) {
   for (size_t i = 0; i < N_LINES; i++) {
     line l = LINES[i];
     ck_assert_uint_gt(test_fault_memory(open_and_run, NULL, &l), 5);
+  }
+}
+END_TEST
+
+/* Tables too large for the kernel's first block are allocated on their own. */
+START_TEST(large_tables_survive_every_failing_allocation) {
+  static const struct {
+    const char *head, *key, *tail;
+  } forms[] = {{"ml.LabelEncoder@4 keys_tensor=i64:", "7,", "7 values_tensor=i64:"},
+               {"ml.LabelEncoder keys_floats=", "7.,", "7. values_int64s="},
+               {"ml.LabelEncoder keys_strings=", "'k',", "'k' values_int64s="}};
+  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+    pbw text = {0};
+    pbw_bytes_raw(&text, forms[i].head, strlen(forms[i].head));
+    for (int k = 0; k < 2000; k++) pbw_bytes_raw(&text, forms[i].key, strlen(forms[i].key));
+    pbw_bytes_raw(&text, forms[i].tail, strlen(forms[i].tail));
+    for (int k = 0; k < 2000; k++) pbw_bytes_raw(&text, "1,", 2);
+    const char *input = i == 0 ? "1 | i64:7" : i == 1 ? "1 | f32:7" : "1 | string:k";
+    pbw_bytes_raw(&text, input, strlen(input) + 1);
+    line l = {text.data, "i64:1"};
+    mlcm_context *ctx = test_context(NULL, NULL, NULL);
+    check_line(ctx, &l);
+    mlcm_context_free(ctx);
+    ck_assert_uint_gt(test_fault_memory(open_and_run, NULL, &l), 5);
+    pbw_free(&text);
   }
 }
 END_TEST
@@ -186,6 +219,7 @@ END_TEST
 
 int main(void) {
   const TTest *tests[] = {every_form_gives_its_answer, every_form_survives_every_failing_allocation,
+                          large_tables_survive_every_failing_allocation,
                           a_constant_may_be_of_every_kind};
   return TEST_RUN("infer_lines", tests);
 }

@@ -54,6 +54,7 @@ START_TEST(element_types_without_code_are_refused_at_load) {
       {"ml.Imputer imputed_value_floats=1., | i64[2,2]", MLCM_UNSUPPORTED, "the imputed values are floats, the input is i64"},
       {"ml.Imputer imputed_value_int64s=1, | f32[2,2]", MLCM_UNSUPPORTED, "the imputed values are ints, the input is f32"},
       {"ml.LabelEncoder keys_int64s=1, values_floats=2., | string[2]", MLCM_UNSUPPORTED, "the keys are i64, the input is string"},
+      {"ml.LabelEncoder@1 classes_strings='a','b' | f32[2]", MLCM_UNSUPPORTED, "the keys are string, the input is f32"},
       {"Cast to=99 | f32[2]", MLCM_UNSUPPORTED, "element type 99 ('to') is not supported"},
       {"Cast to=14 | f32[2]", MLCM_UNSUPPORTED, "element type 14"},
       {"Cast to=-1 | f32[2]", MLCM_UNSUPPORTED, "element type -1"},
@@ -91,6 +92,7 @@ START_TEST(wrong_attributes_are_refused_at_load) {
       {"Add | f32[2]", MLCM_PARSE, "it has 1 inputs and 1 outputs; at least 2 inputs"},
       {"Add | - f32[2]", MLCM_PARSE, "at least 2 inputs"},
       {"Abs | f32[2] f32[2]", MLCM_PARSE, "at most 1"},
+      {"Abs*0 | f32[2]", MLCM_PARSE, "it has 1 inputs and 0 outputs"},
       {"Abs*2 | f32[2]", MLCM_UNSUPPORTED, "output 1 is used; only the first 1 are supported"},
       {"ml.Normalizer norm='L9' | f32[2,2]", MLCM_PARSE, "norm 'L9' is unknown"},
       {"ml.Imputer | f32[2,2]", MLCM_PARSE, "imputed values must be given either"},
@@ -106,6 +108,7 @@ START_TEST(wrong_attributes_are_refused_at_load) {
       {"ml.LabelEncoder keys_int64s=1,2 values_floats=2., | i64[2]", MLCM_PARSE, "there are 2 keys for 1 values"},
       {"ml.LabelEncoder keys_int64s=1, | i64[2]", MLCM_PARSE, "there are 1 keys for 0 values"},
       {"ml.LabelEncoder | i64[2]", MLCM_PARSE, "there are 0 keys for 0 values"},
+      {"ml.LabelEncoder@4 keys_int64s=1, values_tensor=5 | i64[2]", MLCM_PARSE, "attribute 'values_tensor' is of kind 2, 4"},
       {"ml.ZipMap | f32[2,2]", MLCM_PARSE, "class labels must be given either"},
       {"ml.CastMap cast_to='TO_X' | f32[2]", MLCM_PARSE, "cast_to 'TO_X' is unknown"},
       {"ml.CastMap map_form='ODD' | f32[2]", MLCM_PARSE, "map_form 'ODD' is unknown"},
@@ -157,6 +160,16 @@ END_TEST
   "ml.TreeEnsemble@5 nodes_featureids=0, nodes_splits=" split " nodes_modes=u8:1 nodes_truenodeids=0, nodes_trueleafs=1, "       \
   "nodes_falsenodeids=" leaf ", nodes_falseleafs=1, leaf_targetids=0,0 leaf_weights=f32:1,2 tree_roots=" root ", "
 
+/* Two leaves in one tree: the second one is reached by nobody. */
+#define LEAVES(ids, modes)                                                                                                       \
+  "ml.TreeEnsembleRegressor nodes_treeids=0,0 nodes_nodeids=" ids " nodes_featureids=0,0 nodes_truenodeids=0,0 "                 \
+  "nodes_falsenodeids=0,0 nodes_values=0.,0. nodes_modes=" modes " "
+
+#define FEATURE(id)                                                                                                              \
+  "ml.TreeEnsembleRegressor nodes_treeids=0,0,0 nodes_nodeids=0,1,2 nodes_featureids=" id ",0,0 nodes_truenodeids=1,0,0 "        \
+  "nodes_falsenodeids=2,0,0 nodes_values=0.5,0.,0. nodes_modes='BRANCH_LEQ','LEAF','LEAF' target_treeids=0, target_nodeids=1, "  \
+  "target_ids=0, target_weights=1., "
+
 START_TEST(ensembles_that_are_none_are_refused_at_load) {
   static const refusal rows[] = {
       {ENSEMBLE("f32:1", "1", "0") "post_transform=9 | f32[1,1]", MLCM_PARSE,
@@ -175,6 +188,15 @@ START_TEST(ensembles_that_are_none_are_refused_at_load) {
       {"ml.TreeEnsembleRegressor nodes_treeids=0,0 nodes_nodeids=0,1 nodes_featureids=0,0 nodes_truenodeids=1,0 "
        "nodes_falsenodeids=1,0 nodes_values=0.5,0. nodes_modes='BRANCH_LEQ','BRANCH_LT' | f32[1,1]",
        MLCM_PARSE, "tree 0 has no root: it is a cycle"},
+      {LEAVES("0,1", "'LEAF','A_MODE_THAT_IS_FAR_LONGER_THAN_ALL_THAT_THERE_ARE'") "| f32[1,1]", MLCM_PARSE,
+       "node mode 'A_MODE_THAT_IS_FAR_LONGER_THAN_ALL_THAT_' is unknown"},
+      {LEAVES("1,0", "'LEAF','LEAF'") "| f32[1,1]", MLCM_PARSE, "1 of 2"},
+      {FEATURE("-1") "| f32[1,1]", MLCM_PARSE, "feature -1 is out of range"},
+      {FEATURE("9000000000") "| f32[1,1]", MLCM_PARSE, "feature 9000000000 is out of range"},
+      {"ml.TreeEnsembleClassifier*2 base_values=1.,2.,3. classlabels_int64s=7,8 nodes_treeids=0, nodes_nodeids=0, "
+       "nodes_featureids=0, nodes_truenodeids=0, nodes_falsenodeids=0, nodes_values=0., nodes_modes='LEAF', class_treeids=0, "
+       "class_nodeids=0, class_ids=0, class_weights=1., | f32[1,1]",
+       MLCM_PARSE, "'base_values' has 3 values for 2 targets"},
   };
   EACH_IS_REFUSED(rows, true, 0);
 }
@@ -199,6 +221,8 @@ START_TEST(element_types_that_were_not_known_are_refused_when_run) {
   EACH_IS_REFUSED(rows, false, 0);
 }
 END_TEST
+
+#define MOST "f32[576460752303423487,0] " /* 2^59 - 1 rows of nothing */
 
 static const refusal WRONG_SHAPES[] = {
     {"Add | f32[2,3] f32[2]", MLCM_INVALID_ARGUMENT, "shapes [2, 3] and [2] do not broadcast"},
@@ -339,6 +363,12 @@ static const refusal WRONG_SHAPES[] = {
      "the vocabulary is ints, the map's keys are unknown"},
     {"ml.DictVectorizer string_vocabulary='a','b' | f32[2]", MLCM_INVALID_ARGUMENT, "the vocabulary is strings"},
     {"ml.CastMap | f32[2]", MLCM_INVALID_ARGUMENT, "a map with i64 keys is needed"},
+    {"Reshape | f32[6] "
+     "i64:1000000000000000001,1000000000000000002,1000000000000000003,1000000000000000004,1000000000000000005,7,7,7",
+     MLCM_INVALID_ARGUMENT, "does not become [1000000000000000001, 1000000000000000002, 1000000000000000003, "
+     "1000000000000000004, 1000000000000000005, ...]"},
+    {"Concat axis=0 | " MOST MOST MOST MOST MOST MOST MOST MOST MOST MOST, MLCM_LIMIT, "out of range"},
+    {ENSEMBLE("f32:1", "1", "0") "| f32=1", MLCM_INVALID_ARGUMENT, "rows of features [n, f] are needed, got []"},
 };
 
 START_TEST(shapes_that_do_not_fit_are_refused_when_run) { EACH_IS_REFUSED(WRONG_SHAPES, false, 0); }
@@ -446,8 +476,10 @@ START_TEST(a_billion_rows_of_nothing_are_no_work) {
       "CumSum | f32[1024,0] i64=0",
       "ReduceSum | f32[0,1099511627776] i64:1",
       "ArgMax axis=1 | f32[0,1099511627776]",
+      "ArgMax axis=1 | f32[0,0]",
       "Gather axis=1 | f32[1099511627776,3,0] i64:1",
       "GatherElements axis=1 | f32[1099511627776,0] i64[1099511627776,0]",
+      "GatherND | f32[2,0] i64[1024,1]",
       "Compress axis=1 | f32[1099511627776,3,0] bool:1,1",
       "Compress axis=1 | f32[1099511627776,0] bool:1,1",
       "Concat axis=0 | f32[1099511627776,0] f32[1,0]",
@@ -475,6 +507,36 @@ START_TEST(a_billion_rows_of_nothing_are_no_work) {
     bool opened = false;
     mlcm_status st = one_try(ctx, lines[i], 0, 0, &opened, &err);
     ck_assert_msg(st == MLCM_OK, "%s: %s", lines[i], err.message);
+  }
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(an_operator_outside_its_opsets_is_missing) {
+  static const char *const lines[] = {"Where@5 | bool[2] f32[2] f32[2]", "Upsample@3 | f32[2]", "ml.TreeEnsemble@3 | f32[2,2]"};
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+    bool opened = false;
+    ck_assert_msg(one_try(ctx, lines[i], 0, 0, &opened, &err) == MLCM_UNSUPPORTED, "%s: %s", lines[i], err.message);
+    ck_assert_ptr_nonnull(strstr(err.message, "not in backend 'reference'"));
+  }
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(a_pairwise_svm_has_32768_classes_at_most) {
+  static const char head[] = "ml.SVMClassifier*2 coefficients=1., rho=1., classlabels_ints=0,1 vectors_per_class=";
+  enum { N = 32769 };
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  for (size_t n = N - 1; n <= N; n++) { /* one less is only refused for what does not fit */
+    pbw line = {0};
+    bool opened = false;
+    pbw_bytes_raw(&line, head, sizeof head - 1);
+    for (size_t i = 0; i < n; i++) pbw_bytes_raw(&line, "0,", 2);
+    pbw_bytes_raw(&line, " | f32[2,1]", sizeof " | f32[2,1]");
+    ck_assert_int_eq(one_try(ctx, line.data, 0, 0, &opened, &err), n == N ? MLCM_LIMIT : MLCM_PARSE);
+    ck_assert_ptr_nonnull(strstr(err.message, n == N ? "there are 32769 classes, at most 32768" : "do not fit"));
+    pbw_free(&line);
   }
   mlcm_context_free(ctx);
 }
@@ -537,6 +599,7 @@ int main(void) {
       element_types_without_code_are_refused_at_load,   wrong_attributes_are_refused_at_load,
       ensembles_that_are_none_are_refused_at_load,      element_types_that_were_not_known_are_refused_when_run,
       shapes_that_do_not_fit_are_refused_when_run,      values_out_of_range_are_refused_when_run,
+      an_operator_outside_its_opsets_is_missing,        a_pairwise_svm_has_32768_classes_at_most,
       results_over_the_limit_are_refused_with_its_name, a_billion_rows_of_nothing_are_no_work,
       a_session_takes_no_more_than_its_limit,           what_earlier_runs_left_behind_is_given_up_for_a_run_that_needs_it};
   return TEST_RUN("infer_refused", tests);

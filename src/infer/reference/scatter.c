@@ -26,8 +26,7 @@ static double combine_f64(int how, double old, double new) {
   case ADD: return old + new;
   case MUL: return old * new;
   case MAX: return isnan(old) || old > new ? old : new;
-  case MIN: return isnan(old) || old < new ? old : new;
-  default: return new;
+  default: return isnan(old) || old < new ? old : new; /* MIN */
   }
 }
 
@@ -37,8 +36,7 @@ static int64_t combine_i64(int how, bool is_unsigned, int64_t old, int64_t new) 
   case ADD: return (int64_t)((uint64_t)old + (uint64_t)new);
   case MUL: return (int64_t)((uint64_t)old * (uint64_t)new);
   case MAX: return larger ? old : new;
-  case MIN: return larger ? new : old;
-  default: return new;
+  default: return larger ? new : old; /* MIN */
   }
 }
 

@@ -24,9 +24,10 @@ int64_t mlcm__product(const int64_t *shape, int32_t from, int32_t to) {
 
 const char *mlcm__shape_text(char out[120], int32_t rank, const int64_t *shape) {
   int len = snprintf(out, 120, "[");
-  for (int32_t d = 0; d < rank && len < 90; d++)
+  int32_t d = 0;
+  for (; d < rank && len < 90; d++)
     len += snprintf(out + len, 120 - (size_t)len, "%s%lld", d > 0 ? ", " : "", (long long)shape[d]);
-  snprintf(out + len, 120 - (size_t)len, "]");
+  snprintf(out + len, 120 - (size_t)len, "%s]", d < rank ? ", ..." : "");
   return out;
 }
 

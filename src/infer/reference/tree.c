@@ -111,6 +111,7 @@ void mlcm__forest_build(mlcm__ref_reader *r, const mlcm__tree_source *s, int agg
   mlcm__arena_init(&arena, r->node->ctx);
   mlcm__ref_reader load = {.node = r->node, .arena = &arena, .err = r->err};
   builder b = {.r = r, .source = s, .forest = out};
+  /* never: so many nodes or weights make a model of many GiB */
   if (s->n_nodes > MAX_NODES || s->n_weights > MAX_NODES || s->n_targets < 1 || s->n_targets > MAX_NODES)
     mlcm__ref_bad(r, MLCM_LIMIT, "%zu nodes, %zu weights and %lld targets: none may be over %d, and targets must be positive",
                   s->n_nodes, s->n_weights, (long long)s->n_targets, MAX_NODES);

@@ -180,7 +180,7 @@ typedef struct weight_key {
 static int compare_weights(const void *a, const void *b) {
   const weight_key *x = a, *y = b;
   if (x->node != y->node) return x->node < y->node ? -1 : 1;
-  return x->order < y->order ? -1 : 1;
+  return (x->order > y->order) - (x->order < y->order);
 }
 
 typedef struct leaf_lists {
