@@ -41,8 +41,8 @@ static void budget_free(void *user, void *ptr) {
   assert(ptr != NULL); /* mlcm__free and mlcm__realloc pass on what is there */
   char *block = (char *)ptr - HEAD;
   memcpy(&size, block, sizeof size);
+  mlcm__free(b->parent, block); /* before it is counted as free: another thread may take the room at once */
   atomic_fetch_sub(&b->used_bytes, size);
-  mlcm__free(b->parent, block);
 }
 
 static void *budget_realloc(void *user, void *ptr, size_t size_bytes) {
