@@ -74,7 +74,7 @@ static void obey_here(mlcm_rollout *h) {
     if (!st) st = count_open(h, &open, &why);
   }
   mlcm__handle_give_up_lease(h);
-  if (st && st != MLCM_STALE) /* stale: somebody else took it in between, and will obey */
+  if (st && st != MLCM_STALE) /* rarely: stale when somebody else took it in between, who will obey */
     mlcm__log(h->ctx, MLCM_LOG_WARN, "rollout %lld: a command is written and not obeyed yet: %s", (long long)h->id, why.message);
 }
 
@@ -130,7 +130,7 @@ static mlcm_status abort_active(mlcm_registry *reg, int64_t id, const mlcm_attri
   mlcm_status st = mlcm_rollout_open_by_id(reg, id, &rollout, err);
   if (!st) st = mlcm_rollout_command(rollout, MLCM_COMMAND_ABORT, by, err);
   mlcm_rollout_close(rollout);
-  return st == MLCM_INVALID_STATE ? MLCM_OK : st; /* it ended by itself in between */
+  return st == MLCM_INVALID_STATE ? MLCM_OK : st; /* rarely: it ended by itself in between */
 }
 
 /* Another process may hold the lease and abort only at its next tick; the alias moves at once all the same, which takes the

@@ -17,7 +17,7 @@
 
 mlcm_status mlcm__handle_check(const mlcm_rollout *h, const char *function, mlcm_error *err) {
   if (!h) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "%s: rollout is NULL", function);
-  if (h->pid != getpid())
+  if (h->pid != getpid()) /* rarely: in a forked child, where nothing is counted */
     return mlcm__fail(err, MLCM_INVALID_STATE, "%s: the process has forked since the rollout was opened; open it in the child",
                       function);
   return MLCM_OK;

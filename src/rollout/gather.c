@@ -117,7 +117,7 @@ int32_t mlcm__gather_n_serving(const mlcm__gather *g) { return g->n_serving; }
 /* Counters are read one after another while others write: a tick may see a bad one whose trial it has not seen. It waits for the
  * next tick then, in which both are seen. */
 static uint64_t hold_back(uint64_t *later_bad, uint64_t bad, uint64_t n) {
-  if (bad <= n) return bad;
+  if (bad <= n) return bad; /* rarely: only when a request ends between two reads of its counters */
   *later_bad -= bad - n;
   return n;
 }
@@ -177,7 +177,7 @@ static bool has_stratum(const mlcm__gather *g, uint64_t epoch) {
 
 static int by_epoch(const void *a, const void *b) {
   uint64_t x = ((const stratum *)a)->epoch, y = ((const stratum *)b)->epoch;
-  return x < y ? -1 : x > y;
+  return x < y ? -1 : 1; /* no two strata have the same */
 }
 
 static mlcm_status build_strata(mlcm__gather *g, mlcm_error *err) {

@@ -22,9 +22,9 @@ static unsigned long long pid_namespace(void) {
   char link[64];
   unsigned long long ns = 0;
   ssize_t n = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
-  if (n <= 0) return 0;
+  if (n <= 0) return 0; /* never: where tests run /proc is there */
   link[n] = '\0';
-  return sscanf(link, "pid:[%llu]", &ns) == 1 ? ns : 0;
+  return sscanf(link, "pid:[%llu]", &ns) == 1 ? ns : 0; /* never: Linux writes it so */
 }
 
 mlcm_status mlcm__lease_init(mlcm_context *ctx, int64_t tick_ns, mlcm__lease *out, mlcm_error *err) {

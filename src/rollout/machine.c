@@ -31,7 +31,7 @@ mlcm_status mlcm__machine_new(mlcm_context *ctx, const mlcm_plan *plan, int64_t 
   m->stable = stable;
   m->candidate = candidate;
   m->next_expiry_ns = mlcm_policy_get_settings(plan->policy).expire_after_ns;
-  if (m->next_expiry_ns <= 0) m->next_expiry_ns = INT64_MAX;
+  assert(m->next_expiry_ns > 0);
   m->last_data_ns = mlcm__alloc_zero(ctx, n, sizeof(*m->last_data_ns));
   m->decided = mlcm__alloc_zero(ctx, n, sizeof(*m->decided));
   mlcm_status st = m->last_data_ns && m->decided ? MLCM_OK : mlcm__fail_memory(err, n * sizeof(*m->decided));
@@ -91,11 +91,13 @@ static bool enter(turn *t, mlcm_action action, mlcm_rollout_status status, int32
   return true;
 }
 
+static const char *reason_of(const turn *t) { return t->tick->command.reason ? t->tick->command.reason : ""; }
+
 /* By whom and why, for decisions that somebody asked for. */
 static void attribute(turn *t) {
   t->out->is_obeyed = true;
   snprintf(t->out->actor, sizeof(t->out->actor), "%s", t->tick->command.actor ? t->tick->command.actor : "");
-  mlcm__words_cut(t->tick->command.reason ? t->tick->command.reason : "", t->out->note, sizeof(t->out->note));
+  mlcm__words_cut(reason_of(t), t->out->note, sizeof(t->out->note));
 }
 
 #define SAY(t, ...) mlcm__words_format((t)->out->reason, sizeof((t)->out->reason), __VA_ARGS__)
@@ -137,20 +139,20 @@ static void note_data(mlcm__machine *m, const mlcm_observation *seen) {
 
 static mlcm_status take_evidence(mlcm__machine *m, const mlcm__tick *tick, mlcm_error *err) {
   int64_t now_ns = m->started_ns + m->counted_ns;
-  mlcm_status st = MLCM_OK;
-  for (size_t i = 0; !st && i < tick->n_traffic; i++) {
+  for (size_t i = 0; i < tick->n_traffic; i++) {
     const mlcm_counts *seen = &tick->traffic[i].requests;
-    st = mlcm_gate_observe_traffic(m->gate, now_ns, &tick->traffic[i], err);
-    if (st) break;
+    mlcm_status st = mlcm_gate_observe_traffic(m->gate, now_ns, &tick->traffic[i], err);
+    if (st) return st;
     if (seen->candidate_n > 0) m->last_request_ns = m->step_elapsed_ns;
     m->requests.candidate_n += seen->candidate_n;
     m->requests.candidate_bad += seen->candidate_bad;
     m->requests.stable_n += seen->stable_n;
     m->requests.stable_bad += seen->stable_bad;
   }
-  if (!st) st = mlcm_gate_observe(m->gate, now_ns, tick->observations, tick->n_observations, err);
-  for (size_t i = 0; !st && i < tick->n_observations; i++) note_data(m, &tick->observations[i]);
-  return st;
+  mlcm_status st = mlcm_gate_observe(m->gate, now_ns, tick->observations, tick->n_observations, err);
+  if (st) return st;
+  for (size_t i = 0; i < tick->n_observations; i++) note_data(m, &tick->observations[i]);
+  return MLCM_OK;
 }
 
 /* ---- harm ----------------------------------------------------------------------------------------------------------- */
@@ -165,7 +167,7 @@ static bool roll_back_on_harm(turn *t) {
   } else if (command->kind == MLCM__INTENT_BROKEN) {
     t->out->cause = MLCM__CAUSE_BROKEN;
     SAY(t, "rolled back to /%lld: /%lld cannot serve: %s", (long long)m->stable, (long long)m->candidate,
-        command->reason ? command->reason : "");
+        reason_of(t));
     attribute(t);
   } else {
     return false;
@@ -181,7 +183,7 @@ static bool displace(turn *t) {
   if (m->displaced) return REFUSE(t, "already paused for a change by hand");
   m->displaced = true;
   t->out->cause = MLCM__CAUSE_CHANGED_BY_HAND;
-  SAY(t, "paused with no traffic on /%lld: %s", (long long)m->candidate, t->tick->command.reason ? t->tick->command.reason : "");
+  SAY(t, "paused with no traffic on /%lld: %s", (long long)m->candidate, reason_of(t));
   attribute(t);
   return enter(t, MLCM_ACTION_PAUSE, MLCM_ROLLOUT_PAUSED, m->step, 0, MLCM_INCONCLUSIVE);
 }

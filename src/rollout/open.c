@@ -33,7 +33,7 @@ static void handle_free(mlcm_rollout *h) {
   if (!h) return;
   mlcm_context *ctx = h->ctx;
   mlcm__handle_forget(h);
-  if (h->pid == getpid()) mlcm__gather_free(h->gather);
+  if (h->pid == getpid()) mlcm__gather_free(h->gather); /* rarely: another in a forked child, where nothing is counted */
   mlcm__live_close(h->reg, &h->live_file);
   mlcm__buffer_reset(&h->live);
   mlcm__buffer_reset(&h->chunk);
@@ -78,7 +78,7 @@ void mlcm__handle_give_up_lease(mlcm_rollout *h) {
 
 void mlcm_rollout_close(mlcm_rollout *rollout) {
   if (!rollout) return;
-  if (rollout->pid == getpid()) mlcm__handle_give_up_lease(rollout);
+  if (rollout->pid == getpid()) mlcm__handle_give_up_lease(rollout); /* rarely: another, as above */
   handle_free(rollout);
 }
 

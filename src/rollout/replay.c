@@ -28,7 +28,7 @@ static void note_difference(replay *r, int64_t seq, const char *why) {
 /* "decision 3 differs at byte 120: recorded ...x..., replayed ...y..." */
 static void describe(const char *recorded, const char *made, char *out, size_t size, int64_t seq) {
   size_t at = 0;
-  while (recorded[at] && recorded[at] == made[at]) at++;
+  while (recorded[at] == made[at]) at++; /* they differ */
   size_t from = at > 24 ? at - 24 : 0;
   mlcm__words_format(out, size, "decision %lld differs at byte %zu: recorded '%.48s', replayed '%.48s'", (long long)seq, at,
                      recorded + from, made + from);

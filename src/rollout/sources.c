@@ -53,7 +53,7 @@ static int64_t poll_interval(const mlcm_plan *plan, const mlcm_check *check) {
   int64_t interval = check->source == MLCM_SOURCE_HTTP ? plan->tick_ns : WINDOW_TICKS * plan->tick_ns;
   if (interval > SLOWEST_POLL_NS) interval = SLOWEST_POLL_NS;
   if (interval < FASTEST_POLL_NS) interval = FASTEST_POLL_NS;
-  if (check->max_age_ns > 0 && interval > check->max_age_ns / 2) interval = check->max_age_ns / 2;
+  if (interval > check->max_age_ns / 2) interval = check->max_age_ns / 2;
   return interval;
 }
 
@@ -65,7 +65,7 @@ typedef struct source_list {
 } source_list;
 
 static void free_list(mlcm_context *ctx, source_list *list) {
-  for (size_t i = 0; list->headers && i < list->n_headers; i++) mlcm__free(ctx, list->headers[i]);
+  for (size_t i = 0; i < list->n_headers; i++) mlcm__free(ctx, list->headers[i]);
   mlcm__free(ctx, list->headers);
   mlcm__free(ctx, list->sources);
 }

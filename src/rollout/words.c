@@ -4,6 +4,7 @@
  */
 #include "rollout/words.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,8 @@ void mlcm__words_format(char *out, size_t size, const char *format, ...) {
   va_start(args, format);
   int n = vsnprintf(out, size, format, args);
   va_end(args);
-  if (n >= 0 && (size_t)n >= size) trim_utf8(out);
+  assert(n >= 0);
+  if ((size_t)n >= size) trim_utf8(out);
 }
 
 void mlcm__words_cut(const char *text, char *out, size_t size) { mlcm__words_format(out, size, "%s", text); }
@@ -36,7 +38,7 @@ void mlcm__words_weight(int64_t weight_ppm, char out[32]) {
   }
   char digits[8];
   snprintf(digits, sizeof(digits), "%04d", rest);
-  for (size_t n = 4; n > 0 && digits[n - 1] == '0'; n--) digits[n - 1] = '\0';
+  for (size_t n = 4; digits[n - 1] == '0'; n--) digits[n - 1] = '\0'; /* rest is not 0: one of them stays */
   snprintf(out, 32, "%d.%s %%", whole, digits);
 }
 
@@ -53,12 +55,16 @@ static int32_t find(const char *const *words, int32_t n, const char *word) {
   return 0;
 }
 
-const char *mlcm__action_word(mlcm_action action) { return action > 0 && action < N_ACTIONS ? action_words[action] : "unknown"; }
+const char *mlcm__action_word(mlcm_action action) {
+  assert(action > 0 && action < N_ACTIONS);
+  return action_words[action];
+}
 
 mlcm_action mlcm__action_of(const char *word) { return find(action_words, N_ACTIONS, word); }
 
 const char *mlcm__status_word(mlcm_rollout_status status) {
-  return status > 0 && status < N_STATUSES ? status_words[status] : "unknown";
+  assert(status > 0 && status < N_STATUSES);
+  return status_words[status];
 }
 
 mlcm_rollout_status mlcm__status_of(const char *word) { return find(status_words, N_STATUSES, word); }

@@ -9,6 +9,8 @@
 
 #include "rollout/evidence.h"
 #include "rollout/handle.h"
+#include "rollout/lease.h"
+#include "rollout/live.h"
 #include "rollout/words.h"
 
 /* A valid text with one change: the value at a path of keys and indices ("checks.0.fail") is replaced, or dropped (NULL). */
@@ -286,6 +288,144 @@ START_TEST(a_record_with_a_part_missing_or_wrong_is_corrupt) {
 }
 END_TEST
 
+/* Each with what the explanation of the record without it does not say. */
+static const struct {
+  change c;
+  const char *gone;
+} silent[] = {{{"checks", NULL}, "errors: "},
+              {{"checks.0.verdict", "7"}, "pass  errors"},
+              {{"checks.0.total.candidate_n", NULL}, "whole rollout"},
+              {{"checks.0.total.candidate_bad", NULL}, "whole rollout"},
+              {{"checks.0.total.stable_n", NULL}, "whole rollout"},
+              {{"checks.0.total.stable_bad", NULL}, "whole rollout"},
+              {{"checks.0.log_e_fail", NULL}, "fail evidence"},
+              {{"checks.0.log_threshold_pass", NULL}, "pass evidence"}};
+
+static char *explained(rolling *r, const char *json) {
+  mlcm_decision *d = NULL;
+  char *text = NULL;
+  CHECK_OK(mlcm__decision_of(r->f.ctx, json, &d, err));
+  CHECK_OK(mlcm_decision_explain(r->f.ctx, d, &text, err));
+  mlcm_decision_free(d);
+  return text;
+}
+
+START_TEST(an_explanation_leaves_out_what_the_record_does_not_say) {
+  rolling r;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  char *good = first_record(&r);
+  for (size_t i = 0; i < sizeof(silent) / sizeof(*silent); i++) {
+    char *json = changed(good, &silent[i].c), *text = explained(&r, json);
+    ck_assert_msg(!strstr(text, silent[i].gone), "without %s: %s", silent[i].c.path, text);
+    mlcm_free(r.f.ctx, text);
+    cJSON_free(json);
+  }
+  char *json = changed(good, &(change){"checks.0.verdict", "\"fail\""}), *text = explained(&r, json);
+  ck_assert_ptr_nonnull(strstr(text, "FAIL  errors"));
+  mlcm_free(r.f.ctx, text);
+  cJSON_free(json);
+  free(good);
+  rolling_tear_down(&r);
+}
+END_TEST
+
+/* ---- holders -------------------------------------------------------------------------------------------------------- */
+
+static bool is_free(mlcm_context *ctx, const char *holder) {
+  mlcm__rollout_head head = {.lease_expires_ns = 10};
+  snprintf(head.holder, sizeof(head.holder), "%s", holder);
+  return mlcm__lease_is_free(ctx, &head, 9);
+}
+
+START_TEST(a_holder_who_cannot_be_known_dead_keeps_the_lease_for_its_time) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm__lease lease;
+  mlcm__process self;
+  unsigned long long ns = 0;
+  char name[128], who[64];
+  CHECK_OK(mlcm__lease_init(ctx, SECOND, &lease, err));
+  CHECK_OK(mlcm__process_self(ctx, &self, err));
+  ck_assert_int_eq(sscanf(lease.holder, "%*[0-9a-f]:%llu", &ns), 1);
+  ck_assert(!is_free(ctx, lease.holder)); /* alive */
+  ck_assert(!is_free(ctx, "somebody"));
+  ck_assert(is_free(ctx, "00000000000000000000000000000000:1:1:1:aa")); /* another boot */
+  snprintf(name, sizeof(name), "%s:0:1:1:aa", self.boot_id);
+  ck_assert(!is_free(ctx, name)); /* its namespace is not known */
+  snprintf(name, sizeof(name), "%s:%llu:1:1:aa", self.boot_id, ns + 1);
+  ck_assert(!is_free(ctx, name)); /* another namespace: its pid says nothing here */
+  snprintf(name, sizeof(name), "%s:%llu:%lld:%llu:aa", self.boot_id, ns, (long long)self.pid, (unsigned long long)self.start_ticks + 1);
+  ck_assert(is_free(ctx, name)); /* its pid is another process's now */
+  mlcm__lease_describe("somebody", who);
+  ck_assert_str_eq(who, "");
+  mlcm__lease_describe("", who);
+  ck_assert_str_eq(who, "");
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(a_holder_of_another_kind_is_named_unknown) {
+  rolling r;
+  mlcm_decision *d = NULL;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  mlcm_rollout *other = open_again(&r);
+  snprintf(other->lease.holder, sizeof(other->lease.holder), "somebody");
+  ck_assert_int_eq(tick_action(&r, other), 0);
+  CHECK_FAILS(MLCM_STALE, "another process (unknown)", mlcm_rollout_tick(r.rollout, NULL, &d, err));
+  mlcm_rollout_close(other);
+  rolling_tear_down(&r);
+}
+END_TEST
+
+START_TEST(a_watcher_who_becomes_the_holder_forgets_the_live_lines) {
+  rolling r;
+  mlcm_rollout_state *state = NULL;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  serve(&r, &r.s, 10, 0, 10, 0);
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  mlcm_rollout *watcher = open_again(&r);
+  CHECK_OK(mlcm_rollout_state_get(watcher, &state, err));
+  mlcm_rollout_state_free(state);
+  ck_assert_uint_gt(watcher->live.len, 0);
+  r.rollout->lease.epoch = 0; /* the holder dies */
+  test_clock_advance(&r.f.clock, 100 * SECOND);
+  ck_assert_int_eq(tick_action(&r, watcher), 0);
+  ck_assert_uint_eq(watcher->live.len, 0);
+  mlcm_rollout_close(watcher);
+  check_replay(&r, 1, 1);
+  rolling_tear_down(&r);
+}
+END_TEST
+
+START_TEST(evidence_that_the_store_does_not_take_has_a_limit) {
+  rolling r;
+  mlcm_decision *d = NULL;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  const size_t len = r.rollout->chunk.len;
+  r.rollout->chunk.len = MLCM__CHUNK_MAX_BYTES + 1; /* as after hours */
+  CHECK_FAILS(MLCM_LIMIT, "wait for the store", mlcm_rollout_tick(r.rollout, NULL, &d, err));
+  r.rollout->chunk.len = len;
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  rolling_tear_down(&r);
+}
+END_TEST
+
+START_TEST(lines_without_a_live_file_go_nowhere) {
+  rolling r;
+  mlcm__live unnamed = {.fd = -1}, closed = {.path = test_path("/nowhere", "live"), .fd = -1};
+  rolling_set_up(&r);
+  mlcm__live_append(r.f.reg, &unnamed, "x", 1);
+  mlcm__live_append(r.f.reg, &closed, "x", 1);
+  ck_assert_int_eq(access(closed.path, F_OK), -1);
+  free(closed.path);
+  rolling_tear_down(&r);
+}
+END_TEST
+
 /* ---- words ---------------------------------------------------------------------------------------------------------- */
 
 START_TEST(a_text_is_cut_between_characters) {
@@ -296,7 +436,8 @@ START_TEST(a_text_is_cut_between_characters) {
   } cases[] = {{"abc", 8, "abc"},          {"abcdef", 4, "abc"},     {"ab\xC3\xA9z", 4, "ab"},
                {"ab\xC3\xA9z", 5, "ab\xC3\xA9"},  {"a\xE2\x82\xACz", 4, "a"},     {"a\xE2\x82\xACz", 3, "a"},
                {"a\xF0\x9F\x98\x80z", 5, "a"},    {"\xF0\x9F\x98\x80z", 4, ""},
-               {"\x80\x80\x80\x80\x80", 5, "\x80\x80\x80\x80"}, {"\x80\x80", 2, "\x80"}, {"ab", 1, ""}};
+               {"\x80\x80\x80\x80\x80", 5, "\x80\x80\x80\x80"}, {"\x80\x80", 2, "\x80"}, {"ab", 1, ""},
+               {"\x80\x80\x80\x80\x80\x80", 6, "\x80\x80\x80\x80\x80"}};
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     char out[16];
     mlcm__words_cut(cases[i].text, out, cases[i].size);
@@ -396,6 +537,12 @@ int main(void) {
                           a_lack_of_memory_while_reading_leaves_nothing_behind,
                           totals_that_fall_in_any_count_have_run_backwards,
                           a_record_with_a_part_missing_or_wrong_is_corrupt,
+                          an_explanation_leaves_out_what_the_record_does_not_say,
+                          a_holder_who_cannot_be_known_dead_keeps_the_lease_for_its_time,
+                          a_holder_of_another_kind_is_named_unknown,
+                          a_watcher_who_becomes_the_holder_forgets_the_live_lines,
+                          evidence_that_the_store_does_not_take_has_a_limit,
+                          lines_without_a_live_file_go_nowhere,
                           a_text_is_cut_between_characters,
                           weights_are_written_as_people_write_them,
                           names_of_what_does_not_exist_are_unknown,
