@@ -162,6 +162,39 @@ START_TEST(a_line_with_more_than_the_limits_is_corrupt) {
 }
 END_TEST
 
+/* A chunk more, as somebody writes it who can write the registry and make digests. */
+static void append_chunk(rolling *r, const char *lines) {
+  mlcm__db_conn *conn = NULL;
+  mlcm__rollout_head head;
+  CHECK_OK(mlcm__db_write_begin(r->f.reg->db, -1, &conn, err));
+  CHECK_OK(mlcm__rollout_read(conn, 1, &head, err));
+  CHECK_OK(mlcm__evidence_chain(head.chain, lines, strlen(lines), err));
+  CHECK_OK(mlcm__evidence_append(conn, 1, head.lease_epoch, lines, strlen(lines), 1, head.chain, 0, err));
+  CHECK_OK(mlcm__db_commit(conn, err));
+}
+
+#define LINE(check, bad) \
+  "{\"checks\":[{\"check\":" check ",\"fail\":[[500," bad ",500,1]],\"pass\":[[500," bad ",500,1]]}],"          \
+  "\"mono_ns\":\"1\",\"traffic\":[],\"wall_ns\":\"1\"}"
+
+START_TEST(evidence_that_the_machine_refuses_is_corrupt_and_does_not_replay) {
+  static const char *const forged[] = {LINE("7", "1"), LINE("0", "400") "\n" LINE("0", "1") "\n"};
+  for (size_t i = 0; i < 2; i++) {
+    rolling r;
+    mlcm_rollout_state *state = NULL;
+    mlcm_replay_report report;
+    rolling_set_up(&r);
+    rolling_start(&r, quick_plan);
+    append_chunk(&r, forged[i]);
+    CHECK_FAILS(MLCM_CORRUPT, "evidence of rollout 1", mlcm_rollout_state_get(r.rollout, &state, err));
+    ck_assert_int_eq(mlcm_rollout_state_get(r.rollout, &state, NULL), MLCM_CORRUPT);
+    CHECK_OK(mlcm_rollout_replay(r.f.reg, 1, &report, err));
+    ck_assert_int_eq(report.first_different_seq, 2);
+    rolling_tear_down(&r);
+  }
+}
+END_TEST
+
 /* ---- totals --------------------------------------------------------------------------------------------------------- */
 
 #define SUM "{\"completed\":3,\"errors\":1,\"latency\":[[-1,1],[5,1],[960,1]],\"outcomes\":[[\"wrong\",2,1]],\"routed\":3}"
@@ -532,6 +565,7 @@ END_TEST
 int main(void) {
   const TTest *tests[] = {a_line_with_a_part_missing_or_wrong_is_corrupt,
                           a_line_with_more_than_the_limits_is_corrupt,
+                          evidence_that_the_machine_refuses_is_corrupt_and_does_not_replay,
                           totals_with_a_part_missing_or_wrong_are_corrupt,
                           more_kinds_of_outcome_than_the_limit_are_named,
                           a_lack_of_memory_while_reading_leaves_nothing_behind,

@@ -16,8 +16,11 @@ static const char every_check[] =
     "  - {name: wrong, compare: outcome.wrong, tolerate: 2x}\n  - {name: ratio, meter: error_ratio, at_most: 50%}\n"
     "  - {name: accuracy, evaluation: accuracy, at_least: 0.5}\n";
 
-/* A rollout with evidence and an open command, held by nobody, and meters with news for it. */
-static void build(world *w) {
+static const char gate_checks[] = "mlcm: gate/v1\nchecks:\n  - {name: ratio, meter: error_ratio, at_most: 50%}\n"
+                                  "  - {name: accuracy, evaluation: accuracy, at_least: 0.5}\n";
+
+/* A rollout with evidence and open commands, held by nobody, and meters with news for it. Broken: its next tick ends it. */
+static void build(world *w, bool is_broken) {
   rolling r;
   rolling_set_up(&r);
   rolling_start(&r, every_check);
@@ -27,7 +30,7 @@ static void build(world *w) {
   mlcm_rollout *other = NULL;
   CHECK_OK(mlcm_rollout_open_by_id(r.f.reg, 1, &other, err));
   ck_assert_int_eq(tick_action(&r, other), 0); /* holds, so that the command stays open */
-  CHECK_OK(mlcm__rollout_report_broken(r.f.reg, 1, "it crashes", err));
+  if (is_broken) CHECK_OK(mlcm__rollout_report_broken(r.f.reg, 1, "it crashes", err));
   CHECK_OK(mlcm_rollout_command(other, MLCM_COMMAND_PAUSE, NULL, err));
   other->lease.epoch = 0; /* it dies */
   mlcm_rollout_close(other);
@@ -76,6 +79,28 @@ static mlcm_status abort_it(mlcm_rollout *h, mlcm_error *err) { return mlcm_roll
 
 static mlcm_status resume_it(mlcm_rollout *h, mlcm_error *err) { return mlcm_rollout_command(h, MLCM_COMMAND_RESUME, NULL, err); }
 
+static mlcm_status promote_it(mlcm_rollout *h, mlcm_error *err) { return mlcm_rollout_command(h, MLCM_COMMAND_PROMOTE, NULL, err); }
+
+/* Holds the lease and looks at what it holds. */
+static mlcm_status tick_and_show(mlcm_rollout *h, mlcm_error *err) {
+  mlcm_status st = tick_twice(h, err);
+  return st ? st : show(h, err);
+}
+
+static mlcm_status call_promote(world *w, mlcm_error *err) { return with_handle(w, promote_it, err); }
+static mlcm_status call_tick_and_show(world *w, mlcm_error *err) { return with_handle(w, tick_and_show, err); }
+
+/* The policy of the plan, asked once. */
+static mlcm_status call_gate(world *w, mlcm_error *err) {
+  mlcm_policy *policy = NULL;
+  mlcm_gate *gate = NULL;
+  mlcm_status st = mlcm_policy_parse(w->f.ctx, "gate.yaml", mlcm_str_of(gate_checks), &policy, err);
+  if (!st) st = mlcm_gate_run(w->f.ctx, policy, w->f.reg, "m/2", &gate, err);
+  mlcm_gate_free(gate);
+  mlcm_policy_free(policy);
+  return st;
+}
+
 static mlcm_status call_tick(world *w, mlcm_error *err) { return with_handle(w, tick_twice, err); }
 static mlcm_status call_show(world *w, mlcm_error *err) { return with_handle(w, show, err); }
 static mlcm_status call_abort(world *w, mlcm_error *err) { return with_handle(w, abort_it, err); }
@@ -117,12 +142,21 @@ START_TEST(each_call_answers_what_the_fault_gives) {
     unsigned flags;
   } calls[] = {{"tick", call_tick, WORLD_SEVERAL | WORLD_FILES},   {"show", call_show, WORLD_SEVERAL | WORLD_FILES},
                {"abort", call_abort, WORLD_SEVERAL | WORLD_FILES}, {"resume", call_resume, WORLD_SEVERAL},
+               {"promote", call_promote, WORLD_SEVERAL},           {"gate", call_gate, 0},
                {"undo", call_undo, WORLD_SEVERAL},                 {"broken", call_broken, 0},
                {"list", call_list, 0},                             {"replay", call_replay, WORLD_SEVERAL},
                {"start", call_start, WORLD_SEVERAL}};
   world w;
-  build(&w);
+  build(&w, true);
   for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) world_attack(&w, calls[i].name, calls[i].call, calls[i].flags);
+  world_end(&w);
+}
+END_TEST
+
+START_TEST(a_holder_that_goes_on_answers_what_the_fault_gives) {
+  world w;
+  build(&w, false);
+  world_attack(&w, "tick and show", call_tick_and_show, WORLD_SEVERAL | WORLD_FILES);
   world_end(&w);
 }
 END_TEST
@@ -130,6 +164,6 @@ END_TEST
 int main(void) {
   take_over_crypto_memory();
   in_memory();
-  const TTest *tests[] = {each_call_answers_what_the_fault_gives};
+  const TTest *tests[] = {each_call_answers_what_the_fault_gives, a_holder_that_goes_on_answers_what_the_fault_gives};
   return TEST_RUN("rollout_faults_calls", tests);
 }

@@ -499,6 +499,58 @@ START_TEST(a_step_waits_only_for_the_checks_it_names) {
 }
 END_TEST
 
+START_TEST(evidence_that_the_gate_refuses_ends_the_tick) {
+  rig r;
+  const mlcm_observation strange = {.check = 99};
+  const mlcm_traffic backwards = {.requests = {1, 5, 1, 1}};
+  mlcm__tick t = {.mono_ns = 1000 * SECOND, .observations = &strange, .n_observations = 1};
+  rig_open(&r, two_steps);
+  tick(&r);
+  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "", mlcm__machine_tick(r.machine, &t, &r.out, err));
+  t = (mlcm__tick){.mono_ns = 1000 * SECOND, .traffic = &backwards, .n_traffic = 1};
+  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "", mlcm__machine_tick(r.machine, &t, &r.out, err));
+  ck_assert_int_eq(r.machine->status, MLCM_ROLLOUT_PROGRESSING);
+  rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_step_waits_for_the_warm_up_with_any_check) {
+  rig r;
+  rig_open(&r, "mlcm: rollout/v1\nendpoint: m\ncandidate: m/2\nsample_ratio_alpha: 0\nwarm_up: {for: 30s}\n"
+               "steps: [{weight: 5%, for: 2s, checks: [up]}]\n"
+               "checks:\n  - {name: errors, compare: error, tolerate: 2x}\n"
+               "  - {name: up, http: {url: \"http://127.0.0.1:1/\"}, status: 200}\n");
+  tick(&r);
+  r.errors = good;
+  r.up = is_up;
+  ck_assert_int_eq(run(&r, 5), 0);
+  ck_assert_str_eq(r.machine->waits_for, "warming up");
+  ck_assert_int_eq(run(&r, 60), MLCM_ACTION_PROMOTE);
+  rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_share_of_traffic_that_is_not_the_plans_stops_the_progress) {
+  rig r;
+  rig_open(&r, "mlcm: rollout/v1\nendpoint: m\ncandidate: m/2\nsample_ratio_alpha: 0.001\n"
+               "steps: [{weight: 5%, for: 2s, checks: [up]}]\n"
+               "checks:\n  - {name: errors, compare: error, tolerate: 2x}\n"
+               "  - {name: up, http: {url: \"http://127.0.0.1:1/\"}, status: 200}\n");
+  tick(&r);
+  for (int i = 0; i < 5; i++) {
+    const mlcm_observation up = {.check = 1, .measurement = &is_up};
+    const mlcm_traffic half = {.candidate_routed = 5, .stable_routed = 95, .candidate_reported = 500, .stable_reported = 500};
+    const mlcm__tick t = {.mono_ns = r.mono, .observations = &up, .n_observations = 1, .traffic = &half, .n_traffic = 1};
+    CHECK_OK(mlcm__machine_tick(r.machine, &t, &r.out, err));
+    ck_assert_int_eq(r.out.action, 0);
+    r.mono += SECOND;
+  }
+  ck_assert(mlcm_gate_explain(r.machine->gate).ratio_alarm);
+  ck_assert_str_eq(r.machine->waits_for, mlcm_gate_explain(r.machine->gate).reason);
+  rig_close(&r);
+}
+END_TEST
+
 START_TEST(the_same_ticks_give_the_same_outcomes_to_the_bit) {
   rig a, b;
   rig_open(&a, with_probe);
@@ -547,6 +599,9 @@ int main(void) {
                           a_new_boot_adds_nothing,
                           extreme_clocks_do_not_overflow,
                           a_step_waits_only_for_the_checks_it_names,
+                          evidence_that_the_gate_refuses_ends_the_tick,
+                          a_step_waits_for_the_warm_up_with_any_check,
+                          a_share_of_traffic_that_is_not_the_plans_stops_the_progress,
                           the_same_ticks_give_the_same_outcomes_to_the_bit};
   return TEST_RUN("rollout_machine", tests);
 }

@@ -98,6 +98,8 @@ END_TEST
 #define STEPS "steps: [{weight: 5%, for: 1m}]\n"
 #define CHECKS "checks: [{name: errors, compare: error, tolerate: 1.25x}]\n"
 
+#define LONG "0123456789012345678901234567890123456789012345678901234567890123456789"
+
 /* Each with the whole message. */
 static const struct {
   const char *yaml;
@@ -146,6 +148,9 @@ static const struct {
      "plan.yaml:4:31: 'to' is 'nowhere'; it must be 'candidate' or 'stable'"},
     {HEAD "override: [{attribute: a}]\n" STEPS CHECKS, "plan.yaml:4:12: 'to' is missing; write e.g. to: candidate"},
     {HEAD "override: [{to: stable}]\n" STEPS CHECKS, "plan.yaml:4:12: 'attribute' is missing; write e.g. attribute: x-canary"},
+    {"mlcm: rollout/v1\nendpoint: digits\ncandidate: \"@" LONG LONG LONG LONG LONG LONG "\"\n" STEPS CHECKS,
+     "plan.yaml:3:12: candidate"},
+    {HEAD "steps: [{weight: 5%, for: 1m, checks: [[errors]]}]\n" CHECKS, "plan.yaml:4:40: 'checks'"},
     {HEAD "steps: 7\n" CHECKS, "plan.yaml:4:8: 'steps' is a list"},
     {HEAD "steps: [{weight: 5%, for: 1m, checks: errors}]\n" CHECKS, "plan.yaml:4:39: 'checks' of a step is a list"},
     {HEAD "steps: [{weight: 5%, for: 1m, checks: [zebra]}]\n" CHECKS, "plan.yaml:4:40: there is no check 'zebra' in this plan"},
