@@ -161,6 +161,7 @@ static mlcm_status history_new(mlcm_context *ctx, const char *model, const char 
   mlcm__arena_init(&history->arena, ctx);
   history->model = mlcm__arena_strndup(&history->arena, model, strlen(model));
   history->alias = mlcm__arena_strndup(&history->arena, alias, strlen(alias));
+  /* never: the block that was made for the model has room for the alias */
   if (!history->model || !history->alias) {
     mlcm_history_free(history);
     return mlcm__fail_memory(err, MLCM_MODEL_NAME_MAX);

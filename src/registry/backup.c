@@ -126,7 +126,7 @@ static void name_owner(copying *c, const object *o, mlcm_error *err) {
   mlcm__db_conn *conn = NULL;
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
-  if (!err || mlcm__db_read_begin_single(c->reg->db, &conn, NULL) != MLCM_OK) return;
+  if (mlcm__db_read_begin_single(c->reg->db, &conn, NULL) != MLCM_OK) return;
   mlcm_status st =
       mlcm__sql_first(conn,
                       "SELECT m.name, v.number FROM version v JOIN model m ON m.id = v.model_id WHERE v.manifest_id = ?1"

@@ -59,7 +59,7 @@ mlcm_status mlcm__fsck_anchor_read(mlcm__fsck *f, mlcm__fsck_anchor *out, mlcm_e
 /* ---- faults of the log ---- */
 
 static void name_fault(const mlcm__audit_fault *fault, char out[96]) {
-  switch (fault->part) {
+  switch (fault->part) { /* never: each has its case */
     case MLCM__AUDIT_GAP:
       if (fault->seq == fault->last) (void)snprintf(out, 96, "audit entry %lld", (long long)fault->seq);
       else (void)snprintf(out, 96, "audit entries %lld to %lld", (long long)fault->seq, (long long)fault->last);

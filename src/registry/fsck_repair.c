@@ -152,7 +152,7 @@ static mlcm_status fix_schema(repair *r, const mlcm__fsck_item *item, mlcm_error
 }
 
 static mlcm_status apply(repair *r, const mlcm__fsck_item *item, mlcm_error *err) {
-  switch (item->fix) {
+  switch (item->fix) { /* never: each has its case */
     case MLCM__FIX_NONE:
     case MLCM__FIX_FOLDERS: return MLCM_OK; /* made before the registry was opened */
     case MLCM__FIX_REINDEX: return once(&r->reindexed, reindex, r->conn, err);

@@ -106,7 +106,7 @@ static mlcm_status read_files(mlcm__manifest *m, const cJSON *root, mlcm_error *
     return mlcm__fail(err, MLCM_UNSUPPORTED, "it has the form '%.40s'; this library reads manifest/v1", form);
   const cJSON *files = cJSON_GetObjectItemCaseSensitive(root, "files");
   if (!cJSON_IsArray(files)) return mlcm__fail(err, MLCM_CORRUPT, "it has no array 'files'");
-  cJSON_ArrayForEach(item, files) {
+  cJSON_ArrayForEach(item, files) { /* never: an array is not NULL */
     st = read_file(m, item, err);
     if (st) return st;
   }

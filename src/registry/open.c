@@ -29,6 +29,7 @@ static mlcm_status system_actor(mlcm_context *ctx, char **out, mlcm_error *err) 
   struct passwd *found = NULL;
   const char *name = fallback;
   (void)snprintf(fallback, sizeof fallback, "uid-%lu", (unsigned long)geteuid());
+  /* rarely: the user of this process has no name */
   if (getpwuid_r(geteuid(), &entry, scratch, sizeof scratch, &found) == 0 && found && found->pw_name[0]) name = found->pw_name;
   *out = mlcm__strdup(ctx, name);
   return *out ? MLCM_OK : mlcm__fail_memory(err, strlen(name) + 1);

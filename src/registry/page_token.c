@@ -29,7 +29,7 @@ static mlcm_status check_of(const char *query, const char *json, size_t len, cha
 static void write_value(mlcm__json *j, mlcm__buffer *scratch, const mlcm__bind *value) {
   char number[40];
   mlcm__buffer_clear(scratch);
-  switch (value->kind) {
+  switch (value->kind) { /* never: each has its case */
   case MLCM__BIND_I64: mlcm__buffer_format(scratch, "i:%lld", (long long)value->i64); break;
   case MLCM__BIND_F64:
     mlcm__format_hexf64(value->f64, number);
@@ -116,7 +116,7 @@ static mlcm_status read_values(mlcm__arena *arena, const char *json, size_t len,
   if (st) return st == MLCM_NO_MEMORY ? st : fail_token(err);
   if (!cJSON_IsArray(root) || (size_t)cJSON_GetArraySize(root) > capacity) st = fail_token(err);
   if (!st) {
-    cJSON_ArrayForEach(item, root) {
+    cJSON_ArrayForEach(item, root) { /* never: an array is not NULL */
       if (!st) st = read_value(arena, item, &values[n++], err);
     }
   }

@@ -86,8 +86,7 @@ static mlcm_status keep_term(run *r, mlcm__db_stmt *stmt, size_t i, mlcm_error *
     *term = mlcm__f64(mlcm__db_f64(stmt, column));
   } else {
     st = mlcm__keep_text(&r->arena, stmt, column, &text, err);
-    *term = mlcm__text(text);
-    if (!st) term->len = strlen(text);
+    if (!st) *term = (mlcm__bind){.kind = MLCM__BIND_TEXT, .data = text, .len = strlen(text)};
   }
   return st;
 }

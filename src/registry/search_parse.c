@@ -196,7 +196,7 @@ static mlcm_status parse_value(parser *p, const mlcm__key *key, mlcm__value *out
     return mlcm__lex_fail(&p->lexer, p->token.at, err, "expected a value: 'text' in single quotes or a number, found %.80s",
                           found(p));
   }
-  switch (key->type) {
+  switch (key->type) { /* never: each has its case */
   case MLCM__TYPE_NUMBER:
   case MLCM__TYPE_METRIC: st = number_value(p, key, out, err); break;
   case MLCM__TYPE_TIME: st = time_value(p, key, out, err); break;

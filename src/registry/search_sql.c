@@ -36,7 +36,7 @@ static void put_bind(builder *b, mlcm__bind bind) {
 }
 
 static mlcm__bind bind_of(const mlcm__value *value) {
-  switch (value->kind) {
+  switch (value->kind) { /* never: each has its case */
   case MLCM__VALUE_I64: return mlcm__i64(value->i64);
   case MLCM__VALUE_F64: return mlcm__f64(value->f64);
   case MLCM__VALUE_TEXT: break;
@@ -47,7 +47,7 @@ static mlcm__bind bind_of(const mlcm__value *value) {
 /* ---- comparisons ---- */
 
 static const char *sign_of(mlcm__op op) {
-  switch (op) {
+  switch (op) { /* never: each has its case */
   case MLCM__OP_EQ: return " = ";
   case MLCM__OP_NE: return " <> ";
   case MLCM__OP_LT: return " < ";
@@ -113,7 +113,7 @@ static const char *expression_of(const builder *b, const mlcm__key *key) {
 
 static void put_comparison(builder *b, const mlcm__comparison *c) {
   put(b, " AND ");
-  switch (c->key->type) {
+  switch (c->key->type) { /* never: each has its case */
   case MLCM__TYPE_ALIAS: put_alias_test(b, c); break;
   case MLCM__TYPE_TAG:
   case MLCM__TYPE_METRIC: put_named_test(b, c); break;

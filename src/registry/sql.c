@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 static void bind(mlcm__db_stmt *stmt, int index, const mlcm__bind *b) {
-  switch (b->kind) {
+  switch (b->kind) { /* never: each has its case */
   case MLCM__BIND_I64: mlcm__db_bind_i64(stmt, index, b->i64); break;
   case MLCM__BIND_F64: mlcm__db_bind_f64(stmt, index, b->f64); break;
   case MLCM__BIND_TEXT: mlcm__db_bind_text(stmt, index, b->data); break;

@@ -38,8 +38,7 @@ static const char *kind_name(uint32_t mode) {
   if (S_ISLNK(mode)) return "a symbolic link: register what it points to, or put a copy there";
   if (S_ISFIFO(mode)) return "a pipe";
   if (S_ISSOCK(mode)) return "a socket";
-  if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
-  return "neither a file nor a folder";
+  return "a device"; /* of characters or of blocks */
 }
 
 static mlcm_status add_file(mlcm__walk *walk, const char *path, const char *name, const mlcm_file_info *info, mlcm_error *err) {

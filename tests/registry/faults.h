@@ -21,6 +21,7 @@ typedef enum fault_kind {
   FAULT_STATEMENT,  /* an SQL statement is not run */
   FAULT_UNDONE,     /* and its transaction is rolled back, as SQLite does by itself at times */
   FAULT_FILE,       /* a call of the I/O table; only with WORLD_FILES */
+  FAULT_INTERRUPT,  /* a read is cut short by a signal, which nobody may notice; only with WORLD_FILES */
   FAULT_KINDS
 } fault_kind;
 
@@ -124,7 +125,8 @@ typedef struct fault_run {
 
 static void arm(fault_run *r) {
   if (r->kind == FAULT_ALLOCATION && r->n) r->memory.fail_at = r->memory.n_calls + r->n;
-  if (r->kind == FAULT_FILE && r->n) r->io.fail_at = atomic_load(&r->io.n_calls) + r->n;
+  if (r->kind == FAULT_INTERRUPT) r->io.counted = TEST_IO_READ;
+  if ((r->kind == FAULT_FILE || r->kind == FAULT_INTERRUPT) && r->n) r->io.fail_at = atomic_load(&r->io.n_calls) + r->n;
   crypto.n_calls = 0;
   crypto.fail_at = r->kind == FAULT_CRYPTO ? r->n : 0;
   crypto.fired = false;
@@ -144,6 +146,7 @@ static bool disarm(fault_run *r) {
 
 static bool may_answer(const fault_run *r, mlcm_status st) {
   if (st == r->plain || st == MLCM_OK) return true;
+  if (r->kind == FAULT_INTERRUPT) return false;
   if ((r->flags & WORLD_SEVERAL) && r->kind != FAULT_ALLOCATION && st == MLCM_CORRUPT) return true;
   switch (r->kind) {
     case FAULT_ALLOCATION: return st == MLCM_NO_MEMORY;
@@ -166,7 +169,7 @@ static bool run_once(world *w, world_call *call, fault_run *r) {
   if (w->prepare) w->prepare(w);
   test_memory_init(&r->memory);
   test_io_init(&r->io);
-  r->io.fail_errno = EIO;
+  r->io.fail_errno = r->kind == FAULT_INTERRUPT ? EINTR : EIO;
   mlcm_allocator allocator = test_memory_table(&r->memory);
   mlcm_io io = test_io_table(&r->io);
   mlcm_clock clock = test_clock_table(&w->f.clock);
@@ -196,7 +199,7 @@ static void world_attack(world *w, const char *name, world_call *call, unsigned 
   fault_run r = {.name = name, .flags = flags};
   (void)run_once(w, call, &r);
   for (r.kind = FAULT_ALLOCATION; r.kind < FAULT_KINDS; r.kind++) {
-    if (r.kind == FAULT_FILE && !(flags & WORLD_FILES)) continue;
+    if (r.kind >= FAULT_FILE && !(flags & WORLD_FILES)) continue;
     for (r.n = 1; run_once(w, call, &r); r.n += (flags & WORLD_SAMPLED) && r.n > 40 ? 23 : 1) ck_assert_uint_lt(r.n, TOO_MANY);
   }
 }

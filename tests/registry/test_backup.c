@@ -107,6 +107,64 @@ START_TEST(a_destination_in_no_folder_is_not_found) {
 }
 END_TEST
 
+START_TEST(a_destination_may_be_relative_and_end_in_slashes) {
+  scene s;
+  set_scene(&s);
+  ck_assert_int_eq(chdir(s.f.dir), 0);
+  CHECK_OK(mlcm_backup(s.f.reg, "backup//", NULL, NULL, NULL, err));
+  expect_clean(&s.f, s.backup);
+  CHECK_FAILS(MLCM_ALREADY_EXISTS, "'/' exists already", mlcm_backup(s.f.reg, "/", NULL, NULL, NULL, err));
+  ck_assert_int_eq(chdir("/"), 0);
+  clear_scene(&s);
+}
+END_TEST
+
+/* Call n of a kind fails with this; answers what a restore to `dest` answers, and whether the call came. */
+static mlcm_status restore_failing(const scene *s, const char *dest, unsigned op, size_t n, int code, bool *out_fired) {
+  test_io io;
+  test_io_init(&io);
+  io.counted = op;
+  io.fail_at = n;
+  io.fail_errno = code;
+  mlcm_io table = test_io_table(&io);
+  mlcm_context *ctx = test_context(NULL, &table, NULL);
+  mlcm_status st = mlcm_restore(ctx, s->backup, dest, NULL, NULL, NULL, NULL);
+  mlcm_context_free(ctx);
+  *out_fired = atomic_load(&io.fired);
+  return st;
+}
+
+START_TEST(what_somebody_else_put_at_the_destination_meanwhile_stays) {
+  static const int codes[] = {EEXIST, ENOTEMPTY, ENOTDIR};
+  scene s;
+  bool fired = true;
+  set_scene(&s);
+  make_backup(&s, NULL);
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+    mlcm_status last = MLCM_OK, st = MLCM_OK;
+    for (size_t n = 1; (st = restore_failing(&s, s.restored, TEST_IO_RENAME, n, codes[i], &fired)), fired; n++) {
+      last = st;
+      test_temp_dir_remove(test_path(s.f.dir, "restored"));
+    }
+    ck_assert_int_eq(last, MLCM_ALREADY_EXISTS); /* the last rename of all puts the copy in its place */
+    ck_assert_int_eq(st, MLCM_OK);
+    test_temp_dir_remove(test_path(s.f.dir, "restored"));
+  }
+  clear_scene(&s);
+}
+END_TEST
+
+START_TEST(a_destination_at_the_root_needs_leave_to_make_it) {
+  scene s;
+  bool fired = false;
+  set_scene(&s);
+  make_backup(&s, NULL);
+  ck_assert_int_eq(restore_failing(&s, "/mlcm-restored", TEST_IO_MKDIR, 1, EACCES, &fired), MLCM_IO);
+  ck_assert(fired);
+  clear_scene(&s);
+}
+END_TEST
+
 START_TEST(a_read_only_registry_is_refused) {
   scene s;
   set_scene(&s);
@@ -593,6 +651,9 @@ int main(void) {
                           a_backup_is_recorded_with_who_and_where,
                           an_existing_destination_is_not_touched,
                           a_destination_in_no_folder_is_not_found,
+                          a_destination_may_be_relative_and_end_in_slashes,
+                          what_somebody_else_put_at_the_destination_meanwhile_stays,
+                          a_destination_at_the_root_needs_leave_to_make_it,
                           a_read_only_registry_is_refused,
                           a_damaged_object_fails_the_backup_naming_it_and_leaves_nothing,
                           a_backup_that_is_stopped_leaves_nothing,

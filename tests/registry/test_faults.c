@@ -5,6 +5,7 @@
 #include "registry/faults.h"
 
 #include <mlcm/trust.h>
+#include <time.h>
 
 #include "registry/rollouts.h"
 #include "registry/sql.h"
@@ -52,6 +53,18 @@ static mlcm_register_options everything(void) {
   return o;
 }
 
+/* "folder": a file, and a folder with another. */
+static void make_folder(const fixture *f) {
+  static const char *const folders[] = {"folder", "folder/inner"};
+  for (size_t i = 0; i < 2; i++) {
+    char *path = test_path(f->dir, folders[i]);
+    ck_assert_int_eq(mkdir(path, 0777), 0);
+    free(path);
+  }
+  free(make_file(f, "folder/a", "a"));
+  free(make_file(f, "folder/inner/b", "b"));
+}
+
 static void build(world *w) {
   mlcm_score score = {"accuracy", 0.9};
   mlcm_evaluation evaluation = {.name = "holdout", .scores = &score, .n_scores = 1};
@@ -62,6 +75,7 @@ static void build(world *w) {
   set_up(&w->f);
   mlcm_registry *reg = w->f.reg;
   w->path = make_file(&w->f, "new.bin", "bytes of the new version");
+  make_folder(&w->f);
   add_versions(&w->f, "m", 2);
   for (int64_t v = 1; v <= 2; v++) move_alias(&w->f, "m", "champion", v);
   ck_assert_int_eq(add_version(&w->f, "m", "3", &options), 3);
@@ -106,6 +120,13 @@ static mlcm_status registering_many(CALL) {
   const mlcm_register_options options = {.struct_size = sizeof options, .parent = "m/4"};
   const mlcm_register_item items[] = {{w->path, NULL}, {w->path, &options}};
   return mlcm_register_many(w->f.reg, "new", items, 2, NULL, NULL, err);
+}
+
+static mlcm_status registering_a_folder(CALL) {
+  char *folder = test_path(w->f.dir, "folder/");
+  mlcm_status st = mlcm_register(w->f.reg, "m", folder, NULL, NULL, NULL, err);
+  free(folder);
+  return st;
 }
 
 static mlcm_status registering_under_a_deleted_name(CALL) {
@@ -392,6 +413,7 @@ static const struct {
     {"opening", opening, WORLD_FILES},
     {"registering", registering, WORLD_FILES},
     {"registering many", registering_many, 0},
+    {"registering a folder", registering_a_folder, WORLD_FILES},
     {"registering under a deleted name", registering_under_a_deleted_name, 0},
     {"making a model", making_a_model, WORLD_FILES},
     {"making it again", making_it_again, 0},
@@ -433,8 +455,38 @@ static const struct {
     {"reading rollouts", reading_rollouts, 0},
     {"steering", steering, 0},
     {"starting a second rollout", starting_a_second_rollout, 0},
-    {"collecting", collecting, WORLD_SEVERAL | WORLD_FILES | WORLD_SAMPLED},
 };
+
+/* Work for a collection: an object that nothing names, one that is named but lies in the trash, one whose time there is over. */
+#define UNNAMED "ababababababababababababababababababababababababababababababab"
+#define NAMED "735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35" /* of the digest of "2", after d4 */
+
+static void put(const world *w, const char *name, const char *bytes) {
+  char *path = test_path(w->f.reg_dir, name);
+  (void)unlink(path);
+  if (bytes) test_write_file(path, bytes, strlen(bytes));
+  free(path);
+}
+
+static void litter(world *w) {
+  char *folder = test_path(w->f.reg_dir, "objects/ab");
+  (void)mkdir(folder, 0777);
+  free(folder);
+  put(w, "objects/ab/" UNNAMED, "x");
+  put(w, "objects/d4/" NAMED, NULL);
+  put(w, "trash/d4" NAMED "-1", "2");
+  put(w, "trash/cd" UNNAMED "-1", "y");
+}
+
+START_TEST(a_collection_with_work_to_do_under_every_fault) {
+  world w;
+  build(&w);
+  test_clock_set_wall(&w.f.clock, ((int64_t)time(NULL) + 60) * TEST_SECOND_NS);
+  w.prepare = litter;
+  world_attack(&w, "collecting", collecting, WORLD_SEVERAL | WORLD_FILES);
+  world_end(&w);
+}
+END_TEST
 
 START_TEST(each_call_fails_whole_or_succeeds_under_every_fault) {
   const char *only = getenv("MLCM_FAULT_ONLY");
@@ -450,6 +502,7 @@ END_TEST
 int main(void) {
   take_over_crypto_memory();
   in_memory();
-  const TTest *tests[] = {each_call_fails_whole_or_succeeds_under_every_fault};
+  const TTest *tests[] = {each_call_fails_whole_or_succeeds_under_every_fault,
+                          a_collection_with_work_to_do_under_every_fault};
   return TEST_RUN("registry_faults", tests);
 }
