@@ -130,8 +130,8 @@ static mlcm_status sweep_object(collection *c, const mlcm__blob_info *seen, mlcm
     done = !done;
   } else {
     st = unless_gone(mlcm__blob_stat(c->reg->blobs, seen->sha256, &now, &why), &why, &done, err);
-    if (!st && done && now.time_ns >= c->spared_ns) done = false;
-    if (!st && done) st = unless_gone(mlcm__blob_trash(c->reg->blobs, seen->sha256, c->now_ns, &why), &why, &done, err);
+    if (done && now.time_ns >= c->spared_ns) done = false;
+    if (done) st = unless_gone(mlcm__blob_trash(c->reg->blobs, seen->sha256, c->now_ns, &why), &why, &done, err);
   }
   if (st) return st;
   if (done) {
@@ -148,7 +148,7 @@ static mlcm_status restore(collection *c, const mlcm__blob_info *trashed, mlcm_g
   mlcm_error why = {0};
   bool done = c->dry_run;
   mlcm_status st = c->dry_run ? MLCM_OK : unless_gone(mlcm__blob_restore(c->reg->blobs, trashed, &why), &why, &done, err);
-  if (!st && done) did->restored++;
+  if (done) did->restored++;
   return st;
 }
 
@@ -165,7 +165,7 @@ static mlcm_status sweep_trash(collection *c, const mlcm__blob_info *trashed, ml
   }
   if (trashed->time_ns >= c->cutoff_ns) return MLCM_OK;
   if (!c->dry_run) st = unless_gone(mlcm__blob_unlink(c->reg->blobs, trashed, &why), &why, &done, err);
-  if (!st && done) {
+  if (done) {
     did->unlinked++;
     did->unlinked_bytes += trashed->size_bytes;
   }

@@ -28,7 +28,7 @@ typedef enum fault_kind {
 enum {
   WORLD_FILES = 1,   /* file calls fail too */
   WORLD_SEVERAL = 2, /* several transactions, or what cannot be read is judged: only statuses and leaks are checked */
-  WORLD_SAMPLED = 4  /* a long call: every 23rd fault of a kind after the first 40 */
+  WORLD_SAMPLED = 4  /* a long call: every 19th fault of a kind after the first 40 */
 };
 
 typedef struct world {
@@ -200,7 +200,7 @@ static void world_attack(world *w, const char *name, world_call *call, unsigned 
   (void)run_once(w, call, &r);
   for (r.kind = FAULT_ALLOCATION; r.kind < FAULT_KINDS; r.kind++) {
     if (r.kind >= FAULT_FILE && !(flags & WORLD_FILES)) continue;
-    for (r.n = 1; run_once(w, call, &r); r.n += (flags & WORLD_SAMPLED) && r.n > 40 ? 23 : 1) ck_assert_uint_lt(r.n, TOO_MANY);
+    for (r.n = 1; run_once(w, call, &r); r.n += (flags & WORLD_SAMPLED) && r.n > 40 ? 19 : 1) ck_assert_uint_lt(r.n, TOO_MANY);
   }
 }
 

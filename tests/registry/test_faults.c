@@ -405,6 +405,13 @@ static mlcm_status collecting(CALL) {
   return mlcm_gc(w->f.reg, &options, NULL, NULL, err);
 }
 
+static mlcm_status looking_what_to_collect(CALL) {
+  mlcm_gc_options options = MLCM_GC_OPTIONS_INIT;
+  options.grace_ns = 1;
+  options.dry_run = 1;
+  return mlcm_gc(w->f.reg, &options, NULL, NULL, err);
+}
+
 static const struct {
   const char *name;
   world_call *call;
@@ -484,6 +491,7 @@ START_TEST(a_collection_with_work_to_do_under_every_fault) {
   test_clock_set_wall(&w.f.clock, ((int64_t)time(NULL) + 60) * TEST_SECOND_NS);
   w.prepare = litter;
   world_attack(&w, "collecting", collecting, WORLD_SEVERAL | WORLD_FILES);
+  world_attack(&w, "looking what to collect", looking_what_to_collect, 0);
   world_end(&w);
 }
 END_TEST

@@ -10,6 +10,17 @@
 
 /* ---- models ---- */
 
+START_TEST(a_model_without_versions_says_so) {
+  fixture f;
+  mlcm_version *version = NULL;
+  set_up(&f);
+  CHECK_OK(mlcm_model_create(f.reg, "empty", "", NULL, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "has no versions yet", mlcm_version_get(f.reg, "empty/1", &version, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "has no version yet", mlcm_version_get(f.reg, "empty", &version, err));
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(a_model_can_be_made_before_its_versions) {
   fixture f;
   set_up(&f);
@@ -339,7 +350,8 @@ START_TEST(snapshots_outlive_their_registry) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {a_model_can_be_made_before_its_versions,
+  const TTest *tests[] = {a_model_without_versions_says_so,
+                          a_model_can_be_made_before_its_versions,
                           a_missing_model_names_its_neighbour,
                           descriptions_are_replaced,
                           tags_of_models_and_versions_are_set_and_removed,
