@@ -77,7 +77,6 @@ mlcm_status mlcm__model_name_of(mlcm__db_conn *conn, int64_t model_id, char **ou
   bool row = false;
   mlcm_status st =
       mlcm__sql_first(conn, "SELECT name FROM model WHERE id = ?1", MLCM__BIND(mlcm__i64(model_id)), &stmt, &row, err);
-  /* never: a foreign key keeps it */
   if (!st && !row) st = mlcm__fail(err, MLCM_CORRUPT, "model row %lld is missing", (long long)model_id);
   if (!st) {
     char *name = mlcm__strdup(mlcm__db_context(conn), mlcm__db_text(stmt, 0));
