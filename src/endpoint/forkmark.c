@@ -29,6 +29,7 @@ void mlcm__forkmark_init(mlcm__forkmark *mark) {
 }
 
 void mlcm__forkmark_reset(mlcm__forkmark *mark) {
+  /* rarely: a kernel before 4.14 */
   if (mark->page != NULL) munmap(mark->memory, page_size());
   mark->page = NULL;
   mark->memory = NULL;

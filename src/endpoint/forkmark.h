@@ -22,6 +22,7 @@ bool mlcm__forkmark_pid_differs(const mlcm__forkmark *mark);
 
 /* True in a child of the process that made the mark. */
 static inline bool mlcm__forkmark_is_child(const mlcm__forkmark *mark) {
+  /* rarely: a kernel before 4.14 */
   if (mark->page != NULL) return atomic_load_explicit(mark->page, memory_order_relaxed) == 0;
   return mlcm__forkmark_pid_differs(mark);
 }

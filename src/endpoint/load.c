@@ -204,7 +204,7 @@ static void forget_failure(mlcm_endpoint *ep, int64_t version) {
 }
 
 static mlcm_status same_failure(const mlcm__failed *failed, mlcm_error *err) {
-  if (err != NULL) *err = failed->err;
+  *err = failed->err;
   return failed->err.code;
 }
 
@@ -217,12 +217,10 @@ mlcm_status mlcm__endpoint_need(mlcm_endpoint *ep, int64_t version, int64_t now_
   }
   const mlcm__failed *before = mlcm__endpoint_failed(ep, version);
   if (before != NULL && now_mono_ns < before->retry_ns) return same_failure(before, err);
-  mlcm_error why;
   mlcm__served *served = NULL;
-  mlcm_status st = make_ready(ep, version, &served, &why);
+  mlcm_status st = make_ready(ep, version, &served, err);
   if (st) {
-    remember_failure(ep, version, now_mono_ns, &why);
-    if (err != NULL) *err = why;
+    remember_failure(ep, version, now_mono_ns, err);
     return st;
   }
   forget_failure(ep, version);

@@ -44,14 +44,9 @@ static void enqueue(mlcm_endpoint *ep, mlcm_decision *decision) {
 mlcm_status mlcm__endpoint_notify(mlcm_endpoint *ep, mlcm_error *err) {
   if (ep->rollout == NULL) return MLCM_OK;
   for (;;) {
-    mlcm_error why;
     mlcm_decision *decision = NULL;
-    mlcm_status st = mlcm_decision_get(ep->rollout, ep->seen_decision + 1, &decision, &why);
-    if (st == MLCM_NOT_FOUND) return MLCM_OK;
-    if (st) {
-      if (err != NULL) *err = why;
-      return st;
-    }
+    mlcm_status st = mlcm_decision_get(ep->rollout, ep->seen_decision + 1, &decision, err);
+    if (st) return st == MLCM_NOT_FOUND ? MLCM_OK : st;
     ep->seen_decision++;
     if (ep->host.on_decision != NULL) ep->host.on_decision(ep->host.user, decision);
     enqueue(ep, decision);

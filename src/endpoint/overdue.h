@@ -82,8 +82,8 @@ static inline _Atomic uint64_t *mlcm__outstanding_word(mlcm__outstanding *o, uns
 static inline bool mlcm__outstanding_add(_Atomic uint64_t *word, uint32_t period, uint64_t amount) {
   uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
   do {
-    if ((seen >> MLCM__WORD_LAP_SHIFT << MLCM__WORD_LAP_SHIFT) != mlcm__lap_of(period))
-      return false; /* closed, or of a later lap */
+    /* rarely: it was closed, or began its next lap, after the caller had looked at the period */
+    if ((seen >> MLCM__WORD_LAP_SHIFT << MLCM__WORD_LAP_SHIFT) != mlcm__lap_of(period)) return false;
   } while (!atomic_compare_exchange_weak_explicit(word, &seen, seen + amount, memory_order_acq_rel, memory_order_relaxed));
   return true;
 }
@@ -92,6 +92,7 @@ static inline bool mlcm__outstanding_add(_Atomic uint64_t *word, uint32_t period
 static inline uint32_t mlcm__outstanding_begin(mlcm__overdue *overdue, mlcm__outstanding *o, unsigned shard, int scope) {
   for (;;) {
     uint32_t period = atomic_load_explicit(&overdue->period, memory_order_acquire);
+    /* rarely: the period is closed since, which takes a thread that slept for a deadline */
     if (mlcm__outstanding_add(mlcm__outstanding_word(o, shard, period, scope), period, MLCM__WORD_ROUTED)) return period;
   }
 }

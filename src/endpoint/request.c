@@ -226,7 +226,7 @@ static mlcm_status learn_outcome(mlcm_endpoint *ep, const char *name, int32_t *o
   mlcm_status st = mlcm__meter_outcome_index(ep->meter, name, &index, err);
   if (st) return st;
   pthread_mutex_lock(&ep->lock);
-  if (!is_known(ep, (int32_t)index)) {
+  if (!is_known(ep, (int32_t)index)) { /* rarely: another thread has learned the same name just now */
     strncpy(ep->outcome_name[index], name, MLCM__METER_OUTCOME_NAME - 1);
     atomic_store_explicit(&ep->outcome_known[index], true, memory_order_release);
   }

@@ -35,8 +35,7 @@ static mlcm_status read_rules(mlcm__table *table, const char *json, mlcm_error *
   if (n == 0) return MLCM_OK;
   table->rules = mlcm__alloc_zero(table->ctx, (size_t)n, sizeof *table->rules);
   if (table->rules == NULL) return mlcm__fail_memory(err, (size_t)n * sizeof *table->rules);
-  const cJSON *item = NULL;
-  cJSON_ArrayForEach(item, table->rules_json) {
+  for (const cJSON *item = table->rules_json->child; item != NULL; item = item->next) {
     st = read_rule(item, &table->rules[table->n_rules], err);
     if (st) return st;
     table->n_rules++;

@@ -80,14 +80,13 @@ static mlcm_status steer(mlcm_endpoint *ep, const mlcm_time *now, bool due_only,
   if (ep->flags & MLCM_ENDPOINT_FOLLOW || ep->rollout == NULL || ep->rollout_id != mlcm_rollout_id(ep->rollout)) return MLCM_OK;
   if (due_only && now->mono_ns < ep->next_tick_ns) return MLCM_OK;
   ep->next_tick_ns = now->mono_ns + mlcm_rollout_tick_ns(ep->rollout);
-  mlcm_error why;
-  mlcm_status st = mlcm_rollout_tick(ep->rollout, now, out, &why);
+  mlcm_status st = mlcm_rollout_tick(ep->rollout, now, out, err);
   if (st == MLCM_STALE) {
     resume_traffic(ep);
     return MLCM_OK;
   }
-  if (st == MLCM_INVALID_STATE) return MLCM_OK; /* it ended elsewhere: the newest routing tells */
-  if (st && err != NULL) *err = why;
+  /* It ended elsewhere: the newest routing tells. */
+  if (st == MLCM_INVALID_STATE) return MLCM_OK; /* rarely: another process ends it after this round has read the routing */
   return st;
 }
 

@@ -194,7 +194,7 @@ static void lint_passing(lint *l, const mlcm_check *check) {
   double total = 0;
   steps_of(l, &steps, &n, &assumed);
   for (size_t i = 0; i < n; i++) total += requests_to_pass(l, check, steps[i].weight);
-  if (total > 1e300) return; /* never: said by lint_margins */
+  if (total > 1e300) return; /* no end to it: lint_margins says so */
   double seconds = l->o->requests_per_second > 0 ? total / l->o->requests_per_second : 0;
   if (seconds <= (double)l->policy->settings.expire_after_ns / 1e9) return;
   char count[32], time[96], expire[32], bound[32];

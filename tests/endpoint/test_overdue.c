@@ -148,6 +148,20 @@ END_TEST
 
 enum { WORKERS = 4, REQUESTS = 50000 };
 
+START_TEST(no_period_begins_while_the_ring_is_full_of_open_ones) {
+  set_up();
+  uint32_t first = mlcm__outstanding_begin(&overdue, cell, 0, 1);
+  for (int i = 0; i < 2 * MLCM__PERIODS; ++i) { /* turns only: nobody closes */
+    now_ns += PERIOD_NS;
+    mlcm__overdue_turn(&overdue, cell, now_ns);
+  }
+  uint32_t last = mlcm__outstanding_begin(&overdue, cell, 0, 1);
+  ck_assert_uint_eq(last - first, MLCM__PERIODS - 1);
+  ck_assert(mlcm__outstanding_end(&overdue, cell, 0, 1, first));
+  tear_down();
+}
+END_TEST
+
 static _Atomic long n_completed, n_late;
 static _Atomic int n_working;
 
@@ -195,6 +209,7 @@ int main(void) {
                           scopes_are_counted_apart,
                           stall_of_the_ticking_thread_does_not_shorten_the_deadline,
                           cell_is_drained_when_its_last_period_is_closed,
+                          no_period_begins_while_the_ring_is_full_of_open_ones,
                           every_request_is_completed_or_overdue_under_stress};
   return TEST_RUN("endpoint_overdue", tests);
 }

@@ -146,6 +146,14 @@ START_TEST(other_attributes_and_values_meet_no_rule) {
 }
 END_TEST
 
+START_TEST(empty_value_meets_the_rule_that_names_it) {
+  const mlcm__override_rule empty = {{"x-debug", 7}, {"", 0}, true};
+  const mlcm_attribute attributes[2] = {{MLCM_STR("x-debug"), MLCM_STR("1")}, {MLCM_STR("x-debug"), {NULL, 0}}};
+  ck_assert_ptr_null(mlcm__route_override(&empty, 1, attributes, 1));
+  ck_assert_ptr_eq(mlcm__route_override(&empty, 1, attributes, 2), &empty);
+}
+END_TEST
+
 START_TEST(first_rule_decides) {
   mlcm_attribute attributes[2] = {{MLCM_STR("x-old"), MLCM_STR("1")}, {MLCM_STR("x-canary"), MLCM_STR("always")}};
   ck_assert_ptr_eq(mlcm__route_override(rules, 3, attributes, 2), &rules[0]);
@@ -163,6 +171,7 @@ int main(void) {
                           rule_meets_its_attribute_and_value,
                           rule_without_value_meets_any_value,
                           other_attributes_and_values_meet_no_rule,
+                          empty_value_meets_the_rule_that_names_it,
                           first_rule_decides};
   return TEST_RUN("endpoint_route", tests);
 }
