@@ -8,39 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "metric/meter_file.h"
+#include "metric/meter_fixture.h"
 #include "support/fake_clock.h"
-#include "support/fault.h"
 #include "support/suite.h"
-#include "support/temp_dir.h"
 
 enum { ENDPOINT = 7 };
 
-/* A context, an empty run folder and this process. */
-typedef struct room {
-  mlcm_context *ctx;
-  char *dir;
-  mlcm__process self;
-} room;
-
-static room open_room(void) {
-  room r = {.ctx = test_context(NULL, NULL, NULL), .dir = test_temp_dir()};
-  ck_assert_int_eq(mlcm__process_self(r.ctx, &r.self, NULL), MLCM_OK);
-  return r;
-}
-
-static void close_room(room *r) {
-  test_temp_dir_remove(r->dir);
-  mlcm_context_free(r->ctx);
-}
-
-static mlcm__meter *open_meter(const room *r) {
-  mlcm__meter *meter = NULL;
-  mlcm_error err;
-  const mlcm_status st = mlcm__meter_open(r->ctx, r->dir, ENDPOINT, &r->self, &meter, &err);
-  ck_assert_msg(st == MLCM_OK, "%s", st ? err.message : "");
-  return meter;
-}
+static mlcm__meter *open_meter(const room *r) { return open_meter_of(r, ENDPOINT); }
 
 static void claim(mlcm__meter *meter, uint64_t first_epoch, uint64_t n) {
   uint32_t cell = 0;
