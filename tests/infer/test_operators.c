@@ -49,7 +49,7 @@ static bytes read_file(const char *name, const char *suffix) {
 }
 
 static void family_open(family *f, mlcm_context *ctx, const char *name) {
-  snprintf(f->name, sizeof f->name, "%s", name);
+  snprintf(f->name, sizeof f->name, "%.63s", name);
   f->model = read_file(name, ".onnx");
   f->data = read_file(name, ".data");
   mlcm__arena_init(&f->arena, ctx);

@@ -36,8 +36,11 @@ static void note(lin_model *m, lin_edit edit) {
   m->journal[m->n_edits++] = edit;
 }
 
+/* A version that is there. */
+static lin_version *known(const lin_model *m, int64_t number) { return &m->versions[number - 1]; }
+
 static lin_version *version_at(const lin_model *m, int64_t number) {
-  return number >= 1 && (size_t)number <= m->n_versions ? &m->versions[number - 1] : NULL;
+  return number >= 1 && (size_t)number <= m->n_versions ? known(m, number) : NULL;
 }
 
 static bool is_ready(const lin_model *m, int64_t number) {
@@ -46,13 +49,13 @@ static bool is_ready(const lin_model *m, int64_t number) {
 }
 
 static void set_deleted(lin_model *m, int64_t number, int32_t deleted) {
-  lin_version *v = version_at(m, number);
+  lin_version *v = known(m, number);
   m->hash ^= cell(EDIT_DELETED, number, v->deleted) ^ cell(EDIT_DELETED, number, deleted);
   v->deleted = deleted;
 }
 
 static void set_tag(lin_model *m, int64_t number, int32_t tag) {
-  lin_version *v = version_at(m, number);
+  lin_version *v = known(m, number);
   m->hash ^= cell(EDIT_TAG, number, v->tag) ^ cell(EDIT_TAG, number, tag);
   v->tag = tag;
 }
@@ -78,12 +81,12 @@ static void add_version(lin_model *m, int32_t content) {
 }
 
 static void edit_deleted(lin_model *m, int64_t number, int32_t deleted) {
-  note(m, (lin_edit){.what = EDIT_DELETED, .at = number, .old = version_at(m, number)->deleted});
+  note(m, (lin_edit){.what = EDIT_DELETED, .at = number, .old = known(m, number)->deleted});
   set_deleted(m, number, deleted);
 }
 
 static void edit_tag(lin_model *m, int64_t number, int32_t tag) {
-  note(m, (lin_edit){.what = EDIT_TAG, .at = number, .old = version_at(m, number)->tag});
+  note(m, (lin_edit){.what = EDIT_TAG, .at = number, .old = known(m, number)->tag});
   set_tag(m, number, tag);
 }
 
@@ -231,7 +234,7 @@ static bool change(lin_model *m, const lin_op *op, bool answered) {
 /* ---- readings ---- */
 
 lin_row lin_model_row(const lin_model *m, int64_t number) {
-  const lin_version *v = version_at(m, number);
+  const lin_version *v = known(m, number);
   lin_row row = {.number = number, .content = v->content, .tag = v->tag, .deleted = (int16_t)v->deleted};
   for (int a = 0; a < LIN_ALIASES; a++)
     if (m->targets[a] == number) row.aliases = (int16_t)(row.aliases | 1 << a);
