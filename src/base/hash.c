@@ -25,7 +25,6 @@ mlcm_status mlcm__sha256_init(mlcm__sha256 *h, mlcm_error *err) {
 
 mlcm_status mlcm__sha256_update(mlcm__sha256 *h, const void *data, size_t len, mlcm_error *err) {
   if (len == 0) return MLCM_OK;
-  /* never: OpenSSL has nothing to fail on between start and finish */
   return EVP_DigestUpdate(h->md, data, len) == 1 ? MLCM_OK : crypto_failed(err, "feed");
 }
 
@@ -33,7 +32,7 @@ mlcm_status mlcm__sha256_final(mlcm__sha256 *h, uint8_t out[MLCM__SHA256_BYTES],
   uint8_t digest[MLCM__SHA256_BYTES];
   const int ok = EVP_DigestFinal_ex(h->md, digest, NULL);
   mlcm__sha256_reset(h);
-  if (ok != 1) return crypto_failed(err, "finish"); /* never: as above */
+  if (ok != 1) return crypto_failed(err, "finish");
   memcpy(out, digest, sizeof digest);
   return MLCM_OK;
 }

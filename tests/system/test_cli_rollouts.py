@@ -67,12 +67,15 @@ class Rollouts(CliTest):
         self.registry.start(2, ["{name: up, http: {url: 'http://127.0.0.1:9/'}, status: 200}"], steps="[{weight: 5%, for: 1m}, {weight: 50%, for: 1m}]")
         until(lambda: self.registry.status()["n_serving"] == 1, "it serves")
         try:
-            for _ in range(5): # it may be stopped while it holds the writer lock: then the command is refused as busy
+            # It may be stopped while it holds the writer lock: then the command is refused as busy. Or when its lease has just run out, on a
+            # slow machine: then who commands decides.
+            for _ in range(5):
                 os.kill(service.process.pid, signal.SIGSTOP)
                 done = self.raw("rollout", "pause", "digits")
-                if done.returncode != 7:
+                if done.returncode != 7 and "paused:" not in done.stdout:
                     break
                 os.kill(service.process.pid, signal.SIGCONT)
+                self.raw("rollout", "resume", "digits")
             self.assertEqual(done.stdout, "digits: written down; the serving process will pause it at its next tick\n", done.stderr)
             self.assertIn("1 command not obeyed yet", self.on_terminal("rollout", "status", "digits"))
         finally:
