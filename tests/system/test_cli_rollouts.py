@@ -65,7 +65,7 @@ class Rollouts(CliTest):
         service = Service(self.registry)
         self.addCleanup(service.close)
         self.registry.start(2, ["{name: up, http: {url: 'http://127.0.0.1:9/'}, status: 200}"], steps="[{weight: 5%, for: 1m}, {weight: 50%, for: 1m}]")
-        until(lambda: self.registry.status()["n_serving"] == 1, "it serves")
+        until(lambda: self.registry.status()["n_serving"] == 1 and self.registry.status()["holder"], "it serves and decides")
         try:
             # It may be stopped while it holds the writer lock: then the command is refused as busy. Or when its lease has just run out, on a
             # slow machine: then who commands decides.
