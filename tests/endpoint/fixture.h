@@ -77,13 +77,18 @@ static UNUSED void add_digits(fixture *f, int n) {
   set_champion(f, "digits", 1);
 }
 
-static UNUSED mlcm_endpoint *open_endpoint(fixture *f, const char *name, uint32_t flags) {
+static UNUSED mlcm_endpoint *open_hosted(fixture *f, const char *name, uint32_t flags, mlcm_endpoint_host host) {
   mlcm_endpoint_options options;
   mlcm_endpoint *ep = NULL;
   mlcm_endpoint_options_init(&options, sizeof options);
   options.flags = flags;
+  options.host = host;
   CHECK_OK(mlcm_endpoint_open(f->reg, name, &options, &ep, err));
   return ep;
+}
+
+static UNUSED mlcm_endpoint *open_endpoint(fixture *f, const char *name, uint32_t flags) {
+  return open_hosted(f, name, flags, (mlcm_endpoint_host){0});
 }
 
 static UNUSED void tick(mlcm_endpoint *ep) { CHECK_OK(mlcm_endpoint_tick(ep, NULL, NULL, err)); }

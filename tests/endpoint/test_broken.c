@@ -22,14 +22,7 @@ static mlcm_status prepare(void *user, int64_t version, mlcm_error *err) {
 }
 
 static mlcm_endpoint *open_refusing(fixture *f, refusal *r) {
-  mlcm_endpoint_options options;
-  mlcm_endpoint *ep = NULL;
-  mlcm_endpoint_options_init(&options, sizeof options);
-  options.flags = HOST_RUNS;
-  options.host.prepare = prepare;
-  options.host.user = r;
-  CHECK_OK(mlcm_endpoint_open(f->reg, "digits", &options, &ep, err));
-  return ep;
+  return open_hosted(f, "digits", HOST_RUNS, (mlcm_endpoint_host){.prepare = prepare, .user = r});
 }
 
 static const char plan[] = "mlcm: rollout/v1\n"

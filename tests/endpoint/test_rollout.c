@@ -446,14 +446,7 @@ static void take_news(void *user, const mlcm_decision *decision) {
 }
 
 static mlcm_endpoint *open_listening(fixture *f, news *all, uint32_t flags) {
-  mlcm_endpoint_options options;
-  mlcm_endpoint *ep = NULL;
-  mlcm_endpoint_options_init(&options, sizeof options);
-  options.flags = flags;
-  options.host.on_decision = take_news;
-  options.host.user = all;
-  CHECK_OK(mlcm_endpoint_open(f->reg, "digits", &options, &ep, err));
-  return ep;
+  return open_hosted(f, "digits", flags, (mlcm_endpoint_host){.on_decision = take_news, .user = all});
 }
 
 static void check_news(const news *all) {

@@ -369,15 +369,7 @@ static void retire(void *user, int64_t version) {
 }
 
 static mlcm_endpoint *open_with_engine(fixture *f, engine *e) {
-  mlcm_endpoint_options options;
-  mlcm_endpoint *ep = NULL;
-  mlcm_endpoint_options_init(&options, sizeof options);
-  options.flags = HOST_RUNS;
-  options.host.prepare = prepare;
-  options.host.retire = retire;
-  options.host.user = e;
-  CHECK_OK(mlcm_endpoint_open(f->reg, "digits", &options, &ep, err));
-  return ep;
+  return open_hosted(f, "digits", HOST_RUNS, (mlcm_endpoint_host){.prepare = prepare, .retire = retire, .user = e});
 }
 
 START_TEST(host_prepares_a_version_before_it_gets_requests_and_keeps_the_one_before) {

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mlcm/infer.h>
+
 typedef struct pbw {
   char *data;
   size_t len, cap;
@@ -135,6 +137,19 @@ static inline pbw make_value(const char *name, int32_t dtype, const int64_t *dim
 static inline void add(pbw *w, uint32_t field, pbw message) {
   pbw_message(w, field, &message);
   pbw_free(&message);
+}
+
+/* ValueInfo of map(key, f32). */
+static inline pbw map_value(const char *name, int32_t key) {
+  pbw value = {0}, type = {0}, map = {0}, element = {0}, tensor = {0};
+  pbw_int(&tensor, 1, MLCM_F32);
+  add(&element, 1, tensor);
+  pbw_int(&map, 1, key);
+  add(&map, 2, element);
+  add(&type, 5, map);
+  pbw_text(&value, 1, name);
+  add(&value, 2, type);
+  return value;
 }
 
 /* ModelProto around a graph (which is freed), with opset imports for ai.onnx and ai.onnx.ml. */

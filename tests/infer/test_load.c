@@ -72,19 +72,6 @@ static pbw with_tensor(pbw node, const char *name) {
   return node;
 }
 
-/* ValueInfo of map(key, f32). */
-static pbw map_value(const char *name, int32_t key) {
-  pbw value = {0}, type = {0}, map = {0}, element = {0}, tensor = {0};
-  pbw_int(&tensor, 1, MLCM_F32);
-  add(&element, 1, tensor);
-  pbw_int(&map, 1, key);
-  add(&map, 2, element);
-  add(&type, 5, map);
-  pbw_text(&value, 1, name);
-  add(&value, 2, type);
-  return value;
-}
-
 /* ---- Names ---- */
 
 START_TEST(long_names_are_cut_in_messages) {

@@ -470,19 +470,6 @@ START_TEST(made_strings_are_put_behind_the_elements) {
 }
 END_TEST
 
-/* ValueInfo of map(key, f32). */
-static pbw map_value(const char *name, int32_t key) {
-  pbw value = {0}, type = {0}, map = {0}, element = {0}, tensor = {0};
-  pbw_int(&tensor, 1, MLCM_F32);
-  add(&element, 1, tensor);
-  pbw_int(&map, 1, key);
-  add(&map, 2, element);
-  add(&type, 5, map);
-  pbw_text(&value, 1, name);
-  add(&value, 2, type);
-  return value;
-}
-
 START_TEST(a_map_goes_in_as_keys_and_values) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   pbw graph = {0}, node = make_node("DictVectorizer", "dict", "X", "Y"), attr = {0};

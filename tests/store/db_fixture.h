@@ -28,7 +28,7 @@ typedef struct db_fixture {
   mlcm_error err;
 } db_fixture;
 
-static inline void fixture_files(db_fixture *f) {
+static inline void fixture_files_of(db_fixture *f, const char *const *migrations, size_t n_migrations) {
   memset(f, 0, sizeof *f);
   f->ctx = test_context(NULL, NULL, NULL);
   f->dir = test_temp_dir();
@@ -36,10 +36,12 @@ static inline void fixture_files(db_fixture *f) {
   f->lock_path = test_path(f->dir, "test.lock");
   f->options = (mlcm__db_options){.create = true,
                                   .application_id = FIXTURE_ID,
-                                  .migrations = fixture_migrations,
-                                  .n_migrations = 2,
+                                  .migrations = migrations,
+                                  .n_migrations = n_migrations,
                                   .lock_path = f->lock_path};
 }
+
+static inline void fixture_files(db_fixture *f) { fixture_files_of(f, fixture_migrations, 2); }
 
 static inline mlcm_status fixture_reopen(db_fixture *f) {
   mlcm__db_close(f->db);

@@ -68,19 +68,6 @@ END_TEST
 
 /* ---- statements ---- */
 
-START_TEST(a_text_without_a_statement_is_refused) {
-  db_fixture f;
-  mlcm__db_conn *conn = NULL;
-  mlcm__db_stmt *stmt = NULL;
-  fixture_open(&f);
-  ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
-  ck_assert_int_eq(mlcm__db_prepare(conn, "-- nothing", &stmt, &f.err), MLCM_INTERNAL);
-  ck_assert_ptr_null(stmt);
-  mlcm__db_read_end(conn);
-  fixture_close(&f);
-}
-END_TEST
-
 START_TEST(the_first_of_two_wrong_parameters_is_told) {
   db_fixture f;
   mlcm__db_conn *conn = NULL;
@@ -528,7 +515,6 @@ int main(void) {
   const TTest *tests[] = {
       every_code_of_sqlite_has_a_status,
       a_failed_sync_of_the_folder_is_an_unknown_outcome_too,
-      a_text_without_a_statement_is_refused,
       the_first_of_two_wrong_parameters_is_told,
       a_transaction_that_ends_resets_what_runs_in_it,
       a_pragma_without_a_row_is_an_error,

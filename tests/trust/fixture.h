@@ -5,15 +5,10 @@
 #ifndef MLCM_TESTS_TRUST_FIXTURE_H
 #define MLCM_TESTS_TRUST_FIXTURE_H
 
-#include <check.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "store/db.h"
-#include "support/fault.h"
-#include "support/temp_dir.h"
+#include "store/db_fixture.h"
 #include "trust/audit.h"
 #include "trust/audit_schema.h"
 
@@ -21,31 +16,11 @@ typedef uint8_t hash[32];
 
 static const char *const audit_migrations[] = {MLCM__AUDIT_SCHEMA_SQL};
 
-typedef struct fixture {
-  mlcm_context *ctx;
-  char *dir, *path, *lock_path;
-  mlcm__db_options options;
-  mlcm__db *db;
-  mlcm_error err;
-} fixture;
+typedef db_fixture fixture; /* closed with fixture_close */
 
-static inline void fixture_open(fixture *f) {
-  memset(f, 0, sizeof *f);
-  f->ctx = test_context(NULL, NULL, NULL);
-  f->dir = test_temp_dir();
-  f->path = test_path(f->dir, "a.db");
-  f->lock_path = test_path(f->dir, "a.lock");
-  f->options = (mlcm__db_options){
-      .create = true, .application_id = 1, .migrations = audit_migrations, .n_migrations = 1, .lock_path = f->lock_path};
-  ck_assert_msg(mlcm__db_open(f->ctx, f->path, &f->options, &f->db, &f->err) == MLCM_OK, "%s", f->err.message);
-}
-
-static inline void fixture_close(fixture *f) {
-  mlcm__db_close(f->db);
-  mlcm_context_free(f->ctx);
-  free(f->path);
-  free(f->lock_path);
-  test_temp_dir_remove(f->dir);
+static inline void log_open(fixture *f) {
+  fixture_files_of(f, audit_migrations, 1);
+  ck_assert_msg(fixture_reopen(f) == MLCM_OK, "%s", f->err.message);
 }
 
 static inline mlcm__audit_event event_of(int i) {

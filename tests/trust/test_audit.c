@@ -110,7 +110,7 @@ START_TEST(an_entry_is_canonical_json_with_what_happened) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
   size_t len = 0;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 3);
   ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
   ck_assert_int_eq(mlcm__db_prepare(conn, "SELECT entry FROM audit_entry WHERE seq = 3", &stmt, &f.err), MLCM_OK);
@@ -135,7 +135,7 @@ START_TEST(a_log_verifies_at_every_size_around_a_tile) {
   fixture f;
   mlcm__audit_head head;
   int at = 0;
-  fixture_open(&f);
+  log_open(&f);
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     if (sizes[i] > at) append(&f, at + 1, sizes[i]);
     at = sizes[i];
@@ -151,7 +151,7 @@ START_TEST(a_rolled_back_change_leaves_no_entry) {
   mlcm__db_conn *conn = NULL;
   mlcm__audit_head head;
   mlcm__audit_event event = event_of(2);
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 1);
   ck_assert_int_eq(mlcm__db_write_begin(f.db, -1, &conn, &f.err), MLCM_OK);
   ck_assert_int_eq(mlcm__audit_append(conn, &event, NULL, &f.err), MLCM_OK);
@@ -169,7 +169,7 @@ START_TEST(what_was_not_given_is_not_in_the_entry) {
   bool row = false;
   size_t len = 0;
   const mlcm__audit_event event = {.wall_ns = 1, .actor = "ana", .action = "gc", .result = "refused", .reason = ""};
-  fixture_open(&f);
+  log_open(&f);
   ck_assert_int_eq(mlcm__db_write_begin(f.db, -1, &conn, &f.err), MLCM_OK);
   ck_assert_int_eq(mlcm__audit_append(conn, &event, NULL, &f.err), MLCM_OK);
   ck_assert_int_eq(mlcm__db_prepare(conn, "SELECT entry FROM audit_entry", &stmt, &f.err), MLCM_OK);
@@ -188,7 +188,7 @@ START_TEST(an_entry_beyond_the_limit_is_refused) {
   fixture f;
   mlcm__db_conn *conn = NULL;
   mlcm__audit_event event = event_of(1);
-  fixture_open(&f);
+  log_open(&f);
   char *long_text = malloc(70000);
   memset(long_text, 'x', 69999);
   long_text[69999] = '\0';
@@ -204,7 +204,7 @@ END_TEST
 START_TEST(a_reason_can_be_erased_and_the_log_still_verifies) {
   fixture f;
   mlcm__db_conn *conn = NULL;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 6);
   ck_assert_int_eq(mlcm__db_write_begin(f.db, -1, &conn, &f.err), MLCM_OK);
   ck_assert_int_eq(mlcm__audit_erase_text(conn, 3, &f.err), MLCM_OK);
@@ -248,7 +248,7 @@ enum { N_PROOF_SIZES = sizeof proof_sizes / sizeof proof_sizes[0] };
 START_TEST(inclusion_proofs_are_those_of_the_definition_and_check) {
   fixture f;
   mlcm__db_conn *conn = NULL;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, PROOF_LOG);
   hash *leaves = all_leaves(&f);
   ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
@@ -283,7 +283,7 @@ END_TEST
 START_TEST(consistency_proofs_are_those_of_the_definition_and_check) {
   fixture f;
   mlcm__db_conn *conn = NULL;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, PROOF_LOG);
   hash *leaves = all_leaves(&f);
   ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
@@ -315,7 +315,7 @@ START_TEST(the_empty_log_begins_every_log) {
   mlcm__db_conn *conn = NULL;
   mlcm__audit_proof proof;
   mlcm__audit_head empty = {0}, head;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 5);
   ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
   ck_assert_int_eq(mlcm__audit_head_read(conn, &head, &f.err), MLCM_OK);
@@ -331,7 +331,7 @@ START_TEST(proofs_beyond_the_log_are_not_found) {
   fixture f;
   mlcm__db_conn *conn = NULL;
   mlcm__audit_proof proof;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 5);
   ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
   ck_assert_int_eq(mlcm__audit_prove_inclusion(conn, 3, 6, &proof, &f.err), MLCM_NOT_FOUND);
@@ -351,7 +351,7 @@ START_TEST(what_is_no_proof_of_inclusion_is_refused) {
   mlcm__db_conn *conn = NULL;
   mlcm__audit_proof proof, longer;
   mlcm__audit_head head;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 5);
   hash *leaves = all_leaves(&f);
   ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
@@ -376,7 +376,7 @@ START_TEST(what_is_no_proof_of_consistency_is_refused) {
   mlcm__db_conn *conn = NULL;
   mlcm__audit_proof proof, longer, none = {0};
   mlcm__audit_head old = {.size = 3}, head, odd;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 5);
   ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
   ck_assert_int_eq(mlcm__audit_head_read(conn, &head, &f.err), MLCM_OK);
@@ -404,7 +404,7 @@ END_TEST
 /* 65,536 entries make a full tile of level 1 and begin one of level 2. */
 START_TEST(a_large_tree_keeps_its_upper_tiles) {
   fixture f;
-  fixture_open(&f);
+  log_open(&f);
   mlcm__audit_head head;
   append(&f, 1, 65536);
   ck_assert_msg(verify(&f, NULL, &head) == MLCM_OK, "%s", f.err.message);
@@ -463,7 +463,7 @@ static const struct {
 START_TEST(tampering_with_any_table_is_found) {
   for (size_t i = 0; i < sizeof tamperings / sizeof tamperings[0]; i++) {
     fixture f;
-    fixture_open(&f);
+    log_open(&f);
     append(&f, 1, 300);
     ck_assert_int_eq(verify(&f, NULL, NULL), MLCM_OK);
     tamper(&f, tamperings[i].sql);
@@ -481,7 +481,7 @@ START_TEST(the_triggers_stop_mistakes) {
       "UPDATE audit_head SET size = size - 1",
   };
   fixture f;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 300);
   for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
     mlcm__db_conn *conn = NULL;
@@ -497,7 +497,7 @@ START_TEST(appending_to_a_damaged_head_is_refused) {
   fixture f;
   mlcm__db_conn *conn = NULL;
   mlcm__audit_event event = event_of(11);
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 10);
   tamper(&f, "UPDATE audit_head SET size = 8, frontier = zeroblob(32)");
   ck_assert_int_eq(mlcm__db_write_begin(f.db, -1, &conn, &f.err), MLCM_OK);
@@ -521,7 +521,7 @@ START_TEST(a_proof_from_damaged_tables_is_an_error) {
     fixture f;
     mlcm__db_conn *conn = NULL;
     mlcm__audit_proof proof;
-    fixture_open(&f);
+    log_open(&f);
     append(&f, 1, 600);
     tamper(&f, damages[i].sql);
     ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
@@ -542,7 +542,7 @@ START_TEST(appending_to_a_damaged_tile_is_refused) {
     fixture f;
     mlcm__db_conn *conn = NULL;
     const mlcm__audit_event event = event_of(512);
-    fixture_open(&f);
+    log_open(&f);
     append(&f, 1, 511);
     tamper(&f, damages[i]);
     ck_assert_int_eq(mlcm__db_write_begin(f.db, -1, &conn, &f.err), MLCM_OK);
@@ -557,7 +557,7 @@ START_TEST(an_entry_that_is_no_json_is_found_though_its_leaf_fits) {
   fixture f;
   uint8_t leaf[32];
   char hex[65], sql[256];
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 5);
   ck_assert_int_eq(mlcm__audit_leaf("no json", 7, leaf, &f.err), MLCM_OK);
   mlcm__hex(leaf, 32, hex);
@@ -595,7 +595,7 @@ START_TEST(an_examination_tells_only_of_the_entry_where_leaf_tiles_and_head_agre
   mlcm__db_conn *conn = NULL;
   mlcm__audit_state state;
   told t = {0};
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 300);
   tamper(&f, tamperings[0].sql);
   ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
@@ -623,7 +623,7 @@ START_TEST(leaves_tiles_and_head_are_rebuilt_from_the_entries) {
   static const int sizes[] = {0, 1, 300};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     fixture f;
-    fixture_open(&f);
+    log_open(&f);
     append(&f, 1, sizes[i]);
     tamper(&f, "UPDATE audit_entry SET leaf = zeroblob(32); DELETE FROM audit_tile; UPDATE audit_head SET root = zeroblob(32)");
     ck_assert_msg(rebuild(&f) == MLCM_OK, "%s", f.err.message);
@@ -638,7 +638,7 @@ START_TEST(a_log_with_a_hole_is_not_rebuilt) {
                                       "UPDATE audit_entry SET entry = x'' WHERE seq = 3"};
   for (size_t i = 0; i < sizeof holes / sizeof holes[0]; i++) {
     fixture f;
-    fixture_open(&f);
+    log_open(&f);
     append(&f, 1, 5);
     tamper(&f, holes[i]);
     ck_assert_int_eq(rebuild(&f), MLCM_CORRUPT);
@@ -661,7 +661,7 @@ static mlcm__audit_head head_at(fixture *f, int64_t size) {
 
 START_TEST(a_log_continues_every_earlier_head) {
   fixture f;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 20);
   for (int64_t size = 0; size <= 20; size++) {
     mlcm__audit_head anchor = head_at(&f, size);
@@ -676,7 +676,7 @@ END_TEST
 START_TEST(a_log_shorter_than_a_kept_head_is_corrupt) {
   fixture f;
   mlcm__audit_head anchor;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 20);
   anchor = head_at(&f, 20);
   anchor.size = 21;
@@ -689,7 +689,7 @@ END_TEST
 START_TEST(the_head_file_is_read_as_it_was_written) {
   fixture f;
   mlcm__audit_head head = {.size = INT64_C(1234567890123)}, again;
-  fixture_open(&f);
+  log_open(&f);
   char *file = test_path(f.dir, "audit.head");
   for (int i = 0; i < 32; i++) head.root[i] = (uint8_t)(i * 8);
   ck_assert_int_eq(mlcm__audit_anchor_read(f.ctx, file, &again, &f.err), MLCM_NOT_FOUND);
@@ -720,7 +720,7 @@ START_TEST(a_head_file_that_never_reached_the_disk_is_none_and_garbage_is_corrup
   fixture f;
   mlcm__audit_head head;
   char zeros[103] = {0};
-  fixture_open(&f);
+  log_open(&f);
   char *file = test_path(f.dir, "audit.head");
   test_write_file(file, "", 0);
   ck_assert_int_eq(mlcm__audit_anchor_read(f.ctx, file, &head, &f.err), MLCM_NOT_FOUND);
@@ -766,7 +766,7 @@ START_TEST(progress_is_told_now_and_then_and_at_the_end) {
   const mlcm_progress progress = {note_report, &r}, silent = {0};
   test_clock_init(&clock, TEST_EPOCH_NS);
   const mlcm_clock table = test_clock_table(&clock);
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 600);
   mlcm_context *ctx = test_context(NULL, NULL, &table);
   ck_assert_int_eq(mlcm__db_open(ctx, f.path, &f.options, &db, &f.err), MLCM_OK);
@@ -789,7 +789,7 @@ START_TEST(verification_can_be_stopped) {
   mlcm__audit_head head;
   int n = 0;
   mlcm_progress progress = {stop_at_once, &n};
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 300);
   ck_assert_int_eq(mlcm__db_read_begin(f.db, &conn, &f.err), MLCM_OK);
   ck_assert_int_eq(mlcm__audit_verify(conn, NULL, 0, NULL, NULL, &progress, &head, &f.err), MLCM_CANCELLED);

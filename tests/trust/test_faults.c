@@ -63,7 +63,7 @@ static void still_verifies(void *user) {
 
 START_TEST(every_allocation_may_fail) {
   fixture f;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 6);
   ck_assert_uint_gt(test_fault_memory(script, still_verifies, &f), 20);
   fixture_close(&f);
@@ -73,7 +73,7 @@ END_TEST
 START_TEST(every_malloc_may_fail) {
   fixture f;
   if (!test_malloc_can_fail()) return;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 6);
   ck_assert_uint_gt(test_fault_malloc(script, still_verifies, &f, 1), 500);
   fixture_close(&f);
@@ -84,7 +84,7 @@ END_TEST
 START_TEST(malloc_may_fail_while_tiles_grow) {
   fixture f;
   if (!test_malloc_can_fail()) return;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 511);
   ck_assert_uint_gt(test_fault_malloc(script, NULL, &f, 199), 10000);
   still_verifies(&f);
@@ -133,7 +133,7 @@ static void fail_statements(fixture *f, const char *only) {
 
 START_TEST(every_statement_may_fail) {
   fixture f;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 6);
   fail_statements(&f, NULL);
   fixture_close(&f);
@@ -142,7 +142,7 @@ END_TEST
 
 START_TEST(every_statement_on_tiles_may_fail) {
   fixture f;
-  fixture_open(&f);
+  log_open(&f);
   append(&f, 1, 511);
   fail_statements(&f, "audit_tile");
   fail_statements(&f, "SELECT leaf");
@@ -153,7 +153,7 @@ END_TEST
 START_TEST(a_head_file_that_cannot_be_written_is_not_an_error) {
   static const unsigned calls[] = {TEST_IO_OPEN, TEST_IO_WRITE};
   fixture f;
-  fixture_open(&f);
+  log_open(&f);
   char *file = test_path(f.dir, "audit.head");
   for (size_t i = 0; i < 2; i++) {
     test_io io;
