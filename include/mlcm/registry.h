@@ -518,8 +518,8 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_search_models(mlcm_registry *reg, const 
 /* Frees the page with its items (NULL is allowed); how many items it holds. Since 0.1. */
 MLCM_API void mlcm_page_free(mlcm_page *page);
 MLCM_API size_t mlcm_page_n(const mlcm_page *page);
-/* Item i < n, owned by the page; NULL when the page is of the other kind. Versions of a page do not list their files. Since 0.1.
- * */
+/* Item i < n, owned by the page; NULL when the page is of the other kind. Versions of a page do not list their files. Since
+ * 0.1. */
 MLCM_API const mlcm_version *mlcm_page_version(const mlcm_page *page, size_t i);
 MLCM_API const mlcm_model *mlcm_page_model(const mlcm_page *page, size_t i);
 /* Token of the next page, or NULL when this is the last. Since 0.1. */

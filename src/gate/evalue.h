@@ -3,8 +3,8 @@
  * evalue.h - the exact conditional sequential test on two counts, method "hypergeometric-e/1".
  *
  * In a stratum with n_c and n_s trials and m bad ones among them, the candidate's share e_c follows, given those margins,
- * Fisher's noncentral hypergeometric law with the odds ratio as its only parameter. For a grid of alternatives rho_j = margin
- * * g_j
+ * Fisher's noncentral hypergeometric law with the odds ratio as its only parameter. For a grid of alternatives
+ * rho_j = margin * g_j
  *
  *     log L_j += log P(e_c | rho_j) - log P(e_c | margin),        log E = log of the mean of the L_j
  *

@@ -264,9 +264,8 @@ static void lint_bound(lint *l, const mlcm_check *check) {
          check->name, bound);
   if (check->has_at_most && l->o->bad_rate >= check->at_most)
     tell(l, check, "warning",
-         "'%s': at_most %.3g %% is not above today's %.3g %% of bad answers, so it passes nobody that is like stable; 'at_most: "
-         "%s' "
-         "leaves room",
+         "'%s': at_most %.3g %% is not above today's %.3g %% of bad answers, so it passes nobody that is like stable; "
+         "'at_most: %s' leaves room",
          check->name, 100 * check->at_most, 100 * l->o->bad_rate, bound);
 }
 

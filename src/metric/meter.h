@@ -118,8 +118,9 @@ typedef struct mlcm__meter_snapshot {
 } mlcm__meter_snapshot;
 
 /* Sums all files of the endpoint, of living and dead processes. A folder or files that are not there give an empty snapshot; a
- * file that was never finished, or that a dead process left damaged, is left out with a log line. MLCM_CORRUPT: a damaged one of
- * a process that lives; the message names it. MLCM_NEWER_FORMAT: a file of a newer library. MLCM_LIMIT: more than 32 different outcome names. O(cells * shards). */
+ * file that was never finished, or that a dead process left damaged, is left out with a log line. MLCM_CORRUPT: a damaged one
+ * of a process that lives; the message names it. MLCM_NEWER_FORMAT: a file of a newer library. MLCM_LIMIT: more than 32
+ * different outcome names, or more than 8,192 versions and epochs. O(cells * shards). */
 mlcm_status mlcm__meter_read(mlcm_context *ctx, const char *run_dir, uint64_t endpoint_id, mlcm__meter_snapshot **out,
                              mlcm_error *err);
 void mlcm__meter_snapshot_free(mlcm__meter_snapshot *snapshot);

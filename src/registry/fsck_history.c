@@ -23,27 +23,27 @@ static const mlcm__fsck_query queries[] = {
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its row does not say who registered it and when, as the change feed does", NULL},
     {"version",
      "WITH last AS (SELECT model, version, max(seq) AS seq FROM event WHERE kind = 'version.described' GROUP BY model, version)"
-     " SELECT m.name || '/' || v.number || ' description', json_extract(e.detail, '$.description'), v.description, e.audit_seq "
-     "FROM last"
-     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model JOIN version v ON v.model_id = m.id AND v.number = "
-     "e.version"
+     " SELECT m.name || '/' || v.number || ' description', json_extract(e.detail, '$.description'), v.description, e.audit_seq"
+     " FROM last"
+     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model"
+     " JOIN version v ON v.model_id = m.id AND v.number = e.version"
      " WHERE v.description <> json_extract(e.detail, '$.description')",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the description is not the one that was given last", NULL},
     {"model",
      "WITH last AS (SELECT model, max(seq) AS seq FROM event WHERE kind = 'model.described' GROUP BY model)"
      " SELECT 'model ' || m.name || ' description', json_extract(e.detail, '$.description'), m.description, e.audit_seq FROM last"
-     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model WHERE m.description <> json_extract(e.detail, "
-     "'$.description')",
+     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model"
+     " WHERE m.description <> json_extract(e.detail, '$.description')",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the description is not the one that was given last", NULL},
     {"version_tag",
      "WITH last AS (SELECT model, version, json_extract(detail, '$.key') AS key, max(seq) AS seq FROM event"
      "  WHERE kind IN ('version.tag_set', 'version.tag_deleted') GROUP BY 1, 2, 3)"
      " SELECT m.name || '/' || v.number || ' tag ' || last.key, coalesce(json_extract(e.detail, '$.value'), 'no tag'),"
      "  coalesce(t.value, 'no tag'), e.audit_seq FROM last"
-     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model JOIN version v ON v.model_id = m.id AND v.number = "
-     "e.version"
-     " LEFT JOIN version_tag t ON t.version_id = v.id AND t.key = last.key WHERE t.value IS NOT json_extract(e.detail, "
-     "'$.value')",
+     " JOIN event e ON e.seq = last.seq JOIN model m ON m.name = e.model"
+     " JOIN version v ON v.model_id = m.id AND v.number = e.version"
+     " LEFT JOIN version_tag t ON t.version_id = v.id AND t.key = last.key"
+     " WHERE t.value IS NOT json_extract(e.detail, '$.value')",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the tag is not as it was set last", NULL},
     {"model_tag",
      "WITH last AS (SELECT model, json_extract(detail, '$.key') AS key, max(seq) AS seq FROM event"

@@ -17,8 +17,8 @@
 static const mlcm__fsck_query queries[] = {
     {"alias",
      "SELECT m.name || '@' || a.name, 'a version that is there', CAST(a.version AS TEXT), a.model_id FROM alias a"
-     " LEFT JOIN model m ON m.id = a.model_id LEFT JOIN version v ON v.model_id = a.model_id AND v.number = a.version WHERE v.id "
-     "IS NULL",
+     " LEFT JOIN model m ON m.id = a.model_id LEFT JOIN version v ON v.model_id = a.model_id AND v.number = a.version"
+     " WHERE v.id IS NULL",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the alias stands on a version that does not exist",
      "its history says where it stood (mlcm alias history); a person must say where it shall stand (mlcm alias set)"},
     {"alias",
@@ -30,13 +30,13 @@ static const mlcm__fsck_query queries[] = {
     {"alias",
      "SELECT m.name || '@' || a.name, CAST(h.seq AS TEXT), CAST(a.move_seq AS TEXT), a.model_id, a.name FROM alias a"
      " JOIN model m ON m.id = a.model_id"
-     " JOIN (SELECT model_id, alias, max(seq) AS seq FROM alias_move GROUP BY model_id, alias) h ON h.model_id = a.model_id AND "
-     "h.alias = a.name"
+     " JOIN (SELECT model_id, alias, max(seq) AS seq FROM alias_move GROUP BY model_id, alias) h"
+     " ON h.model_id = a.model_id AND h.alias = a.name"
      " WHERE a.move_seq <> h.seq",
      MLCM_DAMAGE_COUNTER, MLCM__FIX_MOVE_SEQ, "its row does not name its newest move", "the history has the number"},
     {"alias_move",
-     "SELECT e.model || '@' || e.alias || ' move ' || e.seq, CASE e.kind WHEN 'alias.set' THEN CAST(e.version AS TEXT) ELSE '0' "
-     "END,"
+     "SELECT e.model || '@' || e.alias || ' move ' || e.seq,"
+     " CASE e.kind WHEN 'alias.set' THEN CAST(e.version AS TEXT) ELSE '0' END,"
      " coalesce(CAST(a.to_version AS TEXT), 'no row'), e.seq FROM event e LEFT JOIN alias_move a ON a.seq = e.seq"
      " WHERE e.kind IN ('alias.set', 'alias.deleted')"
      " AND (a.seq IS NULL OR a.alias <> e.alias OR a.to_version <> CASE e.kind WHEN 'alias.set' THEN e.version ELSE 0 END)",
@@ -44,17 +44,16 @@ static const mlcm__fsck_query queries[] = {
     {"model",
      "SELECT 'model ' || m.name, 'versions ' || c.n || ', newest ' || c.newest || ', last ' || c.last,"
      " 'versions ' || m.n_versions || ', newest ' || m.newest || ', last ' || m.last_version, m.id FROM model m"
-     " JOIN (SELECT m2.id, count(CASE v.state WHEN 1 THEN 1 END) AS n, coalesce(max(CASE v.state WHEN 1 THEN v.number END), 0) "
-     "AS newest,"
-     "   coalesce(max(v.number), 0) AS last FROM model m2 LEFT JOIN version v ON v.model_id = m2.id GROUP BY m2.id) c ON c.id = "
-     "m.id"
+     " JOIN (SELECT m2.id, count(CASE v.state WHEN 1 THEN 1 END) AS n,"
+     "   coalesce(max(CASE v.state WHEN 1 THEN v.number END), 0) AS newest, coalesce(max(v.number), 0) AS last"
+     "  FROM model m2 LEFT JOIN version v ON v.model_id = m2.id GROUP BY m2.id) c ON c.id = m.id"
      " WHERE m.n_versions <> c.n OR m.newest <> c.newest OR m.last_version <> c.last",
      MLCM_DAMAGE_COUNTER, MLCM__FIX_COUNTERS, "its counters are not what counting its versions gives",
      "the versions are counted anew"},
     {"rollout",
      "SELECT 'rollout ' || r.id, c.n || ' decisions', r.n_decisions || ' decisions', r.id FROM rollout r"
-     " JOIN (SELECT r2.id, count(d.seq) AS n FROM rollout r2 LEFT JOIN decision d ON d.rollout_id = r2.id GROUP BY r2.id) c ON "
-     "c.id = r.id"
+     " JOIN (SELECT r2.id, count(d.seq) AS n FROM rollout r2 LEFT JOIN decision d ON d.rollout_id = r2.id GROUP BY r2.id) c"
+     " ON c.id = r.id"
      " WHERE c.n <> r.n_decisions",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "it does not have the decisions that it counts", "only a backup has them"},
 };

@@ -13,8 +13,8 @@
 #include "registry/rollouts_schema.h"
 #include "trust/audit_schema.h"
 
-/* Names and the rows that belong to them. Indexes serve search (state with each time order, tags and metrics by key and value).
- * */
+/* Names and the rows that belong to them. Indexes serve search (state with each time order, tags and metrics by key and
+ * value). */
 #define MODEL_SQL                                                                                                                \
   "CREATE TABLE model ("                                                                                                         \
   "  id INTEGER PRIMARY KEY,"                                                                                                    \

@@ -16,8 +16,8 @@ typedef struct mlcm__staging {
   char *path; /* to build in; NULL: not made */
 } mlcm__staging;
 
-/* MLCM_ALREADY_EXISTS: there is something at `dest`. MLCM_NOT_FOUND: no folder to make it in. *s is to be closed, on failure too.
- * */
+/* MLCM_ALREADY_EXISTS: there is something at `dest`. MLCM_NOT_FOUND: no folder to make it in. *s is to be closed, on failure
+ * too. */
 mlcm_status mlcm__staging_open(mlcm__staging *s, mlcm_context *ctx, const char *dest, mlcm_error *err);
 /* On failure nothing is at `dest`, but for MLCM_OUTCOME_UNKNOWN: it is there, was not synced, and could not be taken back. */
 mlcm_status mlcm__staging_publish(mlcm__staging *s, mlcm_error *err);

@@ -55,8 +55,8 @@ typedef struct tmp_sweep {
 } tmp_sweep;
 
 /* Takes a shared lock on a temporary file, which its living owner's lock forbids and which keeps a new owner from locking it
- * while it is removed. *out_fd is to be closed after that; -1 when it is gone. A file that cannot be opened is taken for living.
- * */
+ * while it is removed. *out_fd is to be closed after that; -1 when it is gone. A file that cannot be opened is taken for
+ * living. */
 static bool is_living(mlcm_context *ctx, const char *path, int *out_fd) {
   struct flock f = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
   int rc;
@@ -129,8 +129,8 @@ typedef struct listing {
   void *user;
 } listing;
 
-/* Takes a file name apart: the digest behind the folder's digits, in the trash followed by '-' and a time. False: not an object.
- * */
+/* Takes a file name apart: the digest behind the folder's digits, in the trash followed by '-' and a time. False: not an
+ * object. */
 static bool parse_name(const listing *l, const char *name, mlcm__blob_info *out, bool *has_time) {
   char hex[MLCM__SHA256_HEX + 1];
   size_t n_prefix = strlen(l->prefix), n_name = strlen(name), n_digest = MLCM__SHA256_HEX - n_prefix;

@@ -8,15 +8,13 @@
  * Reading    begin, statements, end. One read transaction sees one snapshot, whatever is committed meanwhile.
  * Writing    begin (takes the writer lock, which is fair between processes), statements, commit or rollback. The writer sees
  *            its own changes. Checkpoints run inside commit, under the same lock, never elsewhere.
- * Statements prepare, bind, step until no row, reset. Statements are cached by their text; `prepare` hands out, `reset` gives
- * back.
+ * Statements prepare, bind, step until no row, reset. They are cached by their text; `prepare` hands out, `reset` gives back.
  *
  *   mlcm__db_conn *conn = NULL;
  *   mlcm__db_stmt *stmt = NULL;
  *   bool row = false;
  *   mlcm_status status = mlcm__db_read_begin(db, &conn, err);
- *   if (status == MLCM_OK) status = mlcm__db_prepare(conn, "SELECT version FROM alias WHERE model = ?1 AND name = ?2", &stmt,
- * err);
+ *   if (status == MLCM_OK) status = mlcm__db_prepare(conn, "SELECT version FROM alias WHERE model = ?1", &stmt, err);
  *   if (status == MLCM_OK) {
  *     mlcm__db_bind_i64(stmt, 1, model);
  *     mlcm__db_bind_text(stmt, 2, alias);

@@ -118,8 +118,8 @@ mlcm_status mlcm__audit_prove_consistency(mlcm__db_conn *conn, int64_t old_size,
 /* Root of the tree of the first `size` entries. */
 mlcm_status mlcm__audit_root_at(mlcm__db_conn *conn, int64_t size, uint8_t out[MLCM__SHA256_BYTES], mlcm_error *err);
 
-/* Pure checks of proofs (RFC 9162 2.1.3.2 and 2.1.4.2). MLCM_CORRUPT: does not prove it; MLCM_NO_MEMORY: it could not be hashed.
- * */
+/* Pure checks of proofs (RFC 9162 2.1.3.2 and 2.1.4.2). MLCM_CORRUPT: does not prove it; MLCM_NO_MEMORY: it could not be
+ * hashed. */
 mlcm_status mlcm__audit_check_inclusion(const mlcm__audit_proof *proof, int64_t seq, const uint8_t leaf[MLCM__SHA256_BYTES],
                                         const mlcm__audit_head *head, mlcm_error *err);
 mlcm_status mlcm__audit_check_consistency(const mlcm__audit_proof *proof, const mlcm__audit_head *old_head,
