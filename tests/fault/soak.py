@@ -13,6 +13,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 BUILD, FUZZ, SECONDS = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve(), int(sys.argv[3])
@@ -34,6 +35,7 @@ PARTS = [
 ]
 FUZZ_SHARE = 0.20
 SKIPPED = 77  # what a program answers that this system does not let run
+BAR = 30
 SCALE = {"rollout_test_sim": 10, "linear/linear_run": 50}  # rounds in one run of the program; 1 for the others
 
 
@@ -62,7 +64,42 @@ class Table:
         print(f"\n{seconds:.0f} s; failed: {', '.join(self.failed) or 'nothing'}")
 
 
-def repeat(table, program, arguments, share, seeds):
+class Progress:
+    """One line on a terminal, nothing elsewhere: how much of the budget is used, and by what."""
+
+    def __init__(self):
+        self.began = time.time()
+        self.shown = sys.stderr.isatty()
+
+    def tell(self, what):
+        if self.shown:
+            used = min(1, (time.time() - self.began) / SECONDS)
+            left = max(0, SECONDS - int(time.time() - self.began))
+            bar = "#" * int(used * BAR)
+            print(f"\r\033[K[{bar:<{BAR}}] {100 * used:3.0f} %  {left // 60}:{left % 60:02} left  {what}", end="", file=sys.stderr, flush=True)
+
+    def clear(self):
+        if self.shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def run(command, env, progress, what):
+    """Status and output of a program; the line about it stays fresh meanwhile."""
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            while process.poll() is None:
+                progress.tell(what)
+                time.sleep(0.5)
+        finally:
+            process.kill()
+            process.wait()
+            progress.clear()
+        output.seek(0)
+        return process.returncode, output.read()
+
+
+def repeat(table, progress, program, arguments, share, seeds):
     """One program, again and again with other seeds."""
     began = time.time()
     until = began + SECONDS * share
@@ -70,11 +107,11 @@ def repeat(table, program, arguments, share, seeds):
     while rounds == 0 or time.time() < until - 1:
         env = dict(os.environ, CK_FORK="no", MLCM_TEST_SEED=str(rounds * seeds), MLCM_TEST_UNTIL=str(int(until) + 1),
                    MLCM_TEST_SCALE=str(SCALE.get(program, 1)))
-        done = subprocess.run([BUILD / "tests" / program, *arguments], env=env, capture_output=True, text=True, errors="replace")
-        if done.returncode == SKIPPED:
-            print(f"{program}: {done.stdout.strip()}", flush=True)
+        code, output = run([BUILD / "tests" / program, *arguments], env, progress, f"{program}, round {rounds + 1}")
+        if code == SKIPPED:
+            print(f"{program}: {output.strip()}", flush=True)
             return
-        table.read(program, done.returncode, done.stdout + done.stderr)
+        table.read(program, code, output)
         rounds += 1
         if program in table.failed:
             break
@@ -96,12 +133,14 @@ def fuzz(table, seconds):
 
 
 def main():
-    began = time.time()
-    table = Table()
-    for part in PARTS:
-        repeat(table, *part)
-    fuzz(table, SECONDS * FUZZ_SHARE)
-    table.show(time.time() - began)
+    table, progress = Table(), Progress()
+    try:
+        for part in PARTS:
+            repeat(table, progress, *part)
+        fuzz(table, SECONDS * FUZZ_SHARE)
+    except KeyboardInterrupt:
+        table.failed.append("stopped before its end")
+    table.show(time.time() - progress.began)
     return bool(table.failed or any(table.violations.values()))
 
 
