@@ -59,7 +59,7 @@ void lin_answer(lin_op *op, mlcm_status status) {
 
 /* ---- as text ---- */
 
-bool lin_is_change(lin_kind kind) { return kind >= LIN_REGISTER && kind <= LIN_TAG; }
+bool lin_is_change(lin_kind kind) { return kind >= LIN_REGISTER && kind <= LIN_MODEL_RESTORE; }
 
 static const char *name_of(int32_t alias) { return alias < 0 ? "-" : alias == 0 ? "a" : "b"; }
 
@@ -81,6 +81,8 @@ static void print_question(FILE *out, const lin_op *op) {
   case LIN_DELETE: fprintf(out, "delete %lld%s", version, op->force ? " by force" : ""); break;
   case LIN_RESTORE: fprintf(out, "restore %lld", version); break;
   case LIN_TAG: fprintf(out, "tag %lld with %d", version, op->tag); break;
+  case LIN_MODEL_DELETE: fprintf(out, "delete the model%s", op->force ? " by force" : ""); break;
+  case LIN_MODEL_RESTORE: fprintf(out, "restore the model"); break;
   case LIN_RESOLVE: fprintf(out, "resolve %s", name_of(op->alias)); break;
   case LIN_GET: op->alias < 0 ? fprintf(out, "get %lld", version) : fprintf(out, "get @%s", name_of(op->alias)); break;
   case LIN_LIST: fprintf(out, "list the newest"); break;

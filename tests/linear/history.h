@@ -27,6 +27,8 @@ enum {
   LIN_DELETE,       /* version, force */
   LIN_RESTORE,      /* version */
   LIN_TAG,          /* version, tag */
+  LIN_MODEL_DELETE, /* force */
+  LIN_MODEL_RESTORE,
   LIN_RESOLVE,      /* alias -> version */
   LIN_GET,          /* alias or version -> one row, its bytes read */
   LIN_LIST,         /* -> the newest rows that are not deleted */

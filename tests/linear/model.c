@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * model.c - see model.h. Four kinds of cells (a version's state and tag, an alias's target, the list of versions) change by
- * edits that keep the hash and the journal; everything above is what include/mlcm/registry.h says of each call.
+ * model.c - see model.h. Five kinds of cells (the model's state, a version's state and tag, an alias's target, the list of
+ * versions) change by edits that keep the hash and the journal; everything above is what include/mlcm/registry.h says of each call.
  */
 #include "model.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EDIT_ADD = 1, EDIT_DELETED, EDIT_TAG, EDIT_TARGET, EDIT_CHANGE };
+enum { EDIT_ADD = 1, EDIT_DELETED, EDIT_TAG, EDIT_TARGET, EDIT_CHANGE, EDIT_MODEL };
 
 /* ---- cells ---- */
 
@@ -45,7 +45,7 @@ static lin_version *version_at(const lin_model *m, int64_t number) {
 
 static bool is_ready(const lin_model *m, int64_t number) {
   const lin_version *v = version_at(m, number);
-  return v && !v->deleted;
+  return v && !v->deleted && !m->deleted;
 }
 
 static void set_deleted(lin_model *m, int64_t number, int32_t deleted) {
@@ -58,6 +58,11 @@ static void set_tag(lin_model *m, int64_t number, int32_t tag) {
   lin_version *v = known(m, number);
   m->hash ^= cell(EDIT_TAG, number, v->tag) ^ cell(EDIT_TAG, number, tag);
   v->tag = tag;
+}
+
+static void set_model_deleted(lin_model *m, int32_t deleted) {
+  m->hash ^= cell(EDIT_MODEL, 0, m->deleted) ^ cell(EDIT_MODEL, 0, deleted);
+  m->deleted = deleted;
 }
 
 static uint64_t version_cells(const lin_model *m) {
@@ -90,6 +95,11 @@ static void edit_tag(lin_model *m, int64_t number, int32_t tag) {
   set_tag(m, number, tag);
 }
 
+static void edit_model_deleted(lin_model *m, int32_t deleted) {
+  note(m, (lin_edit){.what = EDIT_MODEL, .old = m->deleted});
+  set_model_deleted(m, deleted);
+}
+
 static void edit_target(lin_model *m, int32_t alias, int64_t to, int32_t undo) {
   int64_t from = m->targets[alias];
   m->moves = grow(m->moves, &m->cap_moves, m->n_moves, sizeof *m->moves);
@@ -120,6 +130,7 @@ static void take_back(lin_model *m, const lin_edit *edit) {
     break;
   case EDIT_DELETED: set_deleted(m, edit->at, edit->old); break;
   case EDIT_TAG: set_tag(m, edit->at, edit->old); break;
+  case EDIT_MODEL: set_model_deleted(m, edit->old); break;
   case EDIT_TARGET:
     m->hash ^= move_cell(m);
     m->n_moves--;
@@ -173,10 +184,30 @@ static int64_t last_good(const lin_model *m, int32_t alias) {
   return found;
 }
 
+/* The same while the model is deleted: nothing but its restoration goes. */
+static mlcm_status answer_when_deleted(const lin_model *m, const lin_op *op) {
+  const lin_version *v = version_at(m, op->version);
+  switch (op->kind) {
+  case LIN_MODEL_RESTORE: return MLCM_OK;
+  case LIN_REGISTER: return MLCM_INVALID_STATE;
+  case LIN_RESTORE: return v && v->deleted ? MLCM_INVALID_STATE : MLCM_NOT_FOUND;
+  default: return MLCM_NOT_FOUND;
+  }
+}
+
+static bool has_alias(const lin_model *m) {
+  for (int32_t a = 0; a < LIN_ALIASES; a++)
+    if (m->targets[a]) return true;
+  return false;
+}
+
 /* What the call must answer now; an answer of MLCM_OK goes with the changes that `change` makes. */
 static mlcm_status answer_to(const lin_model *m, const lin_op *op) {
   bool expected = op->expect == -1 || (op->alias >= 0 && op->expect == m->targets[op->alias]);
+  if (m->deleted) return answer_when_deleted(m, op);
   switch (op->kind) {
+  case LIN_MODEL_DELETE: return m->n_versions == 0 ? MLCM_NOT_FOUND : has_alias(m) && !op->force ? MLCM_CONFLICT : MLCM_OK;
+  case LIN_MODEL_RESTORE: return MLCM_NOT_FOUND;
   case LIN_ALIAS_SET: return !expected ? MLCM_CONFLICT : is_ready(m, op->version) ? MLCM_OK : MLCM_NOT_FOUND;
   case LIN_ALIAS_DELETE: return m->targets[op->alias] == 0 ? MLCM_NOT_FOUND : expected ? MLCM_OK : MLCM_CONFLICT;
   case LIN_UNDO: return last_good(m, op->alias) ? MLCM_OK : MLCM_NOT_FOUND;
@@ -196,6 +227,13 @@ static bool remove_version(lin_model *m, int64_t number) {
     if (m->targets[a] == number) fits = move(m, a, 0, 0);
   edit_deleted(m, number, 1);
   return fits && edit_change(m, (lin_change){.kind = LIN_DELETED, .alias = -1, .version = number});
+}
+
+static bool remove_model(lin_model *m) {
+  bool fits = true;
+  for (int32_t a = 0; fits && a < LIN_ALIASES; a++) fits = move(m, a, 0, 0);
+  edit_model_deleted(m, 1);
+  return fits && edit_change(m, (lin_change){.kind = LIN_MODEL_DELETED, .alias = -1});
 }
 
 static bool add(lin_model *m, const lin_op *op, bool answered) {
@@ -224,6 +262,10 @@ static bool change(lin_model *m, const lin_op *op, bool answered) {
   case LIN_RESTORE:
     edit_deleted(m, op->version, 0);
     return edit_change(m, (lin_change){.kind = LIN_RESTORED, .alias = -1, .version = op->version});
+  case LIN_MODEL_DELETE: return remove_model(m);
+  case LIN_MODEL_RESTORE:
+    edit_model_deleted(m, 0);
+    return edit_change(m, (lin_change){.kind = LIN_MODEL_RESTORED, .alias = -1});
   default:
     assert(op->kind == LIN_TAG);
     edit_tag(m, op->version, op->tag);
@@ -235,7 +277,7 @@ static bool change(lin_model *m, const lin_op *op, bool answered) {
 
 lin_row lin_model_row(const lin_model *m, int64_t number) {
   const lin_version *v = known(m, number);
-  lin_row row = {.number = number, .content = v->content, .tag = v->tag, .deleted = (int16_t)v->deleted};
+  lin_row row = {.number = number, .content = v->content, .tag = v->tag, .deleted = (int16_t)(v->deleted | m->deleted)};
   for (int a = 0; a < LIN_ALIASES; a++)
     if (m->targets[a] == number) row.aliases = (int16_t)(row.aliases | 1 << a);
   return row;
@@ -288,7 +330,7 @@ bool lin_model_apply(lin_model *m, const lin_op *op) {
 
 void lin_model_print(FILE *out, const lin_model *m) {
   int32_t n = 0;
-  fprintf(out, "%zu versions, %zu changes", m->n_versions, m->n_changes);
+  fprintf(out, "%s%zu versions, %zu changes", m->deleted ? "deleted, " : "", m->n_versions, m->n_changes);
   for (int a = 0; a < LIN_ALIASES; a++) fprintf(out, ", %c on %lld", 'a' + a, (long long)m->targets[a]);
   for (int64_t number = (int64_t)m->n_versions; number > 0 && n < LIN_LISTED; number--, n++) {
     lin_row row = lin_model_row(m, number);

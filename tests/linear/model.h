@@ -22,15 +22,17 @@ enum {
   LIN_RESTORED,
   LIN_TAGGED,
   LIN_MOVED,  /* alias to a version */
-  LIN_REMOVED /* alias from a version */
+  LIN_REMOVED, /* alias from a version */
+  LIN_MODEL_DELETED,
+  LIN_MODEL_RESTORED
 };
 
 /* One change, as the feed shows it: all that the state after it depends on. */
 typedef struct lin_change {
   lin_change_kind kind;
   int32_t alias; /* -1: none */
-  int64_t version;
-  int32_t value; /* the content registered, the tag, 1 for a move by an undo; else 0 */
+  int64_t version; /* 0: of the model */
+  int32_t value;   /* the content registered, the tag, 1 for a move by an undo; else 0 */
 } lin_change;
 
 typedef struct lin_version {
@@ -62,6 +64,7 @@ typedef struct lin_model {
   size_t n_moves, cap_moves;
   size_t n_edits, cap_edits;
   int64_t targets[LIN_ALIASES]; /* 0: the alias does not exist */
+  int32_t deleted;              /* the whole model; its versions keep their own state */
   uint64_t hash;
   size_t n_changes;
   const lin_change *feed; /* [n_feed] of this model since the beginning; NULL: not known */

@@ -115,7 +115,8 @@ static const struct {
   const char *kind;
   lin_change_kind change;
 } kinds[] = {{"version.registered", LIN_REGISTERED}, {"version.deleted", LIN_DELETED}, {"version.restored", LIN_RESTORED},
-             {"version.tag_set", LIN_TAGGED},        {"alias.set", LIN_MOVED},         {"alias.deleted", LIN_REMOVED}};
+             {"version.tag_set", LIN_TAGGED},        {"alias.set", LIN_MOVED},         {"alias.deleted", LIN_REMOVED},
+             {"model.deleted", LIN_MODEL_DELETED},   {"model.restored", LIN_MODEL_RESTORED}};
 
 static void *grow(void *items, size_t cap, size_t size) {
   void *more = realloc(items, cap * size);

@@ -27,6 +27,8 @@ static lin_op at(int32_t process, int64_t from, int64_t to, lin_op op) {
 #define UNDO(to) ((lin_op){.kind = LIN_UNDO, .seen = (to)})
 #define DELETE(n, by_force, st) ((lin_op){.kind = LIN_DELETE, .alias = -1, .version = (n), .force = (by_force), .status = (st)})
 #define RESTORE(n, st) ((lin_op){.kind = LIN_RESTORE, .alias = -1, .version = (n), .status = (st)})
+#define MODEL_DELETE(by_force, st) ((lin_op){.kind = LIN_MODEL_DELETE, .alias = -1, .force = (by_force), .status = (st)})
+#define MODEL_RESTORE(st) ((lin_op){.kind = LIN_MODEL_RESTORE, .alias = -1, .status = (st)})
 #define TAG(n, value) ((lin_op){.kind = LIN_TAG, .alias = -1, .version = (n), .tag = (value)})
 #define GET(...) ((lin_op){.kind = LIN_GET, .alias = -1, .n_rows = 1, .version = 1, .rows = {{__VA_ARGS__}}})
 #define LIST1(...) ((lin_op){.kind = LIN_LIST, .alias = -1, .n_rows = 1, .rows = {{__VA_ARGS__}}})
@@ -99,6 +101,17 @@ START_TEST(a_list_goes_on_behind_what_is_deleted) {
 }
 END_TEST
 
+START_TEST(a_deleted_model_takes_nothing_until_it_is_restored) {
+  lin_op refused = REGISTER(0, 8), empty = {.kind = LIN_LIST, .alias = -1};
+  refused.status = MLCM_INVALID_STATE;
+  EXPLAINED(at(0, 1, 2, MODEL_DELETE(0, MLCM_NOT_FOUND)), at(0, 3, 4, REGISTER(1, 7)), at(0, 5, 6, SET(1, 0, MLCM_OK)),
+            at(0, 7, 8, MODEL_DELETE(0, MLCM_CONFLICT)), at(0, 9, 10, MODEL_DELETE(1, MLCM_OK)), at(0, 11, 12, refused),
+            at(0, 13, 14, SET(1, -1, MLCM_NOT_FOUND)), at(1, 15, 16, empty), at(1, 17, 18, GET(1, 7, 0, 1, 0)),
+            at(0, 19, 20, MODEL_RESTORE(MLCM_OK)), at(0, 21, 22, MODEL_RESTORE(MLCM_NOT_FOUND)), at(1, 23, 24, RESOLVE(0)),
+            at(1, 25, 26, LIST1(1, 7, 0, 0, 0)), at(0, 27, 28, UNDO(1)), at(1, 29, 30, HEAD(6)));
+}
+END_TEST
+
 /* ---- what must not ---- */
 
 START_TEST(a_stale_reading_is_refused) {
@@ -141,6 +154,17 @@ END_TEST
 
 START_TEST(a_deletion_under_an_alias_without_force_is_refused) {
   REFUSED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, SET(1, 0, MLCM_OK)), at(0, 5, 6, DELETE(1, 0, MLCM_OK)));
+}
+END_TEST
+
+START_TEST(a_registration_into_a_deleted_model_is_refused) {
+  REFUSED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, MODEL_DELETE(0, MLCM_OK)), at(1, 5, 6, REGISTER(2, 8)));
+}
+END_TEST
+
+START_TEST(an_alias_that_comes_back_with_its_model_is_refused) {
+  REFUSED(at(0, 1, 2, REGISTER(1, 7)), at(0, 3, 4, SET(1, 0, MLCM_OK)), at(0, 5, 6, MODEL_DELETE(1, MLCM_OK)),
+          at(0, 7, 8, MODEL_RESTORE(MLCM_OK)), at(1, 9, 10, RESOLVE(1)));
 }
 END_TEST
 
@@ -237,6 +261,7 @@ int main(void) {
                           a_call_of_a_killed_process_may_have_happened_later,
                           a_call_of_a_killed_process_may_never_have_happened,
                           a_list_goes_on_behind_what_is_deleted,
+                          a_deleted_model_takes_nothing_until_it_is_restored,
                           a_stale_reading_is_refused,
                           readings_that_go_back_in_time_are_refused,
                           a_lost_update_is_refused,
@@ -246,6 +271,8 @@ int main(void) {
                           an_alias_set_to_a_deleted_version_is_refused,
                           an_alias_that_stays_on_a_deleted_version_is_refused,
                           a_deletion_under_an_alias_without_force_is_refused,
+                          a_registration_into_a_deleted_model_is_refused,
+                          an_alias_that_comes_back_with_its_model_is_refused,
                           bytes_of_another_version_are_refused,
                           a_row_of_two_states_is_refused,
                           a_list_without_the_newest_is_refused,

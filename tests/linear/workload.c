@@ -161,6 +161,8 @@ static mlcm_status call(const lin_caller *c, lin_op *op, mlcm_error *err) {
   case LIN_DELETE: return mlcm_version_delete(reg, model, op->version, op->force ? MLCM_FORCE : 0, NULL, err);
   case LIN_RESTORE: return mlcm_version_restore(reg, model, op->version, NULL, err);
   case LIN_TAG: return mlcm_version_tag_set(reg, model, op->version, "k", tag, NULL, err);
+  case LIN_MODEL_DELETE: return mlcm_model_delete(reg, model, op->force ? MLCM_FORCE : 0, NULL, err);
+  case LIN_MODEL_RESTORE: return mlcm_model_restore(reg, model, NULL, err);
   case LIN_RESOLVE: return mlcm_alias_get(reg, model, alias, &op->seen, err);
   case LIN_GET: return do_get(c, model, op, err);
   case LIN_LIST: return do_list(c, model, op, err);
@@ -174,7 +176,7 @@ lin_op *lin_ask(const lin_caller *caller, lin_op question) {
   question.process = caller->process;
   lin_op *op = lin_call(&caller->work->log, &question);
   mlcm_status st = call(caller, op, &err);
-  if (st != MLCM_OK && st != MLCM_NOT_FOUND && st != MLCM_CONFLICT) die(caller->process, st, err.message);
+  if (st != MLCM_OK && st != MLCM_NOT_FOUND && st != MLCM_CONFLICT && st != MLCM_INVALID_STATE) die(caller->process, st, err.message);
   lin_answer(op, st);
   return op;
 }
@@ -240,6 +242,7 @@ static lin_op choose_change(process *p) {
   static const lin_kind kinds[] = {LIN_REGISTER,  LIN_REGISTER, LIN_REGISTER, LIN_ALIAS_SET, LIN_ALIAS_SET, LIN_ALIAS_SET,
                                    LIN_ALIAS_SET, LIN_UNDO,     LIN_DELETE,   LIN_RESTORE,   LIN_TAG,       LIN_ALIAS_DELETE};
   lin_op op = {.kind = kinds[draw(p, sizeof kinds / sizeof kinds[0])], .model = (int32_t)draw(p, LIN_MODELS)};
+  if (draw(p, 8) == 0) op.kind = draw(p, 5) ? LIN_MODEL_RESTORE : LIN_MODEL_DELETE; /* deleted for a few calls only */
   op.alias = (int32_t)draw(p, LIN_ALIASES);
   op.content = (int32_t)draw(p, LIN_CONTENTS);
   op.tag = 1 + (int32_t)draw(p, 1000);
