@@ -110,7 +110,7 @@ typedef struct mlcm_error {
   int32_t sys_code;  /* errno, HTTP status or 0 */
   uint32_t kind;     /* MLCM_KIND_* */
   uint32_t reserved; /* 0 */
-  char message[496]; /* one line of English naming the object and the limit, cut at a UTF-8 boundary */
+  char message[496]; /* one line of English naming the object and the limit; too long a one has "..." in its middle */
 } mlcm_error;
 
 /* ---- The seams: allocator, clock, random, log, I/O ----------------------------------------------------------------- */

@@ -62,14 +62,28 @@ size_t mlcm__utf8_cut(const char *text, size_t len, size_t max) {
   return cut;
 }
 
-/* Copies what fits and clears the rest: the bytes of an error never hold what stood on the stack before. */
-static void set_message(mlcm_error *err, const char *message, size_t len) {
-  const size_t cut = mlcm__utf8_cut(message, len, MESSAGE_BYTES - 1);
-  memcpy(err->message, message, cut);
-  memset(err->message + cut, 0, MESSAGE_BYTES - cut);
+/* Takes so much out of the middle that `max` bytes are left, between two characters: what makes a message long is a path or a
+ * name, and what happened to it stands behind. Answers the new length. */
+static size_t shorten(char *text, size_t len, size_t max) {
+  static const char gap[] = "...";
+  const size_t gap_len = sizeof gap - 1;
+  if (len <= max) return len;
+  const size_t head = mlcm__utf8_cut(text, len, (max - gap_len) / 2);
+  size_t tail = len - (max - gap_len - head);
+  while (((unsigned char)text[tail] & 0xC0) == 0x80) tail++; /* the end is no such byte */
+  memcpy(text + head, gap, gap_len);
+  memmove(text + head + gap_len, text + tail, len - tail + 1);
+  return head + gap_len + len - tail;
 }
 
-static void fill(mlcm_error *err, mlcm_status code, int32_t sys_code, const char *message, size_t len) {
+/* Copies what fits and clears the rest: the bytes of an error never hold what stood on the stack before. */
+static void set_message(mlcm_error *err, char *message, size_t len) {
+  len = shorten(message, len, MESSAGE_BYTES - 1);
+  memcpy(err->message, message, len);
+  memset(err->message + len, 0, MESSAGE_BYTES - len);
+}
+
+static void fill(mlcm_error *err, mlcm_status code, int32_t sys_code, char *message, size_t len) {
   const status_entry *entry = find(code);
   err->code = code;
   err->sys_code = sys_code;
@@ -78,16 +92,15 @@ static void fill(mlcm_error *err, mlcm_status code, int32_t sys_code, const char
   set_message(err, message, len);
 }
 
-enum { ROOM = 2 * MESSAGE_BYTES }; /* enough to format past the cut and join two messages */
+enum { LONGEST_PATH = 4096, ROOM = 2 * LONGEST_PATH + 2 * MESSAGE_BYTES }; /* for two paths and what is said of them */
 
 MLCM_PRINTF(2, 0)
 static size_t format_into(char text[ROOM], const char *format, va_list args) {
   const int n = vsnprintf(text, ROOM, format, args);
-  if (n < 0) {
-    text[0] = 0;
-    return 0;
-  }
-  return (size_t)n < ROOM ? (size_t)n : ROOM - 1;
+  size_t len = n < 0 ? 0 : (size_t)n;
+  if (len >= ROOM) len = mlcm__utf8_cut(text, len, ROOM - 2); /* the last character may lack its end */
+  text[len] = 0;
+  return len;
 }
 
 mlcm_status mlcm__fail(mlcm_error *err, mlcm_status code, const char *format, ...) {
@@ -122,8 +135,8 @@ mlcm_status mlcm__fail_errno(mlcm_error *err, int errnum, const char *format, ..
   size_t len = format_into(text, format, args);
   va_end(args);
   const char *why = strerrordesc_np(errnum); /* untranslated and thread-safe, unlike strerror */
-  len += (size_t)snprintf(text + len, ROOM - len, ": %s", why ? why : "unknown error"); /* text: that cannot fail */
-  if (len >= ROOM) len = ROOM - 1;
+  len = shorten(text, len, ROOM - MESSAGE_BYTES);
+  len += (size_t)snprintf(text + len, MESSAGE_BYTES, ": %s", why ? why : "unknown error"); /* text: that cannot fail */
   fill(err, code, errnum, text, len);
   return code;
 }
@@ -139,10 +152,9 @@ void mlcm__error_prefix(mlcm_error *err, const char *format, ...) {
   va_start(args, format);
   size_t len = format_into(text, format, args);
   va_end(args);
-  const size_t old = strnlen(err->message, MESSAGE_BYTES);
-  const size_t room = ROOM - 1 - len;
-  const size_t take = old < room ? old : room;
-  memcpy(text + len, err->message, take);
-  text[len + take] = 0;
-  set_message(err, text, len + take);
+  const size_t old = strnlen(err->message, MESSAGE_BYTES - 1);
+  len = shorten(text, len, ROOM - MESSAGE_BYTES);
+  memcpy(text + len, err->message, old);
+  text[len + old] = 0;
+  set_message(err, text, len + old);
 }

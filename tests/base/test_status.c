@@ -119,18 +119,48 @@ START_TEST(errno_text_stands_behind_the_message) {
 }
 END_TEST
 
-START_TEST(a_long_message_leaves_no_room_for_the_errno_text_and_none_is_needed) {
-  char text[2000];
-  memset(text, 'e', sizeof text);
-  text[sizeof text - 1] = 0;
-  mlcm_error err;
-  ck_assert_int_eq(mlcm__fail_errno(&err, EIO, "%s", text), MLCM_IO);
-  ck_assert_uint_eq(strlen(err.message), sizeof err.message - 1);
+/* A path as long as a system takes, and one that is far longer. */
+static const size_t path_lengths[] = {500, 4095, 60000};
+
+static const char *path_of(size_t len) {
+  static char path[60001];
+  memset(path, 'd', len);
+  path[0] = '/';
+  path[len] = '\0';
+  return path;
+}
+
+static void check_ends(const mlcm_error *err, const char *head, const char *tail) {
+  const size_t len = strlen(err->message);
+  ck_assert_uint_eq(len, sizeof err->message - 1);
+  ck_assert_msg(strncmp(err->message, head, strlen(head)) == 0, "no '%s' in front of: %s", head, err->message);
+  ck_assert_msg(strcmp(err->message + len - strlen(tail), tail) == 0, "no '%s' behind: %s", tail, err->message);
+  ck_assert_ptr_nonnull(strstr(err->message, "ddd...ddd"));
+}
+
+START_TEST(a_long_path_loses_its_middle_and_the_reason_stays) {
+  for (size_t i = 0; i < 2; i++) {
+    mlcm_error err;
+    const char *path = path_of(path_lengths[i]);
+    mlcm__fail(&err, MLCM_REFUSED, "the registry in '%s' was opened read-only", path);
+    check_ends(&err, "the registry in '/ddd", "ddd' was opened read-only");
+    mlcm__fail(&err, MLCM_CONFLICT, "'%s' and '%s' are one file", path, path);
+    check_ends(&err, "'/ddd", "ddd' are one file");
+  }
 }
 END_TEST
 
-START_TEST(long_messages_are_cut_at_a_character) {
-  char text[2000];
+START_TEST(behind_a_path_of_any_length_stands_the_errno_text) {
+  for (size_t i = 0; i < sizeof path_lengths / sizeof path_lengths[0]; i++) {
+    mlcm_error err;
+    ck_assert_int_eq(mlcm__fail_errno(&err, EIO, "cannot open %s", path_of(path_lengths[i])), MLCM_IO);
+    check_ends(&err, "cannot open /ddd", "ddd: Input/output error");
+  }
+}
+END_TEST
+
+START_TEST(long_messages_are_shortened_between_characters) {
+  static char text[20000];
   for (size_t shift = 0; shift < 4; shift++) {
     size_t at = shift;
     memset(text, 'a', shift);
@@ -139,9 +169,10 @@ START_TEST(long_messages_are_cut_at_a_character) {
     mlcm_error err;
     mlcm__fail(&err, MLCM_IO, "%s", text);
     const size_t len = strlen(err.message);
-    ck_assert_uint_gt(len, sizeof err.message - 5);
+    ck_assert_uint_gt(len, sizeof err.message - 8);
     ck_assert(mlcm__utf8_valid(err.message, len));
-    ck_assert_int_eq(strncmp(err.message, text, len), 0);
+    ck_assert_int_eq(strncmp(err.message, text, 200), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "\x80...\xF0"));
   }
 }
 END_TEST
@@ -165,19 +196,21 @@ START_TEST(prefix_keeps_code_kind_and_errno) {
 }
 END_TEST
 
-START_TEST(prefix_cuts_the_old_message_to_fit) {
+START_TEST(a_prefix_leaves_the_end_of_a_long_message) {
   mlcm_error err;
-  char text[600], prefix[600];
-  memset(text, 'm', sizeof text);
-  memset(prefix, 'p', sizeof prefix);
-  text[599] = prefix[599] = 0;
-  mlcm__fail(&err, MLCM_IO, "%s", text);
+  mlcm__fail(&err, MLCM_IO, "'%s': disk gone", path_of(4000));
   mlcm__error_prefix(&err, "%s", "p: ");
-  ck_assert_uint_eq(strlen(err.message), sizeof err.message - 1);
-  ck_assert_int_eq(strncmp(err.message, "p: mmm", 6), 0);
-  mlcm__error_prefix(&err, "%s", prefix);
-  ck_assert_uint_eq(strlen(err.message), sizeof err.message - 1);
-  ck_assert_int_eq(err.message[494], 'p');
+  check_ends(&err, "p: '/ddd", "ddd': disk gone");
+}
+END_TEST
+
+START_TEST(a_long_prefix_leaves_the_message) {
+  for (size_t i = 0; i < sizeof path_lengths / sizeof path_lengths[0]; i++) {
+    mlcm_error err;
+    mlcm__fail(&err, MLCM_IO, "disk gone");
+    mlcm__error_prefix(&err, "%s: ", path_of(path_lengths[i]));
+    check_ends(&err, "/ddd", i < 2 ? "ddd: disk gone" : "ddddisk gone"); /* the last is longer than any path can be */
+  }
 }
 END_TEST
 
@@ -212,11 +245,13 @@ int main(void) {
                           null_error_is_allowed_everywhere,
                           errno_picks_the_status,
                           errno_text_stands_behind_the_message,
-                          a_long_message_leaves_no_room_for_the_errno_text_and_none_is_needed,
-                          long_messages_are_cut_at_a_character,
+                          a_long_path_loses_its_middle_and_the_reason_stays,
+                          behind_a_path_of_any_length_stands_the_errno_text,
+                          long_messages_are_shortened_between_characters,
                           a_message_may_quote_the_error_it_replaces,
                           prefix_keeps_code_kind_and_errno,
-                          prefix_cuts_the_old_message_to_fit,
+                          a_prefix_leaves_the_end_of_a_long_message,
+                          a_long_prefix_leaves_the_message,
                           text_without_the_beginning_of_a_character_is_cut_to_nothing,
                           an_unknown_status_is_permanent,
                           a_format_that_cannot_be_written_gives_an_empty_message};
