@@ -128,7 +128,8 @@ struct mlcm_backend {
   /* MLCM_OK when prepare and run can do this node. Otherwise MLCM_UNSUPPORTED; the host forms the message of a missing operator
    * unless *err was written (err->code != 0) with a better one. */
   mlcm_status (*supports)(const mlcm_backend *backend, const mlcm_node *node, mlcm_error *err);
-  /* One-time work. *out_kernel is handed to run and, at the end, to release. */
+  /* One-time work. *out_kernel is handed to run and, at the end, to release. When this or run fails, message and sys_code of *err
+   * are taken over, behind the node's name; code and kind follow from the status. */
   mlcm_status (*prepare)(const mlcm_backend *backend, const mlcm_node *node, void **out_kernel, mlcm_error *err);
   mlcm_status (*run)(const mlcm_backend *backend, const void *kernel, mlcm_call *call, mlcm_error *err);
   void (*release)(const mlcm_backend *backend, void *kernel);

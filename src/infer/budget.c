@@ -12,7 +12,8 @@ struct mlcm__budget {
   mlcm_context *ctx;    /* allocates through this budget */
   uint64_t limit_bytes;
   _Atomic(uint64_t) used_bytes;
-  atomic_bool refused; /* since it was last asked */
+  atomic_bool refused;       /* ever: any thread's lack of memory may come from this budget */
+  atomic_bool parent_failed; /* since it was last asked */
 };
 
 enum { HEAD = 16 }; /* keeps malloc's alignment */
@@ -29,6 +30,7 @@ static void *budget_alloc(void *user, size_t size_bytes) {
   char *block = mlcm__alloc(b->parent, need);
   if (block == NULL) {
     atomic_fetch_sub(&b->used_bytes, need);
+    atomic_store(&b->parent_failed, true);
     return NULL;
   }
   memcpy(block, &need, sizeof need);
@@ -86,7 +88,7 @@ void mlcm__budget_close(mlcm__budget *b) {
 mlcm_context *mlcm__budget_context(mlcm__budget *b) { return b->ctx; }
 
 mlcm_status mlcm__budget_explain(mlcm__budget *b, mlcm_status st, mlcm_error *err) {
-  if (st != MLCM_NO_MEMORY || !atomic_exchange(&b->refused, false)) return st;
+  if (st != MLCM_NO_MEMORY || atomic_exchange(&b->parent_failed, false) || !atomic_load(&b->refused)) return st;
   return mlcm__fail(err, MLCM_LIMIT, "the session would need more than its limit of %llu bytes (max_session_bytes)",
                     (unsigned long long)b->limit_bytes);
 }

@@ -18,7 +18,8 @@ void mlcm__budget_close(mlcm__budget *budget);
 
 mlcm_context *mlcm__budget_context(mlcm__budget *budget);
 
-/* Turns MLCM_NO_MEMORY into MLCM_LIMIT with the limit's name where it was the budget that refused; any other status stays. */
+/* Turns MLCM_NO_MEMORY into MLCM_LIMIT with the limit's name once the budget has refused anybody, unless the caller's own allocator
+ * failed since the last question; any other status stays. Of two threads that are refused together both are told so. */
 mlcm_status mlcm__budget_explain(mlcm__budget *budget, mlcm_status st, mlcm_error *err);
 
 #endif

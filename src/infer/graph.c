@@ -10,8 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How much of a name from the file goes into a message. */
-static int shown(mlcm_str text) { return text.len < 100 ? (int)text.len : 100; }
+mlcm_status mlcm__node_failure(const mlcm__gnode *node, mlcm_status st, const mlcm_error *why, mlcm_error *err) {
+  const char *reason = why->message[0] != '\0' ? why->message : "no reason is given";
+  (void)mlcm__fail(err, st, "node '%.*s' (%.*s): %.*s", mlcm__shown(node->name), node->name.ptr,
+                   node->op.len < 60 ? (int)node->op.len : 60, node->op.ptr, (int)sizeof why->message, reason);
+  if (err != NULL) err->sys_code = why->sys_code;
+  return st;
+}
 
 typedef struct builder {
   mlcm__graph *graph;
@@ -24,7 +29,7 @@ typedef struct builder {
 static mlcm_status define_value(builder *b, mlcm_str name, mlcm__value **out) {
   mlcm__graph *g = b->graph;
   if (mlcm__map_get(b->names, name.ptr, name.len) != NULL)
-    return mlcm__fail(b->err, MLCM_PARSE, "value '%.*s' is defined twice", shown(name), name.ptr);
+    return mlcm__fail(b->err, MLCM_PARSE, "value '%.*s' is defined twice", mlcm__shown(name), name.ptr);
   mlcm__value *v = &g->values[g->n_values]; /* make_room counted all definitions */
   *v = (mlcm__value){.producer = -1, .slot = -1, .name = mlcm__arena_strndup(&g->arena, name.ptr, name.len)};
   if (v->name == NULL) return mlcm__fail_memory(b->err, name.len + 1);
@@ -43,7 +48,7 @@ static mlcm_status define_initializers(builder *b) {
     mlcm_status st = define_value(b, t->name, &v);
     if (!st) st = mlcm__tensor_load(&b->graph->arena, t, b->files, &v->constant, b->err);
     if (st) {
-      if (st != MLCM_NO_MEMORY) mlcm__error_prefix(b->err, "initializer '%.*s': ", shown(t->name), t->name.ptr);
+      if (st != MLCM_NO_MEMORY) mlcm__error_prefix(b->err, "initializer '%.*s': ", mlcm__shown(t->name), t->name.ptr);
       return st;
     }
     v->is_constant = true;
@@ -78,7 +83,7 @@ static mlcm_status find_opset(builder *b, const mlcm__onnx_node *source, mlcm__g
   if (node->opset == 0 && b->model->n_opsets == 0 && is_standard) node->opset = 1; /* before opsets were declared */
   if (node->opset > 0) return MLCM_OK;
   return mlcm__fail(b->err, MLCM_PARSE, "node '%.*s' (%.*s) is of domain '%.*s', of which the model imports no opset",
-                    shown(node->name), node->name.ptr, shown(source->op), source->op.ptr, shown(node->domain), node->domain.ptr);
+                    mlcm__shown(node->name), node->name.ptr, mlcm__shown(source->op), source->op.ptr, mlcm__shown(node->domain), node->domain.ptr);
 }
 
 static mlcm_status name_node(builder *b, const mlcm__onnx_node *source, size_t index, mlcm__gnode *node) {
@@ -101,7 +106,7 @@ static mlcm_status resolve_inputs(builder *b, const mlcm__onnx_node *source, mlc
     if (v == NULL)
       return mlcm__fail(b->err, MLCM_PARSE,
                         "node '%.*s' (%.*s) reads '%.*s', which nothing before it defines: missing, or the graph has a cycle",
-                        shown(node->name), node->name.ptr, shown(source->op), source->op.ptr, shown(name), name.ptr);
+                        mlcm__shown(node->name), node->name.ptr, mlcm__shown(source->op), source->op.ptr, mlcm__shown(name), name.ptr);
     assert(v >= b->graph->values && (size_t)(v - b->graph->values) < b->graph->n_values);
     node->inputs[i] = v - b->graph->values;
     node->n_inputs = i + 1; /* trailing ones that are left out do not count */
@@ -131,7 +136,7 @@ static bool is_constant_node(const mlcm__gnode *node) {
 static mlcm_status define_constant(builder *b, const mlcm__gnode *node) {
   mlcm__value *v = NULL;
   if (node->source->n_outputs != 1)
-    return mlcm__fail(b->err, MLCM_PARSE, "node '%.*s': Constant has one output", shown(node->name), node->name.ptr);
+    return mlcm__fail(b->err, MLCM_PARSE, "node '%.*s': Constant has one output", mlcm__shown(node->name), node->name.ptr);
   mlcm_status st = define_value(b, node->source->outputs[0], &v);
   if (!st) st = mlcm__constant_load(&b->graph->arena, node->source, b->files, &v->constant, b->err);
   if (st) return st;

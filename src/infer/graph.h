@@ -88,6 +88,12 @@ mlcm_status mlcm__attrs_load(mlcm__arena *arena, mlcm__arena *keep, const mlcm__
 /* Ports of a graph's inputs and outputs (ports.c). */
 mlcm_status mlcm__ports_build(mlcm__graph *graph, const mlcm__onnx_model *model, const mlcm__map *names, mlcm_error *err);
 
+/* How much of a name from the file goes into a message. */
+static inline int mlcm__shown(mlcm_str text) { return text.len < 100 ? (int)text.len : 100; }
+
+/* A failure at a node becomes "node 'x' (Gemm): ...". `why` may be filled as sparsely as a backend likes; its code is `st`. */
+mlcm_status mlcm__node_failure(const mlcm__gnode *node, mlcm_status st, const mlcm_error *why, mlcm_error *err);
+
 /* Liveness and slots (plan.c). */
 mlcm_status mlcm__plan_slots(mlcm__graph *graph, mlcm_error *err);
 

@@ -65,19 +65,10 @@ static mlcm_status view_node(mlcm_session *s, size_t n, mlcm__arena *arena, cons
   return st;
 }
 
-static int shown(mlcm_str text) { return text.len < 100 ? (int)text.len : 100; }
-
 static mlcm_status missing_operator(const mlcm_session *s, const mlcm__gnode *g, mlcm_error *err) {
   return mlcm__fail(err, MLCM_UNSUPPORTED, "node '%.*s' needs operator %.*s (%.*s opset %lld): not in backend '%s'",
-                    shown(g->name), g->name.ptr, shown(g->op), g->op.ptr, shown(g->domain), g->domain.ptr, (long long)g->opset,
-                    s->backend->name);
-}
-
-static mlcm_status name_failure(const mlcm__gnode *g, mlcm_status st, mlcm_error *why, mlcm_error *err) {
-  why->code = st;
-  if (err != NULL) *err = *why;
-  if (st != MLCM_NO_MEMORY) mlcm__error_prefix(err, "node '%.*s' (%.*s): ", shown(g->name), g->name.ptr, shown(g->op), g->op.ptr);
-  return st;
+                    mlcm__shown(g->name), g->name.ptr, mlcm__shown(g->op), g->op.ptr, mlcm__shown(g->domain), g->domain.ptr,
+                    (long long)g->opset, s->backend->name);
 }
 
 /* What the backend told of its outputs is known to the nodes after it. */
@@ -95,7 +86,7 @@ static mlcm_status ask(mlcm_session *s, size_t n, const node_view *v, mlcm_error
     return MLCM_OK;
   }
   if (st == MLCM_UNSUPPORTED && why.code == 0) return missing_operator(s, &s->graph.nodes[n], err);
-  return name_failure(&s->graph.nodes[n], st, &why, err);
+  return mlcm__node_failure(&s->graph.nodes[n], st, &why, err);
 }
 
 static bool has_subgraph(const mlcm__onnx_node *node) {
@@ -108,7 +99,7 @@ static mlcm_status prepare_node(mlcm_session *s, size_t n, const node_view *v, m
   mlcm_error why = {0};
   mlcm_status st = s->backend->prepare(s->backend, &v->node, &s->kernels[n], &why);
   s->prepared[n] = st == MLCM_OK;
-  return st ? name_failure(&s->graph.nodes[n], st, &why, err) : MLCM_OK;
+  return st ? mlcm__node_failure(&s->graph.nodes[n], st, &why, err) : MLCM_OK;
 }
 
 static mlcm_status view_and_ask(mlcm_session *s, size_t n, mlcm__arena *arena, const mlcm__files *files, node_view *v,
@@ -117,7 +108,7 @@ static mlcm_status view_and_ask(mlcm_session *s, size_t n, mlcm__arena *arena, c
   mlcm_error why = {0};
   if (has_subgraph(g->source)) return missing_operator(s, g, err); /* If, Loop, Scan: no backend is offered subgraphs yet */
   mlcm_status st = view_node(s, n, arena, files, v, &why);
-  return st ? name_failure(g, st, &why, err) : ask(s, n, v, err);
+  return st ? mlcm__node_failure(g, st, &why, err) : ask(s, n, v, err);
 }
 
 static mlcm_status prepare_nodes(mlcm_session *s, mlcm__arena *arena, const mlcm__files *files, mlcm_error *err) {

@@ -129,28 +129,16 @@ mlcm_port mlcm_session_output(const mlcm_session *session, size_t i) {
 
 /* ---- Run ---- */
 
-/* A kernel's message becomes "node 'x' (Gemm): ...". */
-static mlcm_status name_failure(const mlcm_session *s, size_t n, const mlcm_error *why, mlcm_error *err) {
-  const mlcm__gnode *node = &s->graph.nodes[n];
-  mlcm_str op = node->op;
-  if (err == NULL) return why->code;
-  *err = *why;
-  if (why->code != MLCM_NO_MEMORY)
-    mlcm__error_prefix(err, "node '%.*s' (%.*s): ", node->name.len < 100 ? (int)node->name.len : 100, node->name.ptr,
-                       op.len < 60 ? (int)op.len : 60, op.ptr);
-  return why->code;
-}
-
 static mlcm_status run_nodes(mlcm__state *state, mlcm_error *err) {
   const mlcm_session *s = state->session;
-  mlcm_error why;
+  mlcm_error why; /* cleared as far as mlcm__node_failure reads it: kernels take less time than 512 bytes do */
   for (size_t n = 0; n < s->graph.n_nodes; n++) {
     if (!s->prepared[n]) continue;
     assert(s->graph.nodes[n].is_live && state->calls[n].node == n);
+    why.sys_code = 0;
+    why.message[0] = '\0';
     mlcm_status st = s->backend->run(s->backend, s->kernels[n], &state->calls[n], &why);
-    if (st == MLCM_OK) continue;
-    why.code = st;
-    return name_failure(s, n, &why, err);
+    if (st) return mlcm__node_failure(&s->graph.nodes[n], st, &why, err);
   }
   return MLCM_OK;
 }

@@ -16,7 +16,7 @@ static mlcm_error err;
 /* Knows the operators whose names begin with Twice, which double, and counts what the host asks. */
 typedef struct counts {
   int supports, prepared, ran, released;
-  bool fail_run;
+  bool fail_run, is_silent; /* silent: fails without a word */
   int bad_output; /* 1 ...: what run asks for that the host must refuse */
 } counts;
 
@@ -57,6 +57,7 @@ static mlcm_status run(const mlcm_backend *b, const void *kernel, mlcm_call *cal
   ck_assert_ptr_eq(kernel, b->user);
   ck_assert_uint_eq(call->host->abi_version, MLCM_BACKEND_ABI_VERSION);
   c->ran++;
+  if (c->fail_run && c->is_silent) return MLCM_NETWORK;
   if (c->fail_run) {
     strcpy(e->message, "the device is gone");
     return MLCM_IO;
@@ -126,8 +127,28 @@ START_TEST(a_backend_of_ones_own_runs_a_model) {
   c.fail_run = true;
   ck_assert_int_eq(mlcm_session_run(s, &in, 1, &out, 1, &err), MLCM_IO);
   ck_assert_str_eq(err.message, "node 'a' (Twice): the device is gone");
+  ck_assert(err.code == MLCM_IO && err.kind == MLCM_KIND_PERMANENT && err.sys_code == 0);
   mlcm_session_close(s);
   ck_assert_int_eq(c.released, 3);
+  pbw_free(&model);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(a_backend_that_fails_without_a_word_leaves_no_garbage) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  counts c = {.fail_run = true, .is_silent = true};
+  mlcm_backend b = make_backend(&c);
+  pbw model = chain("Twice");
+  mlcm_session *s = NULL;
+  const float x[] = {1, 2, 3};
+  mlcm_input in = mlcm_input_f32(x, 1, 3);
+  memset(&err, 'x', sizeof err);
+  ck_assert_int_eq(open_with(ctx, &b, &model, &s), MLCM_OK);
+  ck_assert_int_eq(mlcm_session_run(s, &in, 1, NULL, 0, &err), MLCM_NETWORK);
+  ck_assert_str_eq(err.message, "node 'a' (Twice): no reason is given");
+  ck_assert(err.code == MLCM_NETWORK && err.kind == MLCM_KIND_TRANSIENT && err.sys_code == 0 && err.reserved == 0);
+  mlcm_session_close(s);
   pbw_free(&model);
   mlcm_context_free(ctx);
 }
@@ -227,8 +248,9 @@ START_TEST(another_major_version_or_an_empty_table_is_refused) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {a_backend_of_ones_own_runs_a_model, what_it_cannot_do_is_said_with_its_name_before_any_work,
-                          what_a_backend_may_not_ask_for_is_refused, long_names_of_a_node_that_fails_are_cut,
+  const TTest *tests[] = {a_backend_of_ones_own_runs_a_model, a_backend_that_fails_without_a_word_leaves_no_garbage,
+                          what_it_cannot_do_is_said_with_its_name_before_any_work, what_a_backend_may_not_ask_for_is_refused,
+                          long_names_of_a_node_that_fails_are_cut,
                           another_major_version_or_an_empty_table_is_refused};
   return TEST_RUN("infer_backend", tests);
 }

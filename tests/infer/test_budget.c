@@ -46,8 +46,11 @@ START_TEST(growing_keeps_the_bytes_and_a_refusal_keeps_the_block) {
 }
 END_TEST
 
-START_TEST(only_its_own_refusals_are_explained_and_each_once) {
-  mlcm_context *parent = test_context(NULL, NULL, NULL);
+START_TEST(only_its_own_refusals_are_explained) {
+  test_memory memory;
+  test_memory_init(&memory);
+  mlcm_allocator table = test_memory_table(&memory);
+  mlcm_context *parent = test_context(&table, NULL, NULL);
   mlcm__budget *b = NULL;
   ck_assert_int_eq(mlcm__budget_open(parent, 1 << 16, &b, &err), MLCM_OK);
   ck_assert_int_eq(mlcm__budget_explain(b, MLCM_NO_MEMORY, &err), MLCM_NO_MEMORY);
@@ -55,6 +58,9 @@ START_TEST(only_its_own_refusals_are_explained_and_each_once) {
   ck_assert_int_eq(mlcm__budget_explain(b, MLCM_IO, &err), MLCM_IO);
   ck_assert_int_eq(mlcm__budget_explain(b, MLCM_NO_MEMORY, &err), MLCM_LIMIT);
   ck_assert_str_eq(err.message, "the session would need more than its limit of 65536 bytes (max_session_bytes)");
+  ck_assert_int_eq(mlcm__budget_explain(b, MLCM_NO_MEMORY, &err), MLCM_LIMIT); /* a second thread that was refused beside it */
+  memory.fail_at = memory.n_calls + 1;
+  ck_assert_ptr_null(mlcm__alloc(mlcm__budget_context(b), 1));
   ck_assert_int_eq(mlcm__budget_explain(b, MLCM_NO_MEMORY, &err), MLCM_NO_MEMORY);
   mlcm__budget_close(b);
   mlcm_context_free(parent);
@@ -97,6 +103,6 @@ END_TEST
 
 int main(void) {
   const TTest *tests[] = {what_is_freed_can_be_had_again, growing_keeps_the_bytes_and_a_refusal_keeps_the_block,
-                          only_its_own_refusals_are_explained_and_each_once, many_threads_share_one_budget};
+                          only_its_own_refusals_are_explained, many_threads_share_one_budget};
   return TEST_RUN("infer_budget", tests);
 }
