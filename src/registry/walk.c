@@ -16,16 +16,21 @@
 typedef struct place {
   mlcm__walk *walk;
   const char *path; /* of the folder */
-  const char *name; /* of the folder inside the version, "" at the top */
+  size_t top_len;   /* of the path of the top folder and its slash: what follows in a path is a name inside the version */
   int depth;
-  uint64_t registry_inode; /* of registry.db */
+  const mlcm_file_info *registry; /* registry.db */
 } place;
+
+/* Where the path of an entry of the folder begins to be the entry's name. */
+static size_t prefix_len(const char *folder) {
+  size_t len = strlen(folder);
+  return folder[len - 1] == '/' ? len : len + 1;
+}
 
 static const char *join(mlcm__arena *arena, const char *dir, const char *name) {
   size_t dir_len = strlen(dir);
   size_t name_len = strlen(name);
-  if (dir_len == 0) return mlcm__arena_strndup(arena, name, name_len);
-  size_t slash = dir[dir_len - 1] == '/' ? 0 : 1;
+  size_t slash = prefix_len(dir) - dir_len;
   char *out = mlcm__arena_alloc(arena, dir_len + slash + name_len + 1, 1);
   if (!out) return NULL;
   memcpy(out, dir, dir_len);
@@ -57,6 +62,13 @@ static mlcm_status add_file(mlcm__walk *walk, const char *path, const char *name
 
 static mlcm_status walk_folder(place *folder, mlcm_error *err);
 
+/* Hard links of other names too: to read the database and close it would take SQLite's locks off it. Another file system may
+ * have a file of the same number, but not of the same time or name as well. */
+static bool is_registry(const mlcm_file_info *registry, const char *name, const mlcm_file_info *info) {
+  if (info->inode != registry->inode) return false;
+  return info->mtime_ns == registry->mtime_ns || strcmp(name, "registry.db") == 0;
+}
+
 static mlcm_status visit(void *user, const char *entry, mlcm_error *err) {
   place *folder = user;
   mlcm__walk *walk = folder->walk;
@@ -67,19 +79,18 @@ static mlcm_status visit(void *user, const char *entry, mlcm_error *err) {
                       (int)MLCM__WALK_ENTRIES_MAX, folder->path);
   }
   const char *path = join(&walk->arena, folder->path, entry);
-  const char *name = join(&walk->arena, folder->name, entry);
-  if (!path || !name) return mlcm__fail_memory(err, strlen(entry));
+  if (!path) return mlcm__fail_memory(err, strlen(folder->path) + strlen(entry));
   int answer = ctx->io.stat(ctx->io.user, path, &info);
   if (answer < 0) return mlcm__fail_errno(err, answer, "'%s' cannot be looked at", path);
   if (S_ISREG(info.mode)) {
-    if (info.inode == folder->registry_inode && strcmp(entry, "registry.db") == 0) {
+    if (is_registry(folder->registry, entry, &info)) {
       return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the folder holds the registry itself ('%s'): keep models and registry apart",
                         path);
     }
-    return add_file(walk, path, name, &info, err);
+    return add_file(walk, path, path + folder->top_len, &info, err);
   }
   if (!S_ISDIR(info.mode)) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%s' is %s", path, kind_name(info.mode));
-  place inner = {walk, path, name, folder->depth + 1, folder->registry_inode};
+  place inner = {walk, path, folder->top_len, folder->depth + 1, folder->registry};
   return walk_folder(&inner, err);
 }
 
@@ -93,25 +104,24 @@ static mlcm_status walk_folder(place *folder, mlcm_error *err) {
 
 /* "a/b/model.onnx/" and "model.onnx" both give "model.onnx". */
 static mlcm_status add_single(mlcm__walk *walk, const char *path, const mlcm_file_info *info, mlcm_error *err) {
-  const char *slash = strrchr(path, '/');
-  const char *name = slash ? slash + 1 : path;
-  const char *kept_path = mlcm__arena_strndup(&walk->arena, path, strlen(path));
-  const char *kept_name = mlcm__arena_strndup(&walk->arena, name, strlen(name));
-  if (!kept_path || !kept_name) return mlcm__fail_memory(err, strlen(path));
-  return add_file(walk, kept_path, kept_name, info, err);
+  const char *kept = mlcm__arena_strndup(&walk->arena, path, strlen(path));
+  if (!kept) return mlcm__fail_memory(err, strlen(path) + 1);
+  const char *slash = strrchr(kept, '/');
+  return add_file(walk, kept, slash ? slash + 1 : kept, info, err);
 }
 
-static uint64_t inode_of_registry(mlcm_context *ctx, const char *registry_dir) {
+static mlcm_status look_at_registry(mlcm_context *ctx, const char *registry_dir, mlcm_file_info *out, mlcm_error *err) {
   char *db = NULL;
-  mlcm_file_info info = {0};
-  if (mlcm__path_join(ctx, registry_dir, "registry.db", &db, NULL)) return 0;
-  if (ctx->io.stat(ctx->io.user, db, &info) < 0) info.inode = 0;
+  mlcm_status st = mlcm__path_join(ctx, registry_dir, "registry.db", &db, err);
+  if (st) return st;
+  int answer = ctx->io.stat(ctx->io.user, db, out);
+  if (answer < 0) st = mlcm__fail_errno(err, answer, "'%s' cannot be looked at", db);
   mlcm__free(ctx, db);
-  return info.inode;
+  return st;
 }
 
 mlcm_status mlcm__walk_run(mlcm_context *ctx, const char *path, const char *registry_dir, mlcm__walk *out, mlcm_error *err) {
-  mlcm_file_info info;
+  mlcm_file_info info, registry;
   *out = (mlcm__walk){.ctx = ctx};
   mlcm__arena_init(&out->arena, ctx);
   if (!path[0]) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the path to register is empty");
@@ -119,14 +129,14 @@ mlcm_status mlcm__walk_run(mlcm_context *ctx, const char *path, const char *regi
   if (answer < 0) return mlcm__fail_errno(err, answer, "'%s' cannot be registered", path);
   if (S_ISREG(info.mode)) return add_single(out, path, &info, err);
   if (!S_ISDIR(info.mode)) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%s' is %s", path, kind_name(info.mode));
-  place top = {out, path, "", 1, inode_of_registry(ctx, registry_dir)};
-  mlcm_status st = walk_folder(&top, err);
+  mlcm_status st = look_at_registry(ctx, registry_dir, &registry, err);
+  place top = {out, path, prefix_len(path), 1, &registry};
+  if (!st) st = walk_folder(&top, err);
   if (!st && out->n == 0) st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "there is no file in folder '%s'", path);
   return st;
 }
 
 void mlcm__walk_reset(mlcm__walk *walk) {
-  if (!walk->ctx) return;
   mlcm__free(walk->ctx, walk->files);
   mlcm__arena_reset(&walk->arena);
   *walk = (mlcm__walk){0};

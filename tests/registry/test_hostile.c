@@ -256,14 +256,17 @@ END_TEST
 
 typedef enum moment { BEFORE_OPEN, AFTER_READ } moment;
 
-/* Does something to the folder once, at a moment of the reading of "x/file". */
+/* Does something to the folder once, at a moment of the reading of "x/file", or answers for the system. */
 typedef struct meddler {
   mlcm_io real;
   const fixture *f;
   moment when;
   void (*meddle)(const fixture *f);
-  int fd; /* of x/file while it is open */
+  int fd;      /* of x/file while it is open */
+  int n_opens; /* of x/file */
   int open_errno;
+  bool ends_early;     /* the last byte is not read */
+  bool objects_vanish; /* what was stored is not there when it is looked for */
 } meddler;
 
 static void meddle(meddler *m, moment now) {
@@ -279,6 +282,7 @@ static int meddling_open(void *user, const char *path, int flags, uint32_t mode)
   const bool ours = ends_with(path, "x/file");
   if (ours && m->open_errno) return -m->open_errno;
   if (ours) meddle(m, BEFORE_OPEN);
+  m->n_opens += ours;
   const int fd = m->real.open(m->real.user, path, flags, mode);
   if (ours) m->fd = fd;
   return fd;
@@ -287,8 +291,15 @@ static int meddling_open(void *user, const char *path, int flags, uint32_t mode)
 static int64_t meddling_read(void *user, int fd, void *out, size_t size) {
   meddler *m = user;
   const int64_t n = m->real.read(m->real.user, fd, out, size);
-  if (fd == m->fd) meddle(m, AFTER_READ);
-  return n;
+  if (fd != m->fd) return n;
+  meddle(m, AFTER_READ);
+  return m->ends_early && n > 0 ? n - 1 : n;
+}
+
+static int meddling_stat(void *user, const char *path, mlcm_file_info *out) {
+  meddler *m = user;
+  if (m->objects_vanish && strstr(path, "/objects/")) return -ENOENT;
+  return m->real.stat(m->real.user, path, out);
 }
 
 static void rewrite(const fixture *f, const char *name, const char *bytes) { free(make_file(f, name, bytes)); }
@@ -338,16 +349,19 @@ static void replace_by_pipe(const fixture *f) {
   free(path);
 }
 
-static void refuse_meddled(moment when, void (*what)(const fixture *f), int open_errno, mlcm_status status, const char *part) {
+/* Answers how often the file was opened. */
+static int refuse_meddled(meddler m, mlcm_status status, const char *part) {
   fixture f;
   set_up(&f);
-  meddler m = {.f = &f, .when = when, .meddle = what, .fd = -1, .open_errno = open_errno};
+  m.f = &f;
+  m.fd = -1;
   mlcm_io io;
   mlcm_io_default(&m.real);
   io = m.real;
   io.user = &m;
   io.open = meddling_open;
   io.read = meddling_read;
+  io.stat = meddling_stat;
   make_folder(&f, "x");
   make_folder(&f, "secret");
   free(make_file(&f, "x/file", "short"));
@@ -358,6 +372,7 @@ static void refuse_meddled(moment when, void (*what)(const fixture *f), int open
   mlcm_registry_close(reg);
   mlcm_context_free(ctx);
   tear_down(&f);
+  return m.n_opens;
 }
 
 START_TEST(a_file_that_changes_meanwhile_is_refused) {
@@ -381,12 +396,81 @@ START_TEST(a_file_that_changes_meanwhile_is_refused) {
       {BEFORE_OPEN, replace_by_pipe, MLCM_INVALID_ARGUMENT, "not a regular file"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-    refuse_meddled(cases[i].when, cases[i].what, 0, cases[i].status, cases[i].part);
+    refuse_meddled((meddler){.when = cases[i].when, .meddle = cases[i].what}, cases[i].status, cases[i].part);
 }
 END_TEST
 
 START_TEST(a_file_that_may_not_be_read_is_named) {
-  refuse_meddled(BEFORE_OPEN, NULL, EACCES, MLCM_IO, "x/file' cannot be opened");
+  refuse_meddled((meddler){.open_errno = EACCES}, MLCM_IO, "x/file' cannot be opened");
+}
+END_TEST
+
+START_TEST(a_file_that_ends_before_its_size_is_refused) {
+  refuse_meddled((meddler){.ends_early = true}, MLCM_CONFLICT, "changed while it was read (5 bytes before, 5 after)");
+}
+END_TEST
+
+START_TEST(objects_that_vanish_are_written_three_times_and_then_missed) {
+  ck_assert_int_eq(refuse_meddled((meddler){.objects_vanish = true}, MLCM_NOT_FOUND, "cannot be found"), 3);
+}
+END_TEST
+
+/* ---- the registry's own database ---- */
+
+START_TEST(a_hard_link_of_the_database_is_refused) {
+  fixture f;
+  set_up(&f);
+  make_folder(&f, "h");
+  char *database = test_path(f.reg_dir, "registry.db"), *linked = test_path(f.dir, "h/a name of its own");
+  ck_assert_int_eq(link(database, linked), 0);
+  refuse(&f, f.reg, "h", MLCM_INVALID_ARGUMENT, "holds the registry itself");
+  free(database);
+  free(linked);
+  tear_down(&f);
+}
+END_TEST
+
+/* As another file system may number its files. */
+typedef struct numbered_io {
+  mlcm_io real;
+  uint64_t inode; /* that all files have */
+} numbered_io;
+
+static int numbered_stat(void *user, const char *path, mlcm_file_info *out) {
+  const numbered_io *numbered = user;
+  const int rc = numbered->real.stat(numbered->real.user, path, out);
+  out->inode = numbered->inode;
+  return rc;
+}
+
+static int numbered_fstat(void *user, int fd, mlcm_file_info *out) {
+  const numbered_io *numbered = user;
+  const int rc = numbered->real.fstat(numbered->real.user, fd, out);
+  out->inode = numbered->inode;
+  return rc;
+}
+
+START_TEST(a_file_that_only_has_the_number_of_the_database_is_taken) {
+  fixture f;
+  numbered_io numbered = {.inode = 7};
+  const struct timespec times[2] = {{1, 0}, {1, 0}};
+  set_up(&f);
+  mlcm_io_default(&numbered.real);
+  mlcm_io io = numbered.real;
+  io.user = &numbered;
+  io.stat = numbered_stat;
+  io.fstat = numbered_fstat;
+  make_folder(&f, "n");
+  char *file = make_file(&f, "n/file", "x"), *folder = test_path(f.dir, "n");
+  ck_assert_int_eq(utimensat(AT_FDCWD, file, times, 0), 0);
+  mlcm_context *ctx = test_context(NULL, &io, NULL);
+  mlcm_registry *reg = open_registry(ctx, f.reg_dir, 0);
+  CHECK_OK(mlcm_register(reg, "m", folder, NULL, NULL, NULL, err));
+  mlcm_registry_close(reg);
+  mlcm_context_free(ctx);
+  free(file);
+  free(folder);
+  tear_down(&f);
 }
 END_TEST
 
@@ -403,6 +487,10 @@ int main(void) {
                           a_million_folders_are_not_looked_through,
                           an_endless_folder_ends,
                           a_file_that_changes_meanwhile_is_refused,
-                          a_file_that_may_not_be_read_is_named};
+                          a_file_that_may_not_be_read_is_named,
+                          a_file_that_ends_before_its_size_is_refused,
+                          objects_that_vanish_are_written_three_times_and_then_missed,
+                          a_hard_link_of_the_database_is_refused,
+                          a_file_that_only_has_the_number_of_the_database_is_taken};
   return TEST_RUN("registry_hostile", tests);
 }

@@ -2,6 +2,7 @@
  *
  * test_register.c - what becomes of a file or a folder, in one transaction.
  */
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -222,6 +223,23 @@ START_TEST(hard_links_are_copied) {
 }
 END_TEST
 
+START_TEST(a_file_of_the_working_directory_needs_no_folder_in_its_path) {
+  fixture f;
+  mlcm_version *v = NULL;
+  set_up(&f);
+  free(make_file(&f, "model.bin", "x"));
+  int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ck_assert_int_ge(here, 0);
+  ck_assert_int_eq(chdir(f.dir), 0);
+  CHECK_OK(mlcm_register(f.reg, "m", "model.bin", NULL, NULL, &v, err));
+  ck_assert_int_eq(fchdir(here), 0);
+  close(here);
+  ck_assert_str_eq(mlcm_version_file(v, 0).path, "model.bin");
+  mlcm_version_free(v);
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(a_registry_does_not_swallow_itself) {
   fixture f;
   set_up(&f);
@@ -367,6 +385,7 @@ int main(void) {
                           options_that_break_a_rule_change_nothing,
                           links_pipes_and_odd_names_are_refused,
                           hard_links_are_copied,
+                          a_file_of_the_working_directory_needs_no_folder_in_its_path,
                           a_registry_does_not_swallow_itself,
                           folders_have_a_depth,
                           a_file_that_changes_while_it_is_read_is_refused,
