@@ -19,7 +19,7 @@ void mlcm__detail_open(mlcm__detail *detail, mlcm_context *ctx) {
 void mlcm__detail_digest(mlcm__detail *detail, const char *key, const char *text) {
   char digest[MLCM__DIGEST_TEXT + 1];
   mlcm_status st = text ? mlcm__digest_of(text, strlen(text), digest, NULL) : MLCM_OK;
-  if (st && !detail->text.bad) detail->text.bad = st;
+  if (st) detail->text.bad = st;
   mlcm__json_string(&detail->json, key, text && !st ? digest : NULL);
 }
 

@@ -12,15 +12,10 @@
 
 mlcm_status mlcm__model_create_in(mlcm__db_conn *conn, mlcm_registry *reg, const char *name, const char *description,
                                   int64_t now_ns, const mlcm_attribution *by, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  mlcm_status st = mlcm__sql_open(
+  mlcm_status st = mlcm__sql_run(
       conn, "INSERT INTO model (name, description, created_ns, updated_ns, actor) VALUES (?1, ?2, ?3, ?3, ?4)",
       MLCM__BIND(mlcm__text(name), mlcm__text(description), mlcm__i64(now_ns), mlcm__text(mlcm__registry_actor_of(reg, by))),
-      &stmt, err);
-  if (st) return st;
-  mlcm__db_on_constraint(stmt, MLCM_ALREADY_EXISTS);
-  st = mlcm__db_run(stmt, err);
-  if (st == MLCM_ALREADY_EXISTS) return mlcm__fail(err, st, "model '%s' exists already", name);
+      err);
   if (st) return st;
   mlcm__record record = {.kind = "model.created", .object_kind = "model", .model = name, .time_ns = now_ns};
   return mlcm__registry_record(conn, reg, &record, by, NULL, err);

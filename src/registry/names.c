@@ -17,7 +17,7 @@ static bool is_ascii_word(unsigned char c) {
 /* Beyond ASCII every letter of every script is welcome; what is a control character was refused before. */
 static bool is_word(unsigned char c) { return is_ascii_word(c) || c >= 0x80; }
 
-static bool is_space(char c) { return c == ' ' || c == '\t'; }
+static bool is_space(char c) { return c == ' '; } /* a tab is a control character, which was refused before */
 
 /* Length rule and plain UTF-8 for anything that is a name: shared beginning of all checks. */
 static mlcm_status check_plain(const char *text, size_t max_bytes, const char *what, mlcm_error *err) {

@@ -45,8 +45,15 @@ typedef struct batch {
   int64_t first;      /* number of the first version */
 } batch;
 
-static mlcm_status options_of(const mlcm_register_item *item, mlcm_register_options *out, mlcm_error *err) {
+static mlcm_status read_options(const mlcm_register_item *item, mlcm_register_options *out, mlcm_error *err) {
   return mlcm__options_read(item->options, FIRST_OPTIONS_BYTES, out, sizeof *out, "mlcm_register_options", err);
+}
+
+/* After check_batch has read them once. */
+static mlcm_register_options options_of(const mlcm_register_item *item) {
+  mlcm_register_options options = {0};
+  (void)read_options(item, &options, NULL);
+  return options;
 }
 
 /* ---- 1. checks ---- */
@@ -134,11 +141,7 @@ static mlcm_status check_against_rows(const batch *b, mlcm_error *err) {
   bool is_new = false;
   mlcm_status st = mlcm__db_read_begin(b->reg->db, &conn, err);
   if (!st) st = look_up_model(conn, b->model, &model, &is_new, err);
-  for (size_t i = 0; !st && i < b->n; i++) {
-    mlcm_register_options options;
-    st = options_of(&b->items[i], &options, err);
-    if (!st) st = resolve_parent(conn, options.parent, parent, err);
-  }
+  for (size_t i = 0; !st && i < b->n; i++) st = resolve_parent(conn, options_of(&b->items[i]).parent, parent, err);
   mlcm__db_read_end(conn);
   return st;
 }
@@ -149,7 +152,7 @@ static mlcm_status check_batch(const batch *b, mlcm_error *err) {
   for (size_t i = 0; !st && i < b->n; i++) {
     mlcm_register_options options;
     if (!b->items[i].path) st = mlcm__fail(err, MLCM_INVALID_ARGUMENT, "path of item %zu is NULL", i);
-    if (!st) st = options_of(&b->items[i], &options, err);
+    if (!st) st = read_options(&b->items[i], &options, err);
     if (!st) st = check_options(&options, err);
   }
   return st ? st : check_against_rows(b, err);
@@ -173,13 +176,12 @@ static void free_sources(batch *b) {
 }
 
 static mlcm_status ingest_item(batch *b, const mlcm_register_item *item, mlcm_error *err) {
-  mlcm_register_options options;
+  const mlcm_register_options options = options_of(item);
   size_t len = strlen(item->path);
   if (mlcm__map_get(b->sources, item->path, len)) return MLCM_OK;
   source *s = mlcm__alloc_zero(b->reg->ctx, 1, sizeof *s);
   if (!s) return mlcm__fail_memory(err, sizeof *s);
-  mlcm_status st = options_of(item, &options, err);
-  if (!st) st = mlcm__ingest(b->reg, item->path, &options.progress, &s->files, err);
+  mlcm_status st = mlcm__ingest(b->reg, item->path, &options.progress, &s->files, err);
   if (!st) st = mlcm__map_set(b->sources, item->path, len, s, err);
   if (st) {
     mlcm__ingested_reset(b->reg->ctx, &s->files);
@@ -212,14 +214,13 @@ static mlcm_status insert_manifest(mlcm__db_conn *conn, const batch *b, source *
   if (s->manifest_id) return MLCM_OK;
   mlcm_status st = check_objects(b, s, gone, err);
   if (!st) {
-    st = mlcm__sql_run(conn, "INSERT INTO manifest (sha256, text) VALUES (?1, ?2) ON CONFLICT (sha256) DO NOTHING",
-                       MLCM__BIND(mlcm__text(s->files.sha256), mlcm__blob(s->files.text, s->files.text_len)), err);
-  }
-  if (!st) {
     st = mlcm__sql_i64(conn, "SELECT id FROM manifest WHERE sha256 = ?1", MLCM__BIND(mlcm__text(s->files.sha256)), &row,
                        &s->manifest_id, err);
   }
-  if (!st && !row) st = mlcm__fail(err, MLCM_INTERNAL, "the manifest just written is not there");
+  if (st || row) return st;
+  st = mlcm__sql_run(conn, "INSERT INTO manifest (sha256, text) VALUES (?1, ?2)",
+                     MLCM__BIND(mlcm__text(s->files.sha256), mlcm__blob(s->files.text, s->files.text_len)), err);
+  if (!st) s->manifest_id = mlcm__db_last_id(conn);
   return st;
 }
 
@@ -304,10 +305,9 @@ static mlcm_status write_item(mlcm__db_conn *conn, const batch *b, size_t i, int
   const mlcm_register_item *item = &b->items[i];
   source *s = mlcm__map_get(b->sources, item->path, strlen(item->path));
   int64_t number = b->first + (int64_t)i;
-  mlcm_register_options options;
+  const mlcm_register_options options = options_of(item);
   char parent[PARENT_BYTES];
-  mlcm_status st = options_of(item, &options, err);
-  if (!st) st = resolve_parent(conn, options.parent, parent, err);
+  mlcm_status st = resolve_parent(conn, options.parent, parent, err);
   if (!st) st = insert_manifest(conn, b, s, gone, err);
   if (!st) st = insert_version(conn, b, model_id, number, s, &options, parent, now, out_id, err);
   if (!st) st = insert_tags(conn, *out_id, &options, err);

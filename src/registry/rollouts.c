@@ -128,10 +128,9 @@ mlcm_status mlcm__rollout_ids(mlcm__db_conn *conn, int64_t endpoint_id, int64_t 
   bool row = false;
   size_t n = 0;
   int64_t before = before_id > 0 ? before_id : INT64_MAX;
-  const char *sql = endpoint_id ? "SELECT id FROM rollout WHERE id < ?1 AND endpoint_id = ?2 ORDER BY id DESC LIMIT ?3"
-                                : "SELECT id FROM rollout WHERE id < ?1 AND ?2 = 0 ORDER BY id DESC LIMIT ?3";
-  mlcm_status st = mlcm__sql_first(conn, sql, MLCM__BIND(mlcm__i64(before), mlcm__i64(endpoint_id), mlcm__i64((int64_t)capacity)),
-                                   &stmt, &row, err);
+  const char *sql = endpoint_id ? "SELECT id FROM rollout WHERE id < ?1 AND endpoint_id = ?2 ORDER BY id DESC"
+                                : "SELECT id FROM rollout WHERE id < ?1 AND ?2 = 0 ORDER BY id DESC";
+  mlcm_status st = mlcm__sql_first(conn, sql, MLCM__BIND(mlcm__i64(before), mlcm__i64(endpoint_id)), &stmt, &row, err);
   if (st) return st;
   while (!st && row && n < capacity) {
     ids[n++] = mlcm__db_i64(stmt, 0);

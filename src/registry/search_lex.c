@@ -28,7 +28,7 @@ mlcm_status mlcm__lex_fail(const mlcm__lexer *lexer, size_t at, mlcm_error *err,
   int line = 1;
   int column = 1;
   va_list args;
-  for (size_t i = 0; i < at && lexer->text[i]; i++) {
+  for (size_t i = 0; i < at; i++) {
     bool continues = ((unsigned char)lexer->text[i] & 0xC0) == 0x80;
     if (lexer->text[i] == '\n') {
       line++;

@@ -11,12 +11,12 @@
 static const char version_sql[] =
     "SELECT m.name, v.number, CASE WHEN m.state = 2 THEN 2 ELSE v.state END, v.description, v.created_ns, v.updated_ns, v.actor,"
     " v.reason, f.sha256, v.scan_verdict, v.parent, v.dataset_digest, v.source_revision, v.run_link, v.size_bytes, v.n_files,"
-    " v.manifest_id, v.model_id"
+    " v.model_id, CASE WHEN ?2 THEN f.text END"
     " FROM version v JOIN model m ON m.id = v.model_id JOIN manifest f ON f.id = v.manifest_id WHERE v.id = ?1";
 
 /* Columns of it, in order. */
 enum { NAME, NUMBER, STATE, DESCRIPTION, CREATED, UPDATED, ACTOR, REASON, DIGEST, VERDICT, PARENT, DATASET, REVISION, RUN };
-enum { SIZE = RUN + 1, FILES, MANIFEST, MODEL };
+enum { SIZE = RUN + 1, FILES, MODEL, TEXT };
 
 static mlcm_status keep_texts(mlcm_version *v, mlcm__db_stmt *stmt, mlcm_error *err) {
   const struct {
@@ -34,11 +34,25 @@ static mlcm_status keep_texts(mlcm_version *v, mlcm__db_stmt *stmt, mlcm_error *
   return st;
 }
 
-static mlcm_status load_row(mlcm__db_conn *conn, int64_t id, mlcm_version *v, int64_t *manifest_id, int64_t *model_id,
+static mlcm_status read_manifest(mlcm_version *v, mlcm__db_stmt *stmt, mlcm_error *err) {
+  char what[MLCM_MODEL_NAME_MAX + 32];
+  size_t len = 0;
+  const void *text = mlcm__db_blob(stmt, TEXT, &len);
+  (void)snprintf(what, sizeof what, "%s/%lld", v->model, (long long)v->number);
+  mlcm_status st = mlcm__manifest_parse(v->ctx, what, text, len, v->manifest_digest, &v->manifest, err);
+  if (!st && (int64_t)v->manifest.n != v->n_files) {
+    st = mlcm__fail(err, MLCM_CORRUPT, "%s: its row says %lld files, its manifest %zu", what, (long long)v->n_files,
+                    v->manifest.n);
+  }
+  if (!st) v->has_files = true;
+  return st;
+}
+
+static mlcm_status load_row(mlcm__db_conn *conn, int64_t id, bool with_files, mlcm_version *v, int64_t *model_id,
                             mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
-  mlcm_status st = mlcm__sql_first(conn, version_sql, MLCM__BIND(mlcm__i64(id)), &stmt, &row, err);
+  mlcm_status st = mlcm__sql_first(conn, version_sql, MLCM__BIND(mlcm__i64(id), mlcm__i64(with_files)), &stmt, &row, err);
   if (!st && !row) st = mlcm__fail(err, MLCM_CORRUPT, "version row %lld or its manifest is missing", (long long)id);
   if (!st) {
     v->number = mlcm__db_i64(stmt, NUMBER);
@@ -47,33 +61,11 @@ static mlcm_status load_row(mlcm__db_conn *conn, int64_t id, mlcm_version *v, in
     v->updated_ns = mlcm__db_i64(stmt, UPDATED);
     v->size_bytes = mlcm__db_i64(stmt, SIZE);
     v->n_files = mlcm__db_i64(stmt, FILES);
-    *manifest_id = mlcm__db_i64(stmt, MANIFEST);
     *model_id = mlcm__db_i64(stmt, MODEL);
     st = keep_texts(v, stmt, err);
   }
+  if (!st && with_files) st = read_manifest(v, stmt, err);
   mlcm__db_reset(stmt);
-  return st;
-}
-
-static mlcm_status load_files(mlcm__db_conn *conn, int64_t manifest_id, mlcm_version *v, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  bool row = false;
-  char what[MLCM_MODEL_NAME_MAX + 32];
-  (void)snprintf(what, sizeof what, "%s/%lld", v->model, (long long)v->number);
-  mlcm_status st =
-      mlcm__sql_first(conn, "SELECT text FROM manifest WHERE id = ?1", MLCM__BIND(mlcm__i64(manifest_id)), &stmt, &row, err);
-  if (!st && !row) st = mlcm__fail(err, MLCM_CORRUPT, "%s: its manifest is missing", what);
-  if (!st) {
-    size_t len = 0;
-    const void *text = mlcm__db_blob(stmt, 0, &len);
-    st = mlcm__manifest_parse(v->ctx, what, text, len, v->manifest_digest, &v->manifest, err);
-  }
-  mlcm__db_reset(stmt);
-  if (!st && (int64_t)v->manifest.n != v->n_files) {
-    st = mlcm__fail(err, MLCM_CORRUPT, "%s: its row says %lld files, its manifest %zu", what, (long long)v->n_files,
-                    v->manifest.n);
-  }
-  if (!st) v->has_files = true;
   return st;
 }
 
@@ -144,15 +136,13 @@ static mlcm_status load_evaluations(mlcm__db_conn *conn, int64_t version_id, mlc
 
 mlcm_status mlcm__version_load(mlcm__db_conn *conn, int64_t version_id, bool with_files, mlcm_version **out, mlcm_error *err) {
   mlcm_context *ctx = mlcm__db_context(conn);
-  int64_t manifest_id = 0;
   int64_t model_id = 0;
   mlcm_version *v = mlcm__alloc_zero(ctx, 1, sizeof *v);
   if (!v) return mlcm__fail_memory(err, sizeof *v);
   v->ctx = mlcm__context_retain(ctx);
   mlcm__arena_init(&v->arena, ctx);
   mlcm__manifest_init(&v->manifest, ctx);
-  mlcm_status st = load_row(conn, version_id, v, &manifest_id, &model_id, err);
-  if (!st && with_files) st = load_files(conn, manifest_id, v, err);
+  mlcm_status st = load_row(conn, version_id, with_files, v, &model_id, err);
   if (!st) {
     st = mlcm__tags_load(conn, "SELECT key, value FROM version_tag WHERE version_id = ?1 ORDER BY key", version_id, &v->arena,
                          &v->tags, err);
