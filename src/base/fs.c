@@ -35,10 +35,6 @@ static int open_retrying(mlcm_context *ctx, const char *path, int flags, uint32_
 
 /* ---- Reading ------------------------------------------------------------------------------------------------------- */
 
-static mlcm_status too_large(const char *path, size_t max_bytes, mlcm_error *err) {
-  return mlcm__fail(err, MLCM_LIMIT, "'%s' is larger than the limit of %zu bytes", path, max_bytes);
-}
-
 static mlcm_status check_regular(mlcm_context *ctx, const char *path, int fd, size_t max_bytes, size_t *size, mlcm_error *err) {
   mlcm_file_info info;
   const int bad = ctx->io.fstat(ctx->io.user, fd, &info);
@@ -47,7 +43,10 @@ static mlcm_status check_regular(mlcm_context *ctx, const char *path, int fd, si
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "'%s' is %s, not a regular file", path,
                       S_ISDIR(info.mode) ? "a directory" : "a device or pipe");
   }
-  if (info.size_bytes < 0 || (uint64_t)info.size_bytes > max_bytes) return too_large(path, max_bytes, err);
+  if (info.size_bytes < 0 || (uint64_t)info.size_bytes > max_bytes) {
+    return mlcm__fail(err, MLCM_LIMIT, "'%s' has %lld bytes, more than the limit of %zu", path, (long long)info.size_bytes,
+                      max_bytes);
+  }
   *size = (size_t)info.size_bytes;
   return MLCM_OK;
 }
@@ -63,7 +62,8 @@ static mlcm_status read_open(mlcm_context *ctx, const char *path, int fd, size_t
   *data = mlcm__alloc(ctx, cap);
   if (!*data) return mlcm__fail_memory(err, cap);
   for (;;) {
-    if (*len > max_bytes) return too_large(path, max_bytes, err);
+    if (*len > max_bytes)
+      return mlcm__fail(err, MLCM_LIMIT, "'%s' is growing past the limit of %zu bytes", path, max_bytes);
     st = mlcm__reserve(ctx, data, &cap, *len + 2, 1, err);
     if (st) return st;
     const int64_t n = ctx->io.read(ctx->io.user, fd, *data + *len, cap - *len - 1);

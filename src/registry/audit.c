@@ -35,10 +35,10 @@ static mlcm_audit_proof proof_out(const mlcm__audit_proof *proof) {
   return out;
 }
 
-/* A length that no proof has stays one, which checks refuse. */
+/* A length that no proof has stays as it is: checks refuse it. */
 static void proof_in(const mlcm_audit_proof *proof, mlcm__audit_proof *out) {
   const bool fits = proof->n >= 0 && proof->n <= MLCM__AUDIT_PROOF_MAX;
-  out->n = fits ? (size_t)proof->n : MLCM__AUDIT_PROOF_MAX + 1;
+  out->n = (size_t)proof->n;
   if (fits) memcpy(out->hashes, proof->hashes, out->n * sizeof out->hashes[0]);
 }
 

@@ -116,8 +116,8 @@ static MLCM_PRINTF(5, 6) mlcm_status
 /* What is wrong with a detail that cannot be read is told, whatever else it hides; other failures stay. */
 static mlcm_status unless_garbled(mlcm__audit_rows *rows, int64_t seq, const event_row *event, mlcm_status st,
                                   const mlcm_error *why, mlcm_error *err) {
-  if (st == MLCM_PARSE || st == MLCM_LIMIT)
-    return bad(rows, seq, event, "the event's detail", event->detail, "a JSON object", err);
+  if (st == MLCM_LIMIT) return bad(rows, seq, event, "the event's detail", why->message, "a JSON object", err);
+  if (st == MLCM_PARSE) return bad(rows, seq, event, "the event's detail", event->detail, "a JSON object", err);
   return st ? mlcm__fail_as(err, why) : MLCM_OK;
 }
 

@@ -81,9 +81,9 @@ mlcm_status mlcm__fsck_say(mlcm__fsck *f, mlcm_damage kind, const char *object, 
 }
 
 /* What a failure means when the thing that was looked at may be damaged. A table that is gone is SQLite's "error", which is our
- * "internal"; a sector that cannot be read is an I/O error. */
+ * "internal"; a sector that cannot be read is an I/O error; what is longer than anything that is ever written, a limit. */
 static bool is_damage(mlcm_status st) {
-  return st == MLCM_CORRUPT || st == MLCM_IO || st == MLCM_INTERNAL || st == MLCM_PARSE;
+  return st == MLCM_CORRUPT || st == MLCM_IO || st == MLCM_INTERNAL || st == MLCM_PARSE || st == MLCM_LIMIT;
 }
 
 mlcm_status mlcm__fsck_unless_damage(mlcm__fsck *f, mlcm_status st, const mlcm_error *why, mlcm_damage kind, const char *object,

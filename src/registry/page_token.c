@@ -8,11 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <mlcm/registry.h>
+
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "registry/search_parse.h"
 
-enum { CHECK_HEX = 16, TOKEN_BYTES_MAX = 1 << 20 };
+enum { CHECK_HEX = 16, TOKEN_BYTES_MAX = 32 << 20, JSON_MAX = (TOKEN_BYTES_MAX - CHECK_HEX) / 2, LONGEST_ESCAPE = 6 };
+/* Whatever a search orders by, its pages have a token: tags are the longest values, and each of their bytes may be escaped; one
+ * more of that length is room for what else a token holds. */
+_Static_assert((MLCM__ORDERS_MAX + 1) * LONGEST_ESCAPE * MLCM_TAG_VALUE_MAX < JSON_MAX, "no token of a search is too long");
 
 static mlcm_status check_of(const char *query, const char *json, size_t len, char out[CHECK_HEX + 1], mlcm_error *err) {
   mlcm__sha256 hash = {0};
@@ -51,7 +57,7 @@ static void write_value(mlcm__json *j, mlcm__buffer *scratch, const mlcm__bind *
 static mlcm_status write_json(mlcm__buffer *out, const mlcm__bind *values, size_t n, mlcm_error *err) {
   mlcm__buffer scratch;
   mlcm__json j;
-  mlcm__buffer_init(&scratch, out->ctx, TOKEN_BYTES_MAX);
+  mlcm__buffer_init(&scratch, out->ctx, JSON_MAX);
   mlcm__json_init(&j, out, false);
   mlcm__json_array(&j, NULL);
   for (size_t i = 0; i < n; i++) write_value(&j, &scratch, &values[i]);
@@ -65,7 +71,7 @@ mlcm_status mlcm__page_token_write(mlcm_context *ctx, const char *query, const m
   mlcm__buffer json;
   char check[CHECK_HEX + 1];
   char *token = NULL;
-  mlcm__buffer_init(&json, ctx, TOKEN_BYTES_MAX);
+  mlcm__buffer_init(&json, ctx, JSON_MAX);
   mlcm_status st = write_json(&json, values, n, err);
   if (!st) st = check_of(query, json.data, json.len, check, err);
   if (!st) {
@@ -111,7 +117,7 @@ static mlcm_status read_values(mlcm__arena *arena, const char *json, size_t len,
   cJSON *root = NULL;
   const cJSON *item = NULL;
   size_t n = 0;
-  mlcm__json_limits limits = {.max_bytes = TOKEN_BYTES_MAX, .max_depth = 2};
+  mlcm__json_limits limits = {.max_bytes = JSON_MAX, .max_depth = 2};
   mlcm_status st = mlcm__json_parse(arena->ctx, "page token", json, len, limits, &root, err);
   if (st) return st == MLCM_NO_MEMORY ? st : fail_token(err);
   if (!cJSON_IsArray(root) || (size_t)cJSON_GetArraySize(root) > capacity) st = fail_token(err);
@@ -129,7 +135,9 @@ mlcm_status mlcm__page_token_read(mlcm__arena *arena, const char *query, const c
                                   size_t *out_n, mlcm_error *err) {
   size_t len = strlen(token);
   char check[CHECK_HEX + 1];
-  if (len < CHECK_HEX + 4 || len > TOKEN_BYTES_MAX || (len - CHECK_HEX) % 2) return fail_token(err);
+  if (len > TOKEN_BYTES_MAX)
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "invalid page token: it has %zu bytes, the longest has %d", len, TOKEN_BYTES_MAX);
+  if (len < CHECK_HEX + 4 || (len - CHECK_HEX) % 2) return fail_token(err);
   size_t json_len = (len - CHECK_HEX) / 2;
   char *json = mlcm__arena_alloc(arena, json_len + 1, 1);
   if (!json) return mlcm__fail_memory(err, json_len + 1);

@@ -75,6 +75,12 @@ mlcm_status mlcm__merkle_root(const mlcm__merkle *tree, uint8_t out[HASH], mlcm_
 
 /* ---- checks of proofs ---- */
 
+static mlcm_status check_length(const mlcm__audit_proof *proof, mlcm_error *err) {
+  if (proof->n <= MLCM__AUDIT_PROOF_MAX) return MLCM_OK;
+  return mlcm__fail(err, MLCM_CORRUPT, "the proof says that it has %lld hashes, a proof has 0 to %d", (long long)proof->n,
+                    MLCM__AUDIT_PROOF_MAX);
+}
+
 static mlcm_status not_in(int64_t seq, const mlcm__audit_head *head, mlcm_error *err) {
   return mlcm__fail(err, MLCM_CORRUPT, "the proof does not show that this is entry %lld of the log of %lld entries",
                     (long long)seq, (long long)head->size);
@@ -83,8 +89,9 @@ static mlcm_status not_in(int64_t seq, const mlcm__audit_head *head, mlcm_error 
 mlcm_status mlcm__audit_check_inclusion(const mlcm__audit_proof *proof, int64_t seq, const uint8_t leaf[HASH],
                                         const mlcm__audit_head *head, mlcm_error *err) {
   uint8_t r[HASH];
-  mlcm_status status = MLCM_OK;
-  if (seq < 1 || seq > head->size || proof->n > MLCM__AUDIT_PROOF_MAX) return not_in(seq, head, err);
+  mlcm_status status = check_length(proof, err);
+  if (status != MLCM_OK) return status;
+  if (seq < 1 || seq > head->size) return not_in(seq, head, err);
   uint64_t fn = (uint64_t)seq - 1, sn = (uint64_t)head->size - 1;
   memcpy(r, leaf, HASH);
   for (size_t i = 0; i < proof->n; i++) {
@@ -139,8 +146,9 @@ mlcm_status mlcm__audit_check_consistency(const mlcm__audit_proof *proof, const 
                                           const mlcm__audit_head *new_head, mlcm_error *err) {
   uint8_t fr[HASH], sr[HASH];
   bool fits = false;
-  if (old_head->size < 0 || old_head->size > new_head->size || proof->n > MLCM__AUDIT_PROOF_MAX)
-    return not_grown(old_head, new_head, err);
+  mlcm_status status = check_length(proof, err);
+  if (status != MLCM_OK) return status;
+  if (old_head->size < 0 || old_head->size > new_head->size) return not_grown(old_head, new_head, err);
   if (old_head->size == 0 || old_head->size == new_head->size) return check_trivial(proof, old_head, new_head, err);
   const bool power_of_two = (old_head->size & (old_head->size - 1)) == 0;
   const size_t next = power_of_two ? 0 : 1; /* the old root itself begins the path then, and is not sent */
@@ -149,7 +157,7 @@ mlcm_status mlcm__audit_check_consistency(const mlcm__audit_proof *proof, const 
   while (fn & 1) fn >>= 1, sn >>= 1;
   memcpy(fr, power_of_two ? old_head->root : proof->hashes[0], HASH);
   memcpy(sr, fr, HASH);
-  mlcm_status status = climb(proof, next, fn, sn, fr, sr, &fits, err);
+  status = climb(proof, next, fn, sn, fr, sr, &fits, err);
   if (status != MLCM_OK) return status;
   fits = fits && memcmp(fr, old_head->root, HASH) == 0 && memcmp(sr, new_head->root, HASH) == 0;
   return fits ? MLCM_OK : not_grown(old_head, new_head, err);
