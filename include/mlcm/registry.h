@@ -579,7 +579,7 @@ typedef struct mlcm_gc_options {
   int32_t dry_run; /* 1: count, change nothing */
   int32_t reserved0;
   int64_t grace_ns; /* spares what is younger than this, in the store and again in the trash; 0: 24 h; at least 1 ns */
-  mlcm_progress progress; /* objects looked at, of all */
+  mlcm_progress progress; /* objects looked at; total is -1: how many there are is not known */
   uint64_t reserved[4];
 } mlcm_gc_options;
 

@@ -14,6 +14,8 @@ void mlcm__pace_init(mlcm__pace *pace, const mlcm_context *ctx, const mlcm_progr
 
 static mlcm_status report(mlcm__pace *pace, mlcm_error *err) {
   if (!pace->progress.report || pace->progress.report(pace->progress.user, pace->done, pace->total) == 0) return MLCM_OK;
+  if (pace->total < 0)
+    return mlcm__fail(err, MLCM_CANCELLED, "stopped by the caller, objects looked at: %lld", (long long)pace->done);
   return mlcm__fail(err, MLCM_CANCELLED, "stopped by the caller after %lld of %lld bytes", (long long)pace->done,
                     (long long)pace->total);
 }

@@ -11,7 +11,7 @@ typedef struct mlcm__pace {
   const mlcm_context *ctx;
   mlcm_progress progress; /* report NULL: nobody listens */
   int64_t done;
-  int64_t total;
+  int64_t total; /* bytes; < 0: objects are counted, nobody knows how many there are */
   int64_t next_ns; /* monotonic time of the next report */
 } mlcm__pace;
 

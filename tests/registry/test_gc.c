@@ -6,6 +6,7 @@
  */
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -251,7 +252,95 @@ START_TEST(bad_options_and_a_stop_are_errors) {
   options.progress.report = stop_at_once;
   CHECK_FAILS(MLCM_CANCELLED, "", mlcm_gc(f.reg, &options, NULL, NULL, err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "NULL", mlcm_gc(NULL, NULL, NULL, NULL, err));
+  options.struct_size = 1;
+  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "mlcm_gc_options: struct_size is 1", mlcm_gc(f.reg, &options, NULL, NULL, err));
   tear_down(&f);
+}
+END_TEST
+
+/* ---- what happens meanwhile ---- */
+
+/* A collection that reports every object it looks at: a second passes at each glance at the clock. Object "x" is to be swept, "y"
+ * lies in the trash, which is looked at last. */
+typedef struct watched {
+  fixture f;
+  uint8_t x[32];
+  int64_t act_at; /* at this object ... */
+  void (*act)(struct watched *w); /* NULL: stop */
+} watched;
+
+static int64_t ticking_mono(void *user) {
+  test_clock *clock = user;
+  return atomic_fetch_add(&clock->mono_ns, TEST_SECOND_NS);
+}
+
+static int act_in_time(void *user, int64_t done, int64_t total) {
+  watched *w = user;
+  ck_assert_int_eq(total, -1);
+  if (done != w->act_at) return 0;
+  if (!w->act) return 1;
+  w->act_at = 0;
+  w->act(w);
+  return 0;
+}
+
+static mlcm_status collect_watched(watched *w, mlcm_gc_result *out, mlcm_error *err) {
+  mlcm_gc_options options = MLCM_GC_OPTIONS_INIT;
+  mlcm_clock clock = test_clock_table(&w->f.clock);
+  uint8_t y[32];
+  set_up_now(&w->f);
+  orphan(&w->f, "y", y);
+  later(&w->f);
+  ck_assert_int_eq(collect(&w->f, 0).trashed, 1);
+  orphan(&w->f, "x", w->x);
+  clock.mono_ns = ticking_mono;
+  options.grace_ns = HOUR_NS;
+  options.progress = (mlcm_progress){act_in_time, w};
+  mlcm_context *ctx = test_context(NULL, NULL, &clock);
+  mlcm_registry *reg = open_registry(ctx, w->f.reg_dir, 0);
+  mlcm_status st = mlcm_gc(reg, &options, NULL, out, err);
+  mlcm_registry_close(reg);
+  mlcm_context_free(ctx);
+  return st;
+}
+
+static void name_it(watched *w) { ck_assert_int_eq(add_version(&w->f, "digits", "x", NULL), 1); }
+
+/* As a registration does that finds the object there. */
+static void write_it_anew(watched *w) {
+  char hex[65], name[128];
+  const struct timespec now = {.tv_sec = mlcm_context_now(w->f.ctx).wall_ns / TEST_SECOND_NS};
+  const struct timespec times[2] = {now, now};
+  mlcm__hex(w->x, sizeof w->x, hex);
+  (void)snprintf(name, sizeof name, "objects/%.2s/%s", hex, hex + 2);
+  char *path = test_path(w->f.reg_dir, name);
+  ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+  free(path);
+}
+
+START_TEST(what_is_named_or_written_anew_meanwhile_stays) {
+  void (*const acts[])(watched *) = {name_it, write_it_anew};
+  for (size_t i = 0; i < 2; i++) {
+    watched w = {.act_at = 2, .act = acts[i]};
+    mlcm_gc_result result = {0};
+    CHECK_OK(collect_watched(&w, &result, err));
+    ck_assert_int_eq(result.kept, 1);
+    ck_assert_int_eq(result.trashed, 0);
+    ck_assert(is_there(&w.f, w.x));
+    tear_down(&w.f);
+  }
+}
+END_TEST
+
+START_TEST(a_stop_says_how_many_objects_were_looked_at) {
+  for (int64_t n = 1; n <= 2; n++) {
+    watched w = {.act_at = n};
+    char part[64];
+    (void)snprintf(part, sizeof part, "stopped by the caller, objects looked at: %lld", (long long)n);
+    CHECK_FAILS(MLCM_CANCELLED, part, collect_watched(&w, NULL, err));
+    ck_assert(is_there(&w.f, w.x));
+    tear_down(&w.f);
+  }
 }
 END_TEST
 
@@ -308,6 +397,8 @@ int main(void) {
       left_overs_of_dead_writers_are_removed,
       a_sweep_is_in_the_feed_with_actor_and_reason,
       bad_options_and_a_stop_are_errors,
+      what_is_named_or_written_anew_meanwhile_stays,
+      a_stop_says_how_many_objects_were_looked_at,
       a_collection_that_fails_anywhere_loses_nothing,
   };
   return TEST_RUN("registry_gc", tests);
