@@ -264,7 +264,7 @@ mlcm_status mlcm__search_sql(mlcm__arena *arena, const mlcm__search *search, con
   *out = (mlcm__query_sql){0};
   mlcm__buffer_init(&out->sql, arena->ctx, SQL_BYTES_MAX);
   collect_terms(&b);
-  if (last && n_last != out->n_terms) {
+  if (last && n_last != out->n_terms && !out->sql.bad) {
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "the page token has %zu values, this query orders by %zu", n_last,
                       out->n_terms);
   }

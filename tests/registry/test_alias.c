@@ -170,6 +170,32 @@ START_TEST(the_last_good_version_is_the_one_before) {
 }
 END_TEST
 
+START_TEST(a_time_without_a_target_is_no_good_version) {
+  fixture f;
+  set_up(&f);
+  add_versions(&f, "m", 2);
+  move_alias(&f, "m", "a", 1);
+  CHECK_OK(mlcm_alias_delete(f.reg, "m", "a", MLCM_ALIAS_ANY, 0, NULL, err));
+  move_alias(&f, "m", "a", 2);
+  ck_assert_int_eq(last_good(&f), 1);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(a_version_taken_back_twice_is_as_bad_as_one_taken_back_once) {
+  fixture f;
+  set_up(&f);
+  add_versions(&f, "m", 2);
+  move_alias(&f, "m", "a", 1);
+  for (int i = 0; i < 2; i++) {
+    move_alias(&f, "m", "a", 2);
+    CHECK_OK(mlcm_alias_undo(f.reg, "m", "a", 2, 0, NULL, NULL, err));
+  }
+  ck_assert_int_eq(last_good(&f), 0);
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(a_second_undo_does_not_come_back) {
   fixture f;
   set_up(&f);
@@ -322,6 +348,8 @@ int main(void) {
                           every_move_is_kept_with_who_when_and_why,
                           history_goes_on_page_by_page,
                           the_last_good_version_is_the_one_before,
+                          a_time_without_a_target_is_no_good_version,
+                          a_version_taken_back_twice_is_as_bad_as_one_taken_back_once,
                           a_second_undo_does_not_come_back,
                           an_undo_expects_too,
                           deleted_versions_are_not_good,

@@ -143,12 +143,14 @@ END_TEST
 START_TEST(versions_of_a_page) {
   valid v;
   mlcm_page *page = NULL;
+  mlcm__version_files files;
   char *text = NULL, *json = NULL;
   size_t len = 0;
   set_valid(&v);
   CHECK_OK(mlcm_search_versions(v.f.reg, NULL, &page, err));
   const mlcm_version *listed = mlcm_page_version(page, 0);
   BAD("does not list files", mlcm_version_read(v.f.reg, listed, "model.bin", &text, &len, err));
+  BAD("does not list files", mlcm__version_read_files(v.f.reg, listed, &files, err));
   CHECK_OK(mlcm_version_to_json(listed, &json, err));
   ck_assert_ptr_null(strstr(json, "\"files\""));
   ck_assert_str_eq(mlcm_version_file(listed, 0).path, "");
@@ -206,6 +208,8 @@ START_TEST(registering) {
   BAD("path of item 1 is NULL", mlcm_register_many(reg, "m", items, 2, NULL, NULL, err));
   o.n_tags = 1;
   BAD("tags is NULL", mlcm_register(reg, "m", v.path, &o, NULL, &version, err));
+  o.tags = &(mlcm_tag){"a=b", "v"};
+  BAD("'='", mlcm_register(reg, "m", v.path, &o, NULL, &version, err));
   o.n_tags = MLCM_TAGS_MAX + 1;
   o.tags = &(mlcm_tag){"k", "v"};
   CHECK_FAILS(MLCM_LIMIT, "tags", mlcm_register(reg, "m", v.path, &o, NULL, &version, err));

@@ -46,7 +46,7 @@ START_TEST(alias_names_follow_mlflow) {
 END_TEST
 
 START_TEST(tag_keys_follow_mlflow) {
-  static const char *const fine[] = {"team", "mlflow.source", "a/b", "a b", "a:b", "ключ", "a.-_"};
+  static const char *const fine[] = {"team", "mlflow.source", "a/b", "a b", "a:b", "ключ", "a.-_", "a/.b"};
   static const char *const refused[][2] = {{"", "empty"},      {"a//b", "slashes"}, {"/a", "slashes"}, {"a/..", "slashes"},
                                            {"./a", "slashes"}, {"a=b", "'='"},      {"a'b", "'''"}};
   for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) CHECK_OK(mlcm__check_tag(fine[i], "", err));

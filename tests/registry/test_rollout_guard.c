@@ -143,10 +143,57 @@ START_TEST(without_a_rollout_the_endpoint_follows_its_alias) {
 }
 END_TEST
 
+/* m@champion on 1 serves endpoint m; there is no rollout. Answers the endpoint's number. */
+static int64_t serve(fixture *f) {
+  mlcm__db_conn *conn = NULL;
+  mlcm__endpoint_row endpoint;
+  set_up(f);
+  add_versions(f, "m", 3);
+  move_alias(f, "m", "champion", 1);
+  CHECK_OK(mlcm__registry_write_begin(f->reg, &conn, err));
+  CHECK_OK(mlcm__endpoint_ensure(conn, f->reg, "m", NULL, NULL, &endpoint, err));
+  CHECK_OK(mlcm__registry_commit(f->reg, &conn, err));
+  return endpoint.id;
+}
+
+START_TEST(a_deleted_version_is_nothing_to_an_endpoint_without_a_rollout) {
+  fixture f;
+  mlcm__routing routing = {0};
+  int64_t endpoint = serve(&f);
+  CHECK_OK(mlcm_version_delete(f.reg, "m", 2, 0, NULL, err));
+  CHECK_OK(mlcm__routing_current(f.reg, endpoint, &routing, err));
+  ck_assert_int_eq(routing.epoch, 1);
+  mlcm__routing_reset(f.ctx, &routing);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(an_alias_that_comes_to_stable_ends_a_candidate_that_no_rollout_speaks_for) {
+  fixture f;
+  mlcm__db_conn *conn = NULL;
+  mlcm__routing routing = {0};
+  int64_t endpoint = serve(&f);
+  CHECK_OK(mlcm__registry_write_begin(f.reg, &conn, err));
+  CHECK_OK(mlcm__routing_read(conn, endpoint, &routing, err));
+  routing.stable = 2;
+  routing.candidate = 3;
+  CHECK_OK(mlcm__routing_append(conn, &routing, TEST_EPOCH_NS, err));
+  CHECK_OK(mlcm__registry_commit(f.reg, &conn, err));
+  move_alias(&f, "m", "champion", 2);
+  CHECK_OK(mlcm__routing_current(f.reg, endpoint, &routing, err));
+  ck_assert_int_eq(routing.stable, 2);
+  ck_assert_int_eq(routing.candidate, 0);
+  mlcm__routing_reset(f.ctx, &routing);
+  tear_down(&f);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {changes_that_touch_the_rollout_are_refused_whole, what_does_not_touch_it_goes_on,
                           force_moves_and_tells_the_rollout_who, a_candidate_is_deleted_by_force_only,
                           a_model_without_aliases_is_deleted_by_force_only_too,
-                          without_a_rollout_the_endpoint_follows_its_alias};
+                          without_a_rollout_the_endpoint_follows_its_alias,
+                          a_deleted_version_is_nothing_to_an_endpoint_without_a_rollout,
+                          an_alias_that_comes_to_stable_ends_a_candidate_that_no_rollout_speaks_for};
   return TEST_RUN("registry_rollout_guard", tests);
 }

@@ -9,6 +9,7 @@
 
 #include "registry/digest.h"
 #include "registry/rollouts.h"
+#include "registry/snapshot.h"
 
 static const uint8_t salt[MLCM__ROUTING_SALT_BYTES] = {7};
 static const char decision[] = "{\"action\":\"advance\"}";
@@ -65,6 +66,7 @@ START_TEST(what_does_not_exist_is_not_found) {
   fixture f;
   mlcm__endpoint_row endpoint;
   mlcm__rollout_head head;
+  mlcm_model *model = NULL;
   char *name = NULL, *text = NULL;
   set_rows(&f);
   mlcm__db_conn *conn = reader(&f);
@@ -74,6 +76,8 @@ START_TEST(what_does_not_exist_is_not_found) {
   CHECK_FAILS(MLCM_NOT_FOUND, "rollout 9 does not exist", mlcm__rollout_read(conn, 9, &head, err));
   CHECK_FAILS(MLCM_NOT_FOUND, "rollout 9 does not exist", mlcm__rollout_read_plan(conn, 9, &name, &text, err));
   CHECK_FAILS(MLCM_NOT_FOUND, "no decision 9", mlcm__decision_read(conn, 1, 9, &text, err));
+  CHECK_FAILS(MLCM_CORRUPT, "model row 9 is missing", mlcm__model_name_of(conn, 9, &name, err));
+  CHECK_FAILS(MLCM_CORRUPT, "model row 9 is missing", mlcm__model_load(conn, 9, &model, err));
   mlcm__db_read_end(conn);
   tear_down(&f);
 }

@@ -313,6 +313,20 @@ START_TEST(a_token_belongs_to_its_query) {
 }
 END_TEST
 
+START_TEST(a_token_of_no_text_is_none) {
+  fixture f;
+  set_up(&f);
+  mlcm_page *page = NULL;
+  add_versions(&f, "m", 2);
+  mlcm_query q = MLCM_QUERY_INIT;
+  q.page_token = "";
+  CHECK_OK(mlcm_search_versions(f.reg, &q, &page, err));
+  ck_assert_uint_eq(mlcm_page_n(page), 2);
+  mlcm_page_free(page);
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(limits_of_a_page) {
   fixture f;
   set_up(&f);
@@ -334,6 +348,7 @@ int main(void) {
                           pages_of_any_size_give_the_same_as_one,
                           a_page_goes_on_behind_its_last_key_whatever_happened_since,
                           a_token_belongs_to_its_query,
+                          a_token_of_no_text_is_none,
                           limits_of_a_page};
   return TEST_RUN("registry_search", tests);
 }

@@ -4,6 +4,7 @@
  */
 #include "registry/fixture.h"
 #include "registry/search_parse.h"
+#include "registry/search_sql.h"
 
 static mlcm_status parse(mlcm__entity entity, const char *filter, const char *order, mlcm_error *err) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
@@ -67,6 +68,11 @@ static const char *const filters[][2] = {
     {"name = 'x'; DROP TABLE model", "filter:1:11: ';' has no meaning here"},
     {"name ! 'x'", "filter:1:6: '!' has no meaning here"},
     {"name = 'x' AND version", "filter:1:23: expected one of"},
+    {"name = 'x' AND {", "filter:1:16: '{' has no meaning here"},
+    {"na-me = 'x'", "filter:1:1: unknown key 'na-me' (did you mean 'name'?)"},
+    {"attribute.'x", "filter:1:11: what starts here with ' has no closing '"},
+    {"name IN ('x", "filter:1:10: what starts here with ' has no closing '"},
+    {"name = 'x' AND 'y", "filter:1:16: what starts here with ' has no closing '"},
 };
 
 START_TEST(a_broken_filter_says_where_and_why) {
@@ -86,6 +92,9 @@ static const char *const orders[][2] = {
     {"tags.a, tags.b, tags.a", "order:1:17: 'a' is ordered by twice"},
     {"alias", "order:1:1: 'alias' cannot be ordered by"},
     {"name = 'x'", "order:1:6: expected ASC, DESC or a comma"},
+    {"'x", "order:1:1: what starts here with ' has no closing '"},
+    {"name, 'x", "order:1:7: what starts here with ' has no closing '"},
+    {"name DESC 'x", "order:1:11: what starts here with ' has no closing '"},
 };
 
 START_TEST(a_broken_order_says_where_and_why) {
@@ -104,7 +113,7 @@ START_TEST(spellings_that_are_fine) {
                                      "`name` = \"x\"",
                                      ""};
   static const char *const ordered[] = {"name ASC, version desc", "tags.`a`, tags.b DESC", "metrics.a, metrics.b",
-                                        "tags.a, metrics.a", ""};
+                                        "tags.a, metrics.a", "name, description", ""};
   for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) CHECK_OK(parse(MLCM__VERSIONS, fine[i], NULL, err));
   for (size_t i = 0; i < sizeof ordered / sizeof ordered[0]; i++) CHECK_OK(parse(MLCM__VERSIONS, NULL, ordered[i], err));
 }
@@ -114,6 +123,7 @@ START_TEST(models_and_versions_have_keys_of_their_own) {
   CHECK_FAILS(MLCM_PARSE, "did you mean 'versions'?", parse(MLCM__MODELS, "version > 1", NULL, err));
   CHECK_FAILS(MLCM_PARSE, "unknown key 'metrics'", parse(MLCM__MODELS, "metrics.accuracy > 1", NULL, err));
   CHECK_FAILS(MLCM_PARSE, "did you mean 'version'?", parse(MLCM__VERSIONS, "versions > 1", NULL, err));
+  CHECK_OK(parse(MLCM__MODELS, NULL, "versions, newest", err));
 }
 END_TEST
 
@@ -178,8 +188,53 @@ START_TEST(the_fullest_search_runs) {
 }
 END_TEST
 
+/* ---- the statement ---- */
+
+/* The terms are six: whether there is a tag, the tag, the same of the metric, name and number. */
+static mlcm_status make_statement(mlcm_context *ctx, size_t used_bytes, size_t n_last, mlcm_error *err) {
+  enum { PIECE = 1024 };
+  const mlcm__bind last[MLCM__TERMS_MAX] = {{.kind = MLCM__BIND_NULL}};
+  mlcm__arena arena;
+  mlcm__search search;
+  mlcm__query_sql sql = {0};
+  mlcm_status st = MLCM_OK;
+  mlcm__arena_init(&arena, ctx);
+  for (size_t n = 0; !st && n < used_bytes; n += PIECE)
+    if (!mlcm__arena_alloc(&arena, used_bytes - n < PIECE ? used_bytes - n : PIECE, 1)) st = mlcm__fail_memory(err, PIECE);
+  if (!st)
+    st = mlcm__search_parse(&arena, MLCM__VERSIONS, "name = 'x' AND tags.`k` IN ('a', 'b')", "tags.a DESC, metrics.b", &search, err);
+  if (!st) st = mlcm__search_sql(&arena, &search, last, n_last, 10, &sql, err);
+  mlcm__query_sql_reset(&sql);
+  mlcm__arena_reset(&arena);
+  return st;
+}
+
+START_TEST(a_page_goes_on_with_as_many_values_as_are_ordered_by) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  CHECK_OK(make_statement(ctx, 0, 6, err));
+  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "has 5 values, this query orders by 6", make_statement(ctx, 0, 5, err));
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+static mlcm_status make_it_without_memory(mlcm_context *ctx, void *user, mlcm_error *err) {
+  return make_statement(ctx, *(const size_t *)user, 6, err);
+}
+
+/* So much of the arena's first block is taken that each piece, in one round or another, is the first one of a new block. */
+START_TEST(each_piece_of_a_statement_may_lack_its_memory) {
+  for (size_t used = 2048; used <= 4096; used += 16) ck_assert_uint_gt(test_fault_memory(make_it_without_memory, NULL, &used), 3);
+}
+END_TEST
+
 int main(void) {
-  const TTest *tests[] = {a_broken_filter_says_where_and_why, a_broken_order_says_where_and_why, spellings_that_are_fine,
-                          models_and_versions_have_keys_of_their_own, a_search_has_limits, the_fullest_search_runs};
+  const TTest *tests[] = {a_broken_filter_says_where_and_why,
+                          a_broken_order_says_where_and_why,
+                          spellings_that_are_fine,
+                          models_and_versions_have_keys_of_their_own,
+                          a_search_has_limits,
+                          the_fullest_search_runs,
+                          a_page_goes_on_with_as_many_values_as_are_ordered_by,
+                          each_piece_of_a_statement_may_lack_its_memory};
   return TEST_RUN("registry_search_parse", tests);
 }

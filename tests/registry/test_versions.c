@@ -92,6 +92,8 @@ START_TEST(tags_of_models_and_versions_are_set_and_removed) {
   ck_assert_uint_eq(mlcm_model_n_tags(m), 1);
   ck_assert_str_eq(mlcm_model_tag_value(m, "team"), "sound");
   ck_assert_str_eq(mlcm_version_tag_value(v, "a/b"), "");
+  ck_assert_ptr_null(mlcm_version_tag_value(v, "a"));
+  ck_assert_ptr_null(mlcm_version_tag_value(v, "b"));
   mlcm_version_free(v);
   mlcm_model_free(m);
   CHECK_OK(mlcm_model_tag_delete(f.reg, "m", "team", NULL, err));
@@ -131,10 +133,38 @@ START_TEST(a_deleted_version_is_found_by_number_only) {
   mlcm_version *deleted = get_version(&f, "m/3");
   ck_assert_int_eq(mlcm_version_number(newest), 2);
   ck_assert_int_eq(mlcm_version_state(deleted), MLCM_STATE_DELETED);
+  char *json = NULL;
+  CHECK_OK(mlcm_version_to_json(deleted, &json, err));
+  ck_assert_ptr_nonnull(strstr(json, "\"state\":\"deleted\""));
+  mlcm_free(f.ctx, json);
   mlcm_version_free(newest);
   mlcm_version_free(deleted);
   CHECK_FAILS(MLCM_NOT_FOUND, "deleted already", mlcm_version_delete(f.reg, "m", 3, 0, NULL, err));
   CHECK_FAILS(MLCM_NOT_FOUND, "is deleted; restore it", mlcm_alias_set(f.reg, "m", "a", 3, MLCM_ALIAS_ANY, 0, NULL, err));
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(a_model_of_deleted_versions_has_no_newest) {
+  fixture f;
+  set_up(&f);
+  mlcm_version *v = NULL;
+  add_versions(&f, "m", 1);
+  CHECK_OK(mlcm_version_delete(f.reg, "m", 1, 0, NULL, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "no version that is not deleted", mlcm_version_get(f.reg, "m", &v, err));
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(a_version_comes_back_after_its_model) {
+  fixture f;
+  set_up(&f);
+  add_versions(&f, "m", 1);
+  CHECK_OK(mlcm_version_delete(f.reg, "m", 1, 0, NULL, err));
+  CHECK_OK(mlcm_model_delete(f.reg, "m", 0, NULL, err));
+  CHECK_FAILS(MLCM_INVALID_STATE, "restore it first", mlcm_version_restore(f.reg, "m", 1, NULL, err));
+  CHECK_OK(mlcm_model_restore(f.reg, "m", NULL, err));
+  CHECK_OK(mlcm_version_restore(f.reg, "m", 1, NULL, err));
   tear_down(&f);
 }
 END_TEST
@@ -357,6 +387,8 @@ int main(void) {
                           tags_of_models_and_versions_are_set_and_removed,
                           removing_a_tag_that_is_not_there_is_no_change,
                           a_deleted_version_is_found_by_number_only,
+                          a_model_of_deleted_versions_has_no_newest,
+                          a_version_comes_back_after_its_model,
                           a_version_an_alias_stands_on_is_kept_unless_forced,
                           restore_brings_back_all_but_aliases,
                           a_version_without_its_bytes_is_not_restored,
