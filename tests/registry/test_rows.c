@@ -3,56 +3,10 @@
  * test_rows.c - rows of endpoints and rollouts: what is not there, what serves something else, and what was damaged, are errors
  * that say so.
  */
-#include "registry/damage.h"
+#include "registry/rows.h"
 
-#include <mlcm/trust.h>
-
-#include "registry/digest.h"
-#include "registry/rollouts.h"
+#include "registry/audit_rows.h"
 #include "registry/snapshot.h"
-
-static const uint8_t salt[MLCM__ROUTING_SALT_BYTES] = {7};
-static const char decision[] = "{\"action\":\"advance\"}";
-
-/* "m" with versions 1 to 3, champion on 1 and serving at endpoint "e"; a rollout of version 2 with a chunk of evidence and one
- * decision, which is recorded as the controller does it. "deleted" is gone. */
-static void set_rows(fixture *f) {
-  mlcm__db_conn *conn = NULL;
-  mlcm__endpoint_row endpoint;
-  mlcm__rollout_head head;
-  int64_t id = 0, epoch = 0;
-  char hex[MLCM__SHA256_HEX + 1];
-  uint8_t digest[MLCM__SHA256_BYTES], chained[MLCM__SHA256_BYTES + 3];
-  mlcm__rollout_new row = {
-      .stable = 1, .candidate = 2, .plan_name = "plan.yaml", .plan = "x", .policy_digest = "d", .salt = salt, .actor = "ana"};
-  set_up(f);
-  add_versions(f, "m", 3);
-  move_alias(f, "m", "champion", 1);
-  move_alias(f, "m", "other", 3);
-  CHECK_OK(mlcm_model_create(f->reg, "deleted", NULL, NULL, err));
-  CHECK_OK(mlcm_model_delete(f->reg, "deleted", 0, NULL, err));
-  CHECK_OK(mlcm__hex_of(decision, strlen(decision), hex, err));
-  const mlcm__record record = {.kind = "rollout.decided",
-                               .object_kind = "rollout",
-                               .model = "m",
-                               .name = "e",
-                               .after = "progressing",
-                               .evidence = hex,
-                               .detail = "{\"rollout\":\"1\",\"seq\":\"1\"}"};
-  CHECK_OK(mlcm__registry_write_begin(f->reg, &conn, err));
-  CHECK_OK(mlcm__endpoint_ensure(conn, f->reg, "e", "m", "champion", &endpoint, err));
-  row.endpoint_id = endpoint.id;
-  CHECK_OK(mlcm__rollout_insert(conn, &row, &id, err));
-  CHECK_OK(mlcm__rollout_read(conn, id, &head, err));
-  CHECK_OK(mlcm__lease_take(conn, &head, "me", 1000, &epoch, err));
-  memcpy(chained, head.chain, sizeof head.chain);
-  memcpy(chained + sizeof head.chain, "{}\n", 3);
-  CHECK_OK(mlcm__sha256_of(chained, sizeof chained, digest, err));
-  CHECK_OK(mlcm__evidence_append(conn, id, epoch, "{}\n", 3, 1, digest, 1, err));
-  CHECK_OK(mlcm__decision_append(conn, id, epoch, 1, 1, MLCM_ACTION_ADVANCE, decision, MLCM_ROLLOUT_PROGRESSING, true, err));
-  CHECK_OK(mlcm__registry_record(conn, f->reg, &record, NULL, NULL, err));
-  CHECK_OK(mlcm__registry_commit(f->reg, &conn, err));
-}
 
 static mlcm__db_conn *reader(const fixture *f) {
   mlcm__db_conn *conn = NULL;
@@ -221,6 +175,8 @@ static const char *const against_the_log[][3] = {
     {"UPDATE event SET detail = '{}' WHERE kind = 'alias.set' AND alias = 'other'", "the event's detail", "m@other"},
     {"UPDATE event SET audit_seq = 2 WHERE kind = 'alias.set' AND alias = 'other'", "no event", "audit entry 6"},
     {"UPDATE event SET actor = 'eve' WHERE kind = 'model.created' AND model = 'm'", "the change's actor", "m"},
+    {"UPDATE event SET actor = 'eve' WHERE kind = 'policy.kept'", "the change's actor", "event 13"},
+    {"DELETE FROM event WHERE seq = 14", "no event", "audit entry 14"},
 };
 
 static bool speaks_of(const mlcm_fsck_report *report, const char *object) {
@@ -248,7 +204,7 @@ END_TEST
 
 /* Where entries are lost, their events are believed, so that one loss is told once and not for every row it speaks of. */
 START_TEST(a_lost_entry_is_told_and_its_event_believed) {
-  for (int seq = 1; seq <= 8; seq++) { /* the ninth is the last: that is a log cut short (test_fsck.c) */
+  for (int seq = 1; seq < LAST_ENTRY; seq++) { /* without the last, a log is cut short (test_fsck.c) */
     fixture f;
     char sql[160], object[48];
     set_rows(&f);
@@ -267,6 +223,72 @@ START_TEST(a_lost_entry_is_told_and_its_event_believed) {
 }
 END_TEST
 
+START_TEST(an_entry_that_is_lost_with_all_later_events_is_told_by_itself) {
+  fixture f;
+  set_rows(&f);
+  tamper(&f, "DELETE FROM event WHERE seq >= 13; DELETE FROM audit_entry WHERE seq = 13; DELETE FROM audit_text WHERE seq = 13");
+  mlcm_fsck_report *report = check(&f);
+  ck_assert(speaks_of(report, "audit entry 13"));
+  ck_assert(speaks_of(report, "audit entry 14"));
+  mlcm_fsck_report_free(report);
+  tear_down(&f);
+}
+END_TEST
+
+/* As a library might write it that has a fault: the log itself is in order. */
+START_TEST(a_move_that_was_logged_to_no_version_is_told) {
+  fixture f;
+  mlcm__db_conn *conn = NULL;
+  const mlcm__record record = {
+      .kind = "alias.set", .object_kind = "alias", .model = "m", .alias = "odd", .version = 2, .after = "two", .detail = "{}"};
+  set_rows(&f);
+  CHECK_OK(mlcm__registry_write_begin(f.reg, &conn, err));
+  CHECK_OK(mlcm__registry_record(conn, f.reg, &record, NULL, NULL, err));
+  CHECK_OK(mlcm__registry_commit(f.reg, &conn, err));
+  CHECK_FAILS(MLCM_CORRUPT, "the event's version is 'another' in the registry, but 'two' was logged",
+              mlcm_audit_verify(f.reg, NULL, NULL, NULL, err));
+  mlcm_fsck_report *report = check(&f);
+  ck_assert(speaks_of(report, "m@odd"));
+  mlcm_fsck_report_free(report);
+  tear_down(&f);
+}
+END_TEST
+
+static mlcm_status stop_at_once(void *user, const mlcm__row_fault *fault, mlcm_error *err) {
+  (void)user;
+  return mlcm__fail(err, MLCM_CANCELLED, "heard of %s", fault->object);
+}
+
+START_TEST(who_is_told_of_a_fault_may_stop) {
+  fixture f;
+  mlcm__audit_rows *rows = NULL;
+  const cJSON entry = {.type = cJSON_Object};
+  set_rows(&f);
+  mlcm__db_conn *conn = reader(&f);
+  CHECK_OK(mlcm__audit_rows_open(f.ctx, conn, &rows, err));
+  mlcm__audit_rows_tell_to(rows, stop_at_once, NULL);
+  CHECK_FAILS(MLCM_CANCELLED, "heard of event 1", mlcm__audit_rows_visit(rows, 3, &entry, err));
+  mlcm__audit_rows_close(rows);
+  mlcm__db_read_end(conn);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(an_entry_without_bytes_is_given_out_without_bytes) {
+  fixture f;
+  char *entry = NULL;
+  size_t len = 9;
+  set_rows(&f);
+  tamper(&f, "UPDATE audit_entry SET entry = x'' WHERE seq = 2");
+  CHECK_OK(mlcm_audit_entry(f.reg, 2, &entry, &len, err));
+  ck_assert_uint_eq(len, 0);
+  ck_assert_str_eq(entry, "");
+  mlcm_free(f.ctx, entry);
+  CHECK_FAILS(MLCM_CORRUPT, "entry 2 is empty", mlcm_audit_verify(f.reg, NULL, NULL, NULL, err));
+  tear_down(&f);
+}
+END_TEST
+
 int main(void) {
   in_memory();
   const TTest *tests[] = {what_does_not_exist_is_not_found,
@@ -277,6 +299,10 @@ int main(void) {
                           a_chunk_whose_digest_is_none_is_told,
                           a_version_that_lost_what_it_is_made_of_is_not_read,
                           rows_are_held_against_the_log,
-                          a_lost_entry_is_told_and_its_event_believed};
+                          a_lost_entry_is_told_and_its_event_believed,
+                          an_entry_that_is_lost_with_all_later_events_is_told_by_itself,
+                          a_move_that_was_logged_to_no_version_is_told,
+                          who_is_told_of_a_fault_may_stop,
+                          an_entry_without_bytes_is_given_out_without_bytes};
   return TEST_RUN("registry_rows", tests);
 }
