@@ -117,6 +117,14 @@ static mlcm_status try_reader(mlcm__db *db, const mlcm__db_options *options, mlc
   return MLCM_OK;
 }
 
+/* The index may be missing for good here: the folder cannot be written. Lack of descriptors, of memory or a sick disk will pass, and
+ * somebody may be writing. */
+static bool cannot_be_made(mlcm_status status, const mlcm_error *why) {
+  if (status == MLCM_REFUSED) return true;
+  const int cause = why->sys_code;
+  return status == MLCM_IO && (cause == ENOENT || cause == EACCES || cause == EPERM || cause == EROFS);
+}
+
 /* A log needs its index file (-shm). Closing leaves both in place, so that reading works in a folder without write permission.
  * Where they are missing and cannot be made, nobody is writing, and with an empty log the database file alone is the whole truth:
  * it is then opened as immutable. A log with content but without an index cannot be read there. */
@@ -125,7 +133,7 @@ static mlcm_status open_read_only(mlcm__db *db, const mlcm__db_options *options,
   int64_t wal_bytes = 0;
   db->open_flags |= SQLITE_OPEN_READONLY;
   mlcm_status status = try_reader(db, options, &first);
-  if (status == MLCM_IO || status == MLCM_REFUSED) {
+  if (cannot_be_made(status, &first)) {
     mlcm_status looked = file_size(db->ctx, db->path, "-wal", &wal_bytes, err);
     if (looked != MLCM_OK) return looked;
     if (wal_bytes <= 0) {
@@ -133,7 +141,7 @@ static mlcm_status open_read_only(mlcm__db *db, const mlcm__db_options *options,
       db->uri = NULL;
       status = make_uri(db->ctx, db->path, "?immutable=1", &db->uri, &first);
       if (status == MLCM_OK) status = try_reader(db, options, &first);
-    } else if (status == MLCM_IO) {
+    } else {
       mlcm__error_prefix(&first,
                          "its log ('-wal') has %lld bytes that may need write permission to read; open it once for writing: ",
                          (long long)wal_bytes);

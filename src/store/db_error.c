@@ -3,6 +3,7 @@
  * db_error.c - SQLite's result codes in the library's words.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "db_sqlite.h"
 
@@ -52,7 +53,12 @@ mlcm_status mlcm__db_fail(const mlcm__db *db, sqlite3 *raw, int rc, const char *
     case MLCM_CORRUPT:
       mlcm__fail(err, status, "database '%s': %s: %s; restore it from a backup", db->path, what, text);
       break;
-    default: mlcm__fail(err, status, "database '%s': %s: %s (SQLite %d)", db->path, what, text, extended); break;
+    default: {
+      const char *cause = status == MLCM_IO ? strerrordesc_np(sys_errno) : NULL; /* SQLite's own text leaves it out */
+      bool is_known = cause && sys_errno != 0;
+      mlcm__fail(err, status, "database '%s': %s: %s%s%s (SQLite %d)", db->path, what, text, is_known ? ": " : "",
+                 is_known ? cause : "", extended);
+    }
   }
   if (err && (status == MLCM_IO || status == MLCM_DISK_FULL)) err->sys_code = sys_errno;
   return status;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "db_fixture.h"
@@ -246,20 +247,19 @@ static void one_row(db_fixture *f, bool with_log) {
 START_TEST(a_log_that_cannot_be_read_is_told_and_without_one_the_file_is_the_truth) {
   db_fixture f;
   one_row(&f, true);
-  ck_assert_int_eq(open_to_read(&f, f.ctx, SQLITE_IOERR, &f.err), MLCM_IO);
-  ck_assert_ptr_nonnull(strstr(f.err.message, "its log"));
-  ck_assert_int_eq(open_to_read(&f, f.ctx, SQLITE_IOERR, NULL), MLCM_IO);
+  ck_assert_int_eq(open_to_read(&f, f.ctx, SQLITE_READONLY, NULL), MLCM_REFUSED);
   ck_assert_int_eq(open_to_read(&f, f.ctx, SQLITE_READONLY, &f.err), MLCM_REFUSED);
+  ck_assert_ptr_nonnull(strstr(f.err.message, "its log"));
   fixture_close(&f);
   one_row(&f, false);
-  ck_assert_int_eq(open_to_read(&f, f.ctx, SQLITE_IOERR, &f.err), MLCM_OK);
   ck_assert_int_eq(open_to_read(&f, f.ctx, SQLITE_READONLY, &f.err), MLCM_OK);
+  ck_assert_int_eq(open_to_read(&f, f.ctx, SQLITE_IOERR, &f.err), MLCM_IO); /* a sick disk: somebody may be writing all the same */
   fixture_close(&f);
 }
 END_TEST
 
 static mlcm_status open_without_index(mlcm_context *ctx, void *user, mlcm_error *err) {
-  return open_to_read(user, ctx, SQLITE_IOERR, err);
+  return open_to_read(user, ctx, SQLITE_READONLY, err);
 }
 
 static mlcm_status open_without_file(mlcm_context *ctx, void *user, mlcm_error *err) {
@@ -283,7 +283,7 @@ START_TEST(opening_without_a_logs_index_may_fail_at_every_call) {
     mlcm__db_options options = f.options;
     options.read_only = true;
     memory.fail_at = memory.n_calls + n;
-    test_statement_arm(SQLITE_IOERR, false, 1, false);
+    test_statement_arm(SQLITE_READONLY, false, 1, false);
     const mlcm_status status = mlcm__db_open(ctx, f.path, &options, &db, n % 2 ? &f.err : NULL);
     (void)test_statement_disarm();
     fired = memory.fired;
@@ -311,6 +311,63 @@ START_TEST(a_missing_file_is_not_made_by_reading) {
   mlcm__db_options options = f.options;
   options.read_only = true;
   ck_assert_int_eq(mlcm__db_open(f.ctx, f.path, &options, &db, &f.err), MLCM_NOT_FOUND);
+  fixture_close(&f);
+}
+END_TEST
+
+/* What was opened so would never see what others write from now on. */
+START_TEST(lack_of_descriptors_does_not_make_the_file_alone_the_truth) {
+  db_fixture f;
+  mlcm__db *db = NULL;
+  struct rlimit before, few;
+  one_row(&f, false);
+  char *index = test_path(f.dir, "test.db-shm");
+  unlink(index);
+  free(index);
+  mlcm__db_options options = f.options;
+  options.read_only = true;
+  ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+  few = before;
+  int free_fd = dup(0);
+  close(free_fd);
+  mlcm_status st = MLCM_IO;
+  for (rlim_t room = 0; st == MLCM_IO; room++) { /* one file, then two ... */
+    few.rlim_cur = (rlim_t)free_fd + room;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    st = mlcm__db_open(f.ctx, f.path, &options, &db, &f.err);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert(st == MLCM_OK || f.err.sys_code == EMFILE);
+  }
+  ck_assert_msg(st == MLCM_OK, "%s", f.err.message);
+  ck_assert_int_eq(fixture_reopen(&f), MLCM_OK); /* another one writes */
+  ck_assert_int_eq(fixture_exec(f.db, "INSERT INTO item VALUES (2, 'b', 2)", &f.err), MLCM_OK);
+  ck_assert_int_eq(fixture_number(db, "SELECT count(*) FROM item"), 2);
+  mlcm__db_close(db);
+  fixture_close(&f);
+}
+END_TEST
+
+/* What SQLite says of it alone, "unable to open database file", leaves everybody guessing. */
+START_TEST(why_a_file_cannot_be_opened_is_told_in_the_systems_words) {
+  db_fixture f;
+  struct rlimit before, few;
+  fixture_open(&f);
+  mlcm__db_close(f.db);
+  f.db = NULL;
+  ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+  few = before;
+  int free_fd = dup(0);
+  close(free_fd);
+  for (rlim_t room = 0;; room++) { /* until the lock's file is the last that can be opened */
+    few.rlim_cur = (rlim_t)free_fd + room;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    mlcm_status st = fixture_reopen(&f);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_msg(st == MLCM_IO && room < 8, "with room for %d files: %s", (int)room, f.err.message);
+    ck_assert_int_eq(f.err.sys_code, EMFILE);
+    ck_assert_ptr_nonnull(strstr(f.err.message, "Too many open files"));
+    if (strstr(f.err.message, "database '") && strstr(f.err.message, "SQLite 14")) break;
+  }
   fixture_close(&f);
 }
 END_TEST
@@ -525,6 +582,8 @@ int main(void) {
       a_log_that_cannot_be_read_is_told_and_without_one_the_file_is_the_truth,
       opening_without_a_logs_index_may_fail_at_every_call,
       a_missing_file_is_not_made_by_reading,
+      lack_of_descriptors_does_not_make_the_file_alone_the_truth,
+      why_a_file_cannot_be_opened_is_told_in_the_systems_words,
       making_a_file_may_fail_at_every_allocation,
       a_path_without_folder_is_in_the_working_one_and_one_in_the_root_in_that,
       a_file_is_new_only_without_number_version_and_tables,
