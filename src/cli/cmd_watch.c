@@ -10,8 +10,6 @@
 #include "table.h"
 #include "tree.h"
 
-static bool active(mlcm_rollout_status status) { return status == MLCM_ROLLOUT_PROGRESSING || status == MLCM_ROLLOUT_PAUSED; }
-
 static int get_deadline(cli *c, int64_t *out) {
   int64_t seconds = -1;
   (void)cli_interrupted(); /* from here on Ctrl-C is counted */
@@ -37,7 +35,7 @@ static int await_end(cli *c, mlcm_rollout *rollout, int64_t deadline, mlcm_rollo
     if (mlcm_rollout_state_get(rollout, out, &c->err) != MLCM_OK) return cli_fail(c);
     const mlcm_rollout_status status = mlcm_rollout_state_summary(*out)->status;
     if (!waits) return EXIT_OK;
-    if (!active(status)) return cli_tree_exit_code(status);
+    if (!cli_is_active(status)) return cli_tree_exit_code(status);
     int code = pause_between(deadline, 200);
     if (code) return code;
     mlcm_rollout_state_free(*out);
@@ -103,7 +101,7 @@ static int look(cli *c, mlcm_rollout *rollout, watcher *w, bool *out_ended) {
   int code = 0;
   if (mlcm_rollout_state_get(rollout, &state, &c->err) != MLCM_OK) return cli_fail(c);
   const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
-  *out_ended = !active(s->status);
+  *out_ended = !cli_is_active(s->status);
   if (w->draws)
     draw(c, state, w);
   else

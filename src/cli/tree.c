@@ -14,6 +14,10 @@
 
 #include "memory.h"
 
+bool cli_is_active(mlcm_rollout_status status) {
+  return status == MLCM_ROLLOUT_PROGRESSING || status == MLCM_ROLLOUT_PAUSED;
+}
+
 int cli_tree_exit_code(mlcm_rollout_status status) {
   switch (status) {
   case MLCM_ROLLOUT_ROLLED_BACK:
@@ -61,10 +65,6 @@ static void print_padded(const cli_term *t, const char *text, int width) {
   fprintf(t->file, "%s%*s", text, cli_width(text) < width ? width - cli_width(text) : 0, "");
 }
 
-static bool is_active(const mlcm_rollout_summary *s) {
-  return s->status == MLCM_ROLLOUT_PROGRESSING || s->status == MLCM_ROLLOUT_PAUSED;
-}
-
 /* ---- Checks -------------------------------------------------------------------------------------------------------- */
 
 static double share(int64_t bad, int64_t n) { return n > 0 ? 100.0 * (double)bad / (double)n : 0; }
@@ -97,8 +97,8 @@ static void print_open_proof(const cli_term *t, const mlcm_check_state *s, bool 
   int64_t more = worse ? answers_missing(s->log_e_fail, s->log_threshold_fail, s->total.candidate_n)
                        : answers_missing(s->log_e_pass, s->log_threshold_pass, s->step.candidate_n);
   if (more > 0)
-    fprintf(t->file, "  %s~%s more answers%s%s", cli_on(t, worse ? STYLE_WARN : STYLE_PLAIN), grouped(more, number),
-            worse ? " to fail" : "", cli_off(t));
+    fprintf(t->file, "  %s~%s more answer%s%s%s", cli_on(t, worse ? STYLE_WARN : STYLE_PLAIN), grouped(more, number),
+            more == 1 ? "" : "s", worse ? " to fail" : "", cli_off(t));
 }
 
 static void print_comparison(const cli_term *t, const mlcm_check_state *s, bool active) {
@@ -123,9 +123,8 @@ static void print_comparison(const cli_term *t, const mlcm_check_state *s, bool 
     evidence_text(s->log_e_pass, s->log_threshold_pass, evidence);
   else
     evidence_text(s->log_e_fail, s->log_threshold_fail, evidence);
-  fprintf(t->file, "%s%s %-8s", cli_on(t, STYLE_GREY), s->verdict == MLCM_PASS ? "pass" : "fail", evidence);
-  if (s->decided_ns) fprintf(t->file, " at %s", cli_clock(s->decided_ns).text);
-  fputs(cli_off(t), t->file);
+  fprintf(t->file, "%s%s %-8s at %s%s", cli_on(t, STYLE_GREY), s->verdict == MLCM_PASS ? "pass" : "fail", evidence,
+          cli_clock(s->decided_ns).text, cli_off(t));
 }
 
 static void print_limit(const cli_term *t, cli *c, const mlcm_rollout_check *check) {
@@ -136,7 +135,7 @@ static void print_limit(const cli_term *t, cli *c, const mlcm_rollout_check *che
     print_grey(t, cli_clean(c, s->reason));
     return;
   }
-  fputs(*s->reason ? cli_clean(c, s->reason) : "not measured yet", t->file);
+  fputs(cli_clean(c, s->reason), t->file);
   if (s->last.kind > MLCM_MEASURED_VALUE && s->verdict == MLCM_INCONCLUSIVE && check->on_fail != MLCM_ON_FAIL_REPORT)
     print_grey(t, "  holds, does not fail");
 }
@@ -170,14 +169,15 @@ static void print_checks(const cli_term *t, cli *c, const mlcm_rollout_state *st
   else
     room = n;
   for (int32_t i = 0; i < n; i++) {
-    int width = cli_width(mlcm_rollout_state_check(state, i)->name);
+    int width = cli_width(cli_clean(c, mlcm_rollout_state_check(state, i)->name));
     if (width > name_width) name_width = width;
   }
   for (int pass = 0; pass < 2; pass++)
     for (int32_t i = 0; i < n && shown < room; i++) {
       const mlcm_rollout_check *check = mlcm_rollout_state_check(state, i);
       bool fine = check->state.verdict == MLCM_PASS;
-      if (room < n ? fine == (pass == 1) : pass == 0) print_check(t, c, check, is_active(summary), ++shown == n, name_width);
+      if (room < n ? fine == (pass == 1) : pass == 0)
+        print_check(t, c, check, cli_is_active(summary->status), ++shown == n, name_width);
     }
   if (shown < n) fprintf(t->file, "%s %d more\n", cli_sign(t, "\u2514\u2500", "`-"), n - shown);
 }
@@ -227,10 +227,9 @@ static void print_bar(const cli_term *t, int64_t version, double part, int64_t r
 static void print_foot(const cli_term *t, cli *c, const mlcm_rollout_state *state) {
   const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
   const mlcm_decision *d = mlcm_rollout_state_decision(state);
-  if (!is_active(s)) return;
-  if (d)
-    fprintf(t->file, "  decision %lld, %s: %s\n", (long long)mlcm_decision_seq(d), cli_clock(mlcm_decision_at_ns(d)).text,
-            cli_clean(c, mlcm_decision_reason(d)));
+  if (!cli_is_active(s->status)) return;
+  fprintf(t->file, "  decision %lld, %s: %s\n", (long long)mlcm_decision_seq(d), cli_clock(mlcm_decision_at_ns(d)).text,
+          cli_clean(c, mlcm_decision_reason(d)));
   if (*s->waits_for) fprintf(t->file, "%s  waits for: %s%s\n", cli_on(t, STYLE_GREY), cli_clean(c, s->waits_for), cli_off(t));
   if (s->n_serving == 0)
     fprintf(t->file, "%s  no process serves this endpoint now: nothing is measured%s\n", cli_on(t, STYLE_WARN), cli_off(t));
@@ -242,7 +241,7 @@ static void print_foot(const cli_term *t, cli *c, const mlcm_rollout_state *stat
 static void draw(const cli_term *t, cli *c, const mlcm_rollout_state *state) {
   const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
   double weight = s->status == MLCM_ROLLOUT_PROMOTED ? 1 : (double)s->weight_ppm / MLCM_WEIGHT_ALL;
-  if (is_active(s))
+  if (cli_is_active(s->status))
     print_active_head(t, c, s);
   else
     print_ended_head(t, c, s);

@@ -12,6 +12,8 @@
 int cli_tree_print(cli *c, const mlcm_rollout_state *state, int over);
 /* An ended rollout in one line without colours. */
 void cli_tree_line(cli *c, const mlcm_rollout_state *state);
+/* Whether it goes on. */
+bool cli_is_active(mlcm_rollout_status status);
 /* Exit code for an ended rollout; EXIT_OK while it is active. */
 int cli_tree_exit_code(mlcm_rollout_status status);
 
