@@ -118,7 +118,8 @@ static void author_of(const mlcm_rollout *h, author *a) {
 }
 
 static mlcm_status check_alias(mlcm_rollout *h, int64_t target, mlcm_error *err) {
-  h->pending.alias_moved = !h->pending.must_stand && !h->machine->displaced && target != h->machine->stable;
+  assert(h->pending.must_stand || !h->machine->displaced); /* after a displacement nothing but an abort is decided */
+  h->pending.alias_moved = !h->pending.must_stand && target != h->machine->stable;
   if (!h->pending.alias_moved) return MLCM_OK;
   return mlcm__fail(err, MLCM_CONFLICT, "alias %s points to /%lld, not to stable /%lld any more; rollout %lld does not go on",
                     h->endpoint.alias, (long long)target, (long long)h->machine->stable, (long long)h->id);

@@ -73,18 +73,13 @@ static mlcm_status not_mine(const mlcm_rollout *h, mlcm_error *err) {
 }
 
 /* A renewal that the store does not take now is no reason to stop watching the candidate: what is written is fenced by the epoch
- * anyway, and what takes effect without being written only makes traffic safer. */
-static mlcm_status renew(mlcm_rollout *h, int64_t now, mlcm_error *err) {
+ * anyway, and what takes effect without being written only makes traffic safer. Nor is one that came too late: the next tick sees
+ * whose the lease is. */
+static void renew(mlcm_rollout *h, int64_t now) {
   mlcm_error why;
-  if (h->lease.expires_ns - now >= h->lease.length_ns / 2) return MLCM_OK;
-  mlcm_status st = write_lease(h, false, &why);
-  if (st == MLCM_STALE) {
-    mlcm__handle_drop_lease(h);
-    if (err) *err = why;
-    return st;
-  }
-  if (st) mlcm__log(h->ctx, MLCM_LOG_WARN, "rollout %lld: the lease cannot be renewed now: %s", (long long)h->id, why.message);
-  return MLCM_OK;
+  if (h->lease.expires_ns - now >= h->lease.length_ns / 2) return;
+  if (write_lease(h, false, &why))
+    mlcm__log(h->ctx, MLCM_LOG_WARN, "rollout %lld: the lease cannot be renewed now: %s", (long long)h->id, why.message);
 }
 
 /* On success this handle is the holder. */
@@ -93,7 +88,11 @@ static mlcm_status ensure_lease(mlcm_rollout *h, mlcm_error *err) {
   bool is_mine = h->lease.epoch && h->lease.epoch == h->head.lease_epoch;
   if (h->lease.epoch && !is_mine) mlcm__handle_drop_lease(h);
   if (!is_mine && !mlcm__lease_is_free(h->ctx, &h->head, now)) return not_mine(h, err);
-  mlcm_status st = is_mine ? renew(h, now, err) : write_lease(h, true, err);
+  mlcm_status st = MLCM_OK;
+  if (is_mine)
+    renew(h, now);
+  else
+    st = write_lease(h, true, err);
   if (!st && !h->is_synced) st = begin_holding(h, err);
   return st;
 }
@@ -261,10 +260,9 @@ static mlcm_status read_head(mlcm_rollout *h, mlcm__intent *intent, mlcm_error *
 
 /* Ended: by a write of this handle whose outcome was unknown, or by another process. */
 static mlcm_status ended(mlcm_rollout *h, mlcm_decision **out, mlcm_error *err) {
-  bool mine =
-      h->pending.is_open && h->pending.has_decision && memcmp(h->head.chain, h->pending.digest, sizeof(h->head.chain)) == 0;
+  bool mine = h->pending.is_open && memcmp(h->head.chain, h->pending.digest, sizeof(h->head.chain)) == 0;
   if (mine) return settle(h, out);
-  if (mlcm__handle_holds(h)) mlcm__handle_drop_lease(h);
+  if (h->lease.epoch) mlcm__handle_drop_lease(h);
   return mlcm__fail(err, MLCM_INVALID_STATE, "rollout %lld has ended: %s", (long long)h->id,
                     mlcm_rollout_status_name(h->head.status));
 }

@@ -71,7 +71,7 @@ mlcm_status mlcm__counted_take(mlcm_context *ctx, const mlcm__counted *now, cons
   for (size_t i = 0; !st && i < snapshot->n_outcomes; i++) st = outcome_index(next, snapshot->outcomes[i], &index[i], err);
   if (st) return st;
   for (size_t i = 0; i < snapshot->n_cells; i++) {
-    const mlcm__meter_cell_sum *cell = &snapshot->cells[i];
+    const mlcm__meter_cell_sum *cell = snapshot->cells[i];
     if (cell->epoch < wanted->first_epoch || (cell->version != wanted->stable && cell->version != wanted->candidate)) continue;
     mlcm__counted_cell *out = &next->cells[next->n++];
     take_cell(out, cell, index, snapshot->n_outcomes, wanted->with_latency);
@@ -240,7 +240,8 @@ static size_t place_of(const mlcm__counted *counted, const mlcm__counted_cell *c
 mlcm_status mlcm__counted_read(mlcm_context *ctx, const cJSON *object, mlcm__counted *out, mlcm_error *err) {
   const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, "cells");
   int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : -1;
-  if (n < 0 || n > 100000) return damaged(err, "cells are not a list");
+  if (n < 0) return damaged(err, "cells are not a list");
+  if (n > MLCM__SNAPSHOT_CELLS) return damaged(err, "more cells than an endpoint has");
   mlcm_status st = mlcm__reserve(ctx, &out->cells, &out->cap, out->n + (size_t)n + 1, sizeof(*out->cells), err);
   const cJSON *item = st ? NULL : list->child;
   for (; !st && item; item = item->next) {

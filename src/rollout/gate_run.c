@@ -108,8 +108,8 @@ static mlcm_measurement evaluation_of(const gate_run *run, const mlcm_check *che
 static void sum_version(const mlcm__meter_snapshot *snapshot, int64_t version, uint64_t *completed, uint64_t *errors,
                         mlcm__histogram *latency) {
   for (size_t i = 0; i < snapshot->n_cells; i++) {
-    if (snapshot->cells[i].version != version) continue;
-    const mlcm__meter_sum *sum = &snapshot->cells[i].scope[MLCM__SCOPE_REQUEST];
+    if (snapshot->cells[i]->version != version) continue;
+    const mlcm__meter_sum *sum = &snapshot->cells[i]->scope[MLCM__SCOPE_REQUEST];
     *completed += sum->completed;
     *errors += sum->errors;
     mlcm__histogram_merge(latency, &sum->latency);
@@ -123,6 +123,7 @@ static mlcm_measurement meter_of(const gate_run *run, const mlcm_check *check, c
   sum_version(snapshot, mlcm_version_number(run->version), &completed, &errors, latency);
   if (check->meter == MLCM_METER_RATE) return no_data(run, "a rate needs time: only a rollout can measure it");
   if (completed == 0) return no_data(run, "the version has answered no request yet");
+  if (check->meter == MLCM_METER_LATENCY && latency->count == 0) return no_data(run, "no answer has a latency: a meter file is damaged");
   if (check->meter == MLCM_METER_ERROR) return value_of(run, (double)errors / (double)completed);
   if (check->meter == MLCM_METER_LATENCY) return value_of(run, mlcm__histogram_quantile(latency, check->quantile));
   return no_data(run, "not a meter that can be asked once");

@@ -12,7 +12,7 @@
 #include "gate/latency.h"
 #include "rollout/sources.h"
 
-enum { MAX_EPOCHS = 1000 }; /* strata that a check takes in one tick */
+enum { MAX_EPOCHS = 1000 }; /* as many strata as a check takes */
 
 /* One routing epoch's part of a tick. */
 typedef struct stratum {
@@ -180,18 +180,27 @@ static int by_epoch(const void *a, const void *b) {
   return x < y ? -1 : 1; /* no two strata have the same */
 }
 
+static mlcm_status add_stratum(mlcm__gather *g, uint64_t epoch, mlcm_error *err) {
+  int64_t weight_ppm = 0;
+  if (g->n_strata == MAX_EPOCHS)
+    return mlcm__fail(err, MLCM_LIMIT, "its meters count for more than %d routing epochs of one rollout; move old meter files away",
+                      MAX_EPOCHS);
+  mlcm_status st = mlcm__reserve(g->ctx, &g->strata, &g->strata_cap, g->n_strata + 1, sizeof(*g->strata), err);
+  if (!st) st = weight_of(g, epoch, &weight_ppm, err);
+  if (st) return st;
+  stratum *s = &g->strata[g->n_strata++];
+  s->epoch = epoch;
+  s->weight_ppm = weight_ppm;
+  difference(g, g->options.candidate, epoch, s->candidate);
+  difference(g, g->options.stable, epoch, s->stable);
+  return MLCM_OK;
+}
+
 static mlcm_status build_strata(mlcm__gather *g, mlcm_error *err) {
-  mlcm_status st = mlcm__reserve(g->ctx, &g->strata, &g->strata_cap, g->next.n + 1, sizeof(*g->strata), err);
+  mlcm_status st = MLCM_OK;
   g->n_strata = 0;
-  for (size_t i = 0; !st && i < g->next.n && g->n_strata < MAX_EPOCHS; i++) {
-    uint64_t epoch = g->next.cells[i].epoch;
-    if (has_stratum(g, epoch)) continue;
-    stratum *s = &g->strata[g->n_strata++];
-    s->epoch = epoch;
-    st = weight_of(g, epoch, &s->weight_ppm, err);
-    difference(g, g->options.candidate, epoch, s->candidate);
-    difference(g, g->options.stable, epoch, s->stable);
-  }
+  for (size_t i = 0; !st && i < g->next.n; i++)
+    if (!has_stratum(g, g->next.cells[i].epoch)) st = add_stratum(g, g->next.cells[i].epoch, err);
   if (!st && g->n_strata) qsort(g->strata, g->n_strata, sizeof(*g->strata), by_epoch);
   return st;
 }

@@ -213,9 +213,9 @@ static void add_to_window(source *item, const mlcm_check *check, const mlcm__met
     item->bad += sum->outcome[outcome].bad;
     return;
   }
-  item->n += sum->completed;
-  item->bad += sum->errors;
   if (check->meter == MLCM_METER_LATENCY) mlcm__histogram_merge(&item->latency, &sum->latency);
+  item->n += check->meter == MLCM_METER_LATENCY ? sum->latency.count : sum->completed; /* a damaged file may count without latency */
+  item->bad += sum->errors;
 }
 
 void mlcm__sources_add(mlcm__sources *s, const mlcm__meter_sum *candidate, const mlcm__counted *names, int32_t n_serving,

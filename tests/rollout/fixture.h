@@ -140,4 +140,46 @@ static UNUSED mlcm_rollout_summary summary_of(mlcm_rollout *rollout, mlcm_rollou
   return *mlcm_rollout_state_summary(*state);
 }
 
+static UNUSED mlcm_counts totals(mlcm_rollout *rollout) {
+  mlcm_rollout_state *state = NULL;
+  summary_of(rollout, &state);
+  mlcm_counts total = mlcm_rollout_state_check(state, 0)->state.total;
+  mlcm_rollout_state_free(state);
+  return total;
+}
+
+static UNUSED void check_counts(mlcm_counts c, int64_t cn, int64_t cb, int64_t sn, int64_t sb) {
+  ck_assert_int_eq(c.candidate_n, cn);
+  ck_assert_int_eq(c.candidate_bad, cb);
+  ck_assert_int_eq(c.stable_n, sn);
+  ck_assert_int_eq(c.stable_bad, sb);
+}
+
+/* SQL, behind everybody's back. */
+static UNUSED void change_store(rolling *r, const char *sql) {
+  mlcm__db_conn *conn = NULL;
+  CHECK_OK(mlcm__db_write_begin(r->f.reg->db, -1, &conn, err));
+  CHECK_OK(mlcm__db_exec(conn, sql, err));
+  CHECK_OK(mlcm__db_commit(conn, err));
+}
+
+/* Rows of `table` are not taken any more, as by a full disk, until the store is mended. */
+static UNUSED void break_store(rolling *r, const char *table) {
+  char sql[256];
+  snprintf(sql, sizeof(sql), "CREATE TRIGGER broken BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'the disk is full'); END", table);
+  change_store(r, sql);
+}
+
+static UNUSED void mend_store(rolling *r) { change_store(r, "DROP TRIGGER broken"); }
+
+/* One second later: a tick that may fail; err may be NULL. */
+static UNUSED mlcm_status tick_status(rolling *r, mlcm_action *action, mlcm_error *err) {
+  mlcm_decision *decision = NULL;
+  test_clock_advance(&r->f.clock, SECOND);
+  mlcm_status st = mlcm_rollout_tick(r->rollout, NULL, &decision, err);
+  *action = decision ? mlcm_decision_action(decision) : 0;
+  mlcm_decision_free(decision);
+  return st;
+}
+
 #endif

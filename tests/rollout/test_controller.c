@@ -315,33 +315,6 @@ END_TEST
 
 /* ---- state and records ---------------------------------------------------------------------------------------------- */
 
-START_TEST(another_handle_sees_the_state_of_this_second) {
-  rolling r;
-  mlcm_rollout_state *own = NULL, *other = NULL;
-  char *a = NULL, *b = NULL;
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  mlcm_rollout *watcher = open_again(&r);
-  for (int i = 0; i < 15; i++) { /* over a committed chunk and beyond */
-    serve(&r, &r.s, 10, i % 9 == 8, 100, 1);
-    ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-    CHECK_OK(mlcm_rollout_state_get(r.rollout, &own, err));
-    CHECK_OK(mlcm_rollout_state_get(watcher, &other, err));
-    CHECK_OK(mlcm_rollout_state_to_json(own, &a, err));
-    CHECK_OK(mlcm_rollout_state_to_json(other, &b, err));
-    ck_assert_str_eq(a, b);
-    ck_assert_int_eq(mlcm_rollout_state_summary(other)->n_ticks, i + 2);
-    ck_assert_int_eq(mlcm_rollout_state_summary(other)->n_serving, 1);
-    mlcm_free(r.f.ctx, a);
-    mlcm_free(r.f.ctx, b);
-    mlcm_rollout_state_free(own);
-    mlcm_rollout_state_free(other);
-  }
-  mlcm_rollout_close(watcher);
-  rolling_tear_down(&r);
-}
-END_TEST
-
 START_TEST(times_in_the_json_of_a_state_are_strings) {
   rolling r;
   mlcm_rollout_state *state = NULL;
@@ -425,82 +398,6 @@ START_TEST(rollouts_are_listed_newest_first) {
 }
 END_TEST
 
-START_TEST(a_changed_record_or_evidence_is_found_by_replay) {
-  rolling r;
-  mlcm_replay_report report;
-  mlcm__db_conn *conn = NULL;
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  run_good(&r, r.rollout, 60);
-  CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
-  CHECK_OK(mlcm__db_exec(
-      conn,
-      "DROP TRIGGER decision_is_immutable;"
-      "UPDATE decision SET record = replace(record, '\"proven\"', '\"proved\"') WHERE seq = 2",
-      err));
-  CHECK_OK(mlcm__db_commit(conn, err));
-  CHECK_OK(mlcm_rollout_replay(r.f.reg, 1, &report, err));
-  ck_assert(report.decisions == 2 && report.identical == 1 && report.first_different_seq == 2);
-  ck_assert_msg(strstr(report.difference, "proved") != NULL, "%s", report.difference);
-  CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
-  CHECK_OK(mlcm__db_exec(conn, "UPDATE evidence SET lines = replace(lines, '400,4,400,4', '400,5,400,4') WHERE chunk = 2", err));
-  CHECK_OK(mlcm__db_commit(conn, err));
-  CHECK_FAILS(MLCM_CORRUPT, "does not match its digest", mlcm_rollout_replay(r.f.reg, 1, &report, err));
-  rolling_tear_down(&r);
-}
-END_TEST
-
-/* The wording of sentences may change between releases: the record keeps what was said, and replay compares what was decided. */
-START_TEST(a_record_in_other_words_replays_and_the_audit_log_still_knows_the_words) {
-  rolling r;
-  mlcm__db_conn *conn = NULL;
-  mlcm_audit_head head;
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  run_good(&r, r.rollout, 60);
-  CHECK_OK(mlcm_audit_verify(r.f.reg, NULL, NULL, &head, err));
-  CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
-  CHECK_OK(mlcm__db_exec(conn,
-                         "DROP TRIGGER decision_is_immutable;"
-                         "UPDATE decision SET record = replace(record, 'advanced', 'went on')",
-                         err));
-  CHECK_OK(mlcm__db_commit(conn, err));
-  check_replay(&r, 1, 2);
-  CHECK_FAILS(MLCM_CORRUPT, "", mlcm_audit_verify(r.f.reg, NULL, NULL, &head, err));
-  rolling_tear_down(&r);
-}
-END_TEST
-
-/* What the first release recorded (data/rollout_v1.sql). */
-START_TEST(records_of_format_1_replay) {
-  rolling r;
-  mlcm__db_conn *conn = NULL;
-  mlcm_decision *d = NULL;
-  rolling_set_up(&r);
-  char *sql = test_read_file(MLCM_SOURCE_DIR "/tests/rollout/data/rollout_v1.sql", NULL);
-  CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
-  CHECK_OK(mlcm__db_exec(conn, sql, err));
-  CHECK_OK(mlcm__db_commit(conn, err));
-  check_replay(&r, 1, 5);
-  CHECK_OK(mlcm_rollout_open_by_id(r.f.reg, 1, &r.rollout, err));
-  CHECK_OK(mlcm_decision_get(r.rollout, 5, &d, err));
-  ck_assert_int_eq(mlcm_decision_action(d), MLCM_ACTION_ROLL_BACK);
-  ck_assert_ptr_nonnull(strstr(mlcm_decision_json(d), "\"v\":1,"));
-  mlcm_decision_free(d);
-  CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
-  CHECK_OK(mlcm__db_exec(conn,
-                         "DROP TRIGGER decision_is_immutable;"
-                         "UPDATE decision SET record = 'no record' WHERE seq = 3",
-                         err));
-  CHECK_OK(mlcm__db_commit(conn, err));
-  mlcm_replay_report report;
-  CHECK_OK(mlcm_rollout_replay(r.f.reg, 1, &report, err));
-  ck_assert(report.identical == 4 && report.first_different_seq == 3);
-  free(sql);
-  rolling_tear_down(&r);
-}
-END_TEST
-
 START_TEST(a_read_only_registry_shows_and_does_not_tick) {
   rolling r;
   mlcm_rollout *rollout = NULL;
@@ -538,14 +435,10 @@ int main(void) {
                           overridden_traffic_is_never_compared,
                           a_slow_candidate_is_found_by_its_latency,
                           thresholds_on_meters_and_evaluations_are_measured,
-                          another_handle_sees_the_state_of_this_second,
                           times_in_the_json_of_a_state_are_strings,
                           a_state_tells_what_it_waits_for,
                           decisions_can_be_read_and_explained,
                           rollouts_are_listed_newest_first,
-                          a_changed_record_or_evidence_is_found_by_replay,
-                          a_record_in_other_words_replays_and_the_audit_log_still_knows_the_words,
-                          records_of_format_1_replay,
                           a_read_only_registry_shows_and_does_not_tick};
   return TEST_RUN("rollout_controller", tests);
 }

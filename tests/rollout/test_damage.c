@@ -411,54 +411,6 @@ START_TEST(a_holder_of_another_kind_is_named_unknown) {
 }
 END_TEST
 
-START_TEST(a_watcher_who_becomes_the_holder_forgets_the_live_lines) {
-  rolling r;
-  mlcm_rollout_state *state = NULL;
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  serve(&r, &r.s, 10, 0, 10, 0);
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  mlcm_rollout *watcher = open_again(&r);
-  CHECK_OK(mlcm_rollout_state_get(watcher, &state, err));
-  mlcm_rollout_state_free(state);
-  ck_assert_uint_gt(watcher->live.len, 0);
-  r.rollout->lease.epoch = 0; /* the holder dies */
-  test_clock_advance(&r.f.clock, 100 * SECOND);
-  ck_assert_int_eq(tick_action(&r, watcher), 0);
-  ck_assert_uint_eq(watcher->live.len, 0);
-  mlcm_rollout_close(watcher);
-  check_replay(&r, 1, 1);
-  rolling_tear_down(&r);
-}
-END_TEST
-
-START_TEST(evidence_that_the_store_does_not_take_has_a_limit) {
-  rolling r;
-  mlcm_decision *d = NULL;
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  const size_t len = r.rollout->chunk.len;
-  r.rollout->chunk.len = MLCM__CHUNK_MAX_BYTES + 1; /* as after hours */
-  CHECK_FAILS(MLCM_LIMIT, "wait for the store", mlcm_rollout_tick(r.rollout, NULL, &d, err));
-  r.rollout->chunk.len = len;
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  rolling_tear_down(&r);
-}
-END_TEST
-
-START_TEST(lines_without_a_live_file_go_nowhere) {
-  rolling r;
-  mlcm__live unnamed = {.fd = -1}, closed = {.path = test_path("/nowhere", "live"), .fd = -1};
-  rolling_set_up(&r);
-  mlcm__live_append(r.f.reg, &unnamed, "x", 1);
-  mlcm__live_append(r.f.reg, &closed, "x", 1);
-  ck_assert_int_eq(access(closed.path, F_OK), -1);
-  free(closed.path);
-  rolling_tear_down(&r);
-}
-END_TEST
-
 /* ---- words ---------------------------------------------------------------------------------------------------------- */
 
 START_TEST(a_text_is_cut_between_characters) {
@@ -574,9 +526,6 @@ int main(void) {
                           an_explanation_leaves_out_what_the_record_does_not_say,
                           a_holder_who_cannot_be_known_dead_keeps_the_lease_for_its_time,
                           a_holder_of_another_kind_is_named_unknown,
-                          a_watcher_who_becomes_the_holder_forgets_the_live_lines,
-                          evidence_that_the_store_does_not_take_has_a_limit,
-                          lines_without_a_live_file_go_nowhere,
                           a_text_is_cut_between_characters,
                           weights_are_written_as_people_write_them,
                           names_of_what_does_not_exist_are_unknown,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_holders.c - who decides: leases, crashes of the holder, fencing, commands from outside, changes by hand, and a store that
- * does not take what was decided.
+ * test_holders.c - who decides: leases, crashes of the holder, fencing, commands from outside, changes by hand.
  */
 #include "rollout/fixture.h"
 
@@ -10,22 +9,6 @@
 #include <unistd.h>
 
 #include "rollout/handle.h"
-
-static mlcm_counts totals(rolling *r, mlcm_rollout *rollout) {
-  mlcm_rollout_state *state = NULL;
-  (void)r;
-  summary_of(rollout, &state);
-  mlcm_counts total = mlcm_rollout_state_check(state, 0)->state.total;
-  mlcm_rollout_state_free(state);
-  return total;
-}
-
-static void check_counts(mlcm_counts c, int64_t cn, int64_t cb, int64_t sn, int64_t sb) {
-  ck_assert_int_eq(c.candidate_n, cn);
-  ck_assert_int_eq(c.candidate_bad, cb);
-  ck_assert_int_eq(c.stable_n, sn);
-  ck_assert_int_eq(c.stable_bad, sb);
-}
 
 /* What a crash leaves: nothing is written, nothing given back. */
 static void crash(mlcm_rollout *h) {
@@ -58,7 +41,7 @@ START_TEST(a_closed_holder_gives_the_lease_back) {
   mlcm_rollout_close(r.rollout);
   r.rollout = second;
   ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  check_counts(totals(&r, r.rollout), 100, 1, 100, 1);
+  check_counts(totals(r.rollout), 100, 1, 100, 1);
   rolling_tear_down(&r);
 }
 END_TEST
@@ -80,9 +63,9 @@ START_TEST(after_a_crash_the_next_holder_counts_everything_once) {
               mlcm_rollout_tick(r.rollout, NULL, &decision, err)); /* this process lives: time must run out */
   test_clock_advance(&r.f.clock, MLCM__LEASE_NS);
   ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  check_counts(totals(&r, r.rollout), 14 * 20 + 5, 1, 14 * 30 + 7, 2);
+  check_counts(totals(r.rollout), 14 * 20 + 5, 1, 14 * 30 + 7, 2);
   for (int i = 0; i < 12; i++) tick_action(&r, r.rollout);
-  check_counts(totals(&r, r.rollout), 14 * 20 + 5, 1, 14 * 30 + 7, 2);
+  check_counts(totals(r.rollout), 14 * 20 + 5, 1, 14 * 30 + 7, 2);
   rolling_tear_down(&r);
 }
 END_TEST
@@ -254,6 +237,26 @@ START_TEST(an_abort_goes_before_older_commands) {
 }
 END_TEST
 
+START_TEST(a_command_behind_many_is_left_to_the_next_tick) {
+  rolling r;
+  mlcm_rollout_state *state = NULL;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  for (int i = 0; i < 4; i++) CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_PAUSE, NULL, err));
+  crash(r.rollout);
+  r.rollout = open_again(&r);
+  test_clock_advance(&r.f.clock, 2 * MLCM__LEASE_NS);
+  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_PROMOTE, NULL, err)); /* looks after three of them: one obeyed, two refused */
+  mlcm_rollout_summary s = summary_of(r.rollout, &state);
+  ck_assert(s.status == MLCM_ROLLOUT_PAUSED && s.n_pending == 2);
+  mlcm_rollout_state_free(state);
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_PROMOTE);
+  rolling_tear_down(&r);
+}
+END_TEST
+
 START_TEST(the_same_version_may_be_tried_again_after_an_abort) { /* flagger 862, 1310 */
   rolling r;
   rolling_set_up(&r);
@@ -333,10 +336,7 @@ START_TEST(a_forced_move_wins_over_a_promotion_decided_in_the_same_moment) {
     ck_assert_int_eq(tick_action(&r, r.rollout), 0);
   }
   CHECK_OK(mlcm_alias_set(r.f.reg, "m", "champion", 3, MLCM_ALIAS_ANY, MLCM_ALIAS_FORCE, NULL, err));
-  mlcm__db_conn *conn = NULL; /* as if its intent had come a moment after the tick had read */
-  CHECK_OK(mlcm__db_write_begin(r.f.reg->db, -1, &conn, err));
-  CHECK_OK(mlcm__db_exec(conn, "UPDATE intent SET done_seq = 0", err));
-  CHECK_OK(mlcm__db_commit(conn, err));
+  change_store(&r, "UPDATE intent SET done_seq = 0"); /* as if its intent had come a moment after the tick had read */
   serve(&r, &r.s, 0, 0, 0, 0);
   ck_assert_int_eq(tick_action(&r, r.rollout), 0);
   ck_assert_int_eq(alias_of(&r.f, "m", "champion"), 3);
@@ -385,245 +385,6 @@ START_TEST(an_endpoint_follows_its_alias_when_no_rollout_is_active) {
 }
 END_TEST
 
-/* ---- a store that does not take it ---------------------------------------------------------------------------------- */
-
-typedef struct diverted {
-  int n;
-  int64_t stable, candidate;
-  mlcm_action action;
-} diverted;
-
-static void note_diversion(void *user, const mlcm__routing *routing, mlcm_action action, const char *reason) {
-  diverted *d = user;
-  ck_assert_str_ne(reason, "");
-  d->n++;
-  d->stable = routing->stable;
-  d->candidate = routing->candidate;
-  d->action = action;
-}
-
-/* Makes every write of decisions fail, as a full disk would, until it is undone. */
-static void break_store(rolling *r, const char *table, bool broken) {
-  mlcm__db_conn *conn = NULL;
-  char sql[256];
-  if (broken)
-    snprintf(sql, sizeof(sql), "CREATE TRIGGER broken BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
-             table);
-  else
-    snprintf(sql, sizeof(sql), "DROP TRIGGER broken");
-  CHECK_OK(mlcm__db_write_begin(r->f.reg->db, -1, &conn, err));
-  CHECK_OK(mlcm__db_exec(conn, sql, err));
-  CHECK_OK(mlcm__db_commit(conn, err));
-}
-
-static mlcm_status tick_status(rolling *r, mlcm_action *action, mlcm_error *err) {
-  mlcm_decision *decision = NULL;
-  test_clock_advance(&r->f.clock, SECOND);
-  mlcm_status st = mlcm_rollout_tick(r->rollout, NULL, &decision, err);
-  *action = decision ? mlcm_decision_action(decision) : 0;
-  mlcm_decision_free(decision);
-  return st;
-}
-
-START_TEST(a_rollback_is_in_effect_before_the_store_takes_it) {
-  rolling r;
-  diverted d = {0};
-  mlcm_action action = 0;
-  mlcm_error why = {0};
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  mlcm__rollout_set_hooks(r.rollout, &(mlcm__rollout_hooks){note_diversion, &d});
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  break_store(&r, "decision", true);
-  serve(&r, &r.s, 500, 100, 500, 5);
-  ck_assert_int_ne(tick_status(&r, &action, &why), MLCM_OK);
-  ck_assert_msg(strstr(why.message, "in effect on this process's traffic, but not recorded yet") != NULL, "%s", why.message);
-  ck_assert_int_eq(d.n, 1);
-  ck_assert(d.stable == 1 && d.candidate == 0 && d.action == MLCM_ACTION_ROLL_BACK);
-  ck_assert_int_eq(routing_of(&r).candidate, 2); /* not in the store */
-  for (int i = 0; i < 30; i++) ck_assert_int_ne(tick_status(&r, &action, &why), MLCM_OK);
-  break_store(&r, "decision", false);
-  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ROLL_BACK);
-  ck_assert_int_eq(routing_of(&r).candidate, 0);
-  ck_assert_int_eq(d.n, 1);
-  check_replay(&r, 1, 2);
-  rolling_tear_down(&r);
-}
-END_TEST
-
-static mlcm_rollout_status seen_by(mlcm_rollout *watcher) {
-  mlcm_rollout_state *state = NULL;
-  CHECK_OK(mlcm_rollout_state_get(watcher, &state, err));
-  mlcm_rollout_status status = mlcm_rollout_state_summary(state)->status;
-  mlcm_rollout_state_free(state);
-  return status;
-}
-
-START_TEST(a_watcher_sees_no_decision_before_its_record) {
-  rolling r;
-  mlcm_action action = 0;
-  mlcm_error why = {0};
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  mlcm_rollout *watcher = open_again(&r);
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  break_store(&r, "decision", true);
-  serve(&r, &r.s, 500, 100, 500, 5);
-  ck_assert_int_ne(tick_status(&r, &action, &why), MLCM_OK);
-  ck_assert_int_eq(seen_by(watcher), MLCM_ROLLOUT_PROGRESSING);
-  break_store(&r, "decision", false);
-  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ROLL_BACK);
-  ck_assert_int_eq(seen_by(watcher), MLCM_ROLLOUT_ROLLED_BACK);
-  mlcm_rollout_close(watcher);
-  rolling_tear_down(&r);
-}
-END_TEST
-
-START_TEST(an_advance_that_is_not_recorded_has_not_happened) {
-  rolling r;
-  mlcm_action action = 0;
-  mlcm_error why = {0};
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  break_store(&r, "decision", true);
-  mlcm_status st = MLCM_OK;
-  for (int i = 0; i < 30 && !st; i++) {
-    serve(&r, &r.s, GOOD_N, 4, GOOD_N, 4);
-    st = tick_status(&r, &action, &why);
-  }
-  ck_assert_int_ne(st, MLCM_OK);
-  ck_assert_int_eq(routing_of(&r).weight_ppm, 50000);
-  break_store(&r, "decision", false);
-  ck_assert_int_eq(run_good(&r, r.rollout, 30), MLCM_ACTION_ADVANCE);
-  check_replay(&r, 1, 2);
-  rolling_tear_down(&r);
-}
-END_TEST
-
-START_TEST(harm_is_watched_while_evidence_cannot_be_recorded) {
-  rolling r;
-  diverted d = {0};
-  mlcm_action action = 0;
-  mlcm_error why = {0};
-  int failures = 0;
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  mlcm__rollout_set_hooks(r.rollout, &(mlcm__rollout_hooks){note_diversion, &d});
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  break_store(&r, "evidence", true);
-  for (int i = 0; i < 60; i++) {
-    serve(&r, &r.s, 10, 0, 100, 1);
-    failures += tick_status(&r, &action, &why) != MLCM_OK;
-  }
-  ck_assert_int_gt(failures, 10);
-  ck_assert_int_eq(d.n, 0);
-  serve(&r, &r.s, 500, 150, 500, 5);
-  ck_assert_int_ne(tick_status(&r, &action, &why), MLCM_OK);
-  ck_assert_int_eq(d.n, 1);
-  break_store(&r, "evidence", false);
-  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ROLL_BACK);
-  check_replay(&r, 1, 2);
-  rolling_tear_down(&r);
-}
-END_TEST
-
-/* Writes what the handle holds pending as a commit would whose answer was lost. */
-static void write_behind_its_back(rolling *r) {
-  mlcm__db_conn *conn = NULL;
-  CHECK_OK(mlcm__db_write_begin(r->f.reg->db, -1, &conn, err));
-  CHECK_OK(mlcm__pending_write(r->rollout, conn, r->rollout->lease.epoch, err));
-  CHECK_FAILS(MLCM_STALE, "has been recorded since", mlcm__pending_write(r->rollout, conn, r->rollout->lease.epoch, err));
-  CHECK_OK(mlcm__db_commit(conn, err));
-}
-
-START_TEST(a_rollback_whose_commit_had_no_answer_is_found_written) {
-  rolling r;
-  mlcm_action action = 0;
-  mlcm_error why = {0};
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  break_store(&r, "decision", true);
-  serve(&r, &r.s, 500, 100, 500, 5);
-  ck_assert_int_ne(tick_status(&r, &action, &why), MLCM_OK);
-  break_store(&r, "decision", false);
-  write_behind_its_back(&r);
-  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ROLL_BACK); /* handed out, not made again */
-  ck_assert(!mlcm_rollout_is_active(r.rollout));
-  check_replay(&r, 1, 2);
-  rolling_tear_down(&r);
-}
-END_TEST
-
-START_TEST(evidence_whose_commit_had_no_answer_counts_once) {
-  for (int written = 0; written < 2; written++) {
-    rolling r;
-    mlcm__outcome nothing = {.check = -1};
-    rolling_set_up(&r);
-    rolling_start(&r, quick_plan);
-    serve(&r, &r.s, 20, 0, 30, 1);
-    ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-    CHECK_OK(mlcm__pending_seal(r.rollout, &nothing, NULL, mlcm__gather_counted(r.rollout->gather), err));
-    if (written) write_behind_its_back(&r);
-    serve(&r, &r.s, 5, 1, 5, 0);
-    for (int i = 0; i < 12; i++) ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-    check_counts(totals(&r, r.rollout), 25, 1, 35, 1);
-    CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_ABORT, NULL, err));
-    ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ABORT);
-    check_replay(&r, 1, 2);
-    rolling_tear_down(&r);
-  }
-}
-END_TEST
-
-START_TEST(a_close_after_a_commit_without_an_answer_writes_nothing_twice) {
-  for (int written = 0; written < 2; written++) {
-    rolling r;
-    mlcm__outcome nothing = {.check = -1};
-    rolling_set_up(&r);
-    rolling_start(&r, quick_plan);
-    serve(&r, &r.s, 20, 0, 30, 1);
-    ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-    CHECK_OK(mlcm__pending_seal(r.rollout, &nothing, NULL, mlcm__gather_counted(r.rollout->gather), err));
-    if (written) write_behind_its_back(&r);
-    mlcm_rollout_close(r.rollout);
-    r.rollout = open_again(&r);
-    check_counts(totals(&r, r.rollout), 20, 0, 30, 1);
-    ck_assert_int_eq(r.rollout->head.n_chunks, 2);
-    ck_assert_str_eq(r.rollout->head.holder, "");
-    check_replay(&r, 1, 1);
-    rolling_tear_down(&r);
-  }
-}
-END_TEST
-
-START_TEST(meters_that_cannot_be_read_hold_and_people_are_still_obeyed) {
-  rolling r;
-  mlcm_action action = 0;
-  mlcm_error why = {0};
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  serve(&r, &r.s, 100, 1, 100, 1);
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  char *damaged = r.f.reg->run_dir;
-  char away[512];
-  snprintf(away, sizeof(away), "%s.away", damaged);
-  ck_assert_int_eq(rename(damaged, away), 0);
-  FILE *file = fopen(damaged, "w"); /* a file where the folder was: it cannot be listed */
-  ck_assert_ptr_nonnull(file);
-  fclose(file);
-  for (int i = 0; i < 5; i++) ck_assert_int_ne(tick_status(&r, &action, &why), MLCM_OK);
-  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_ABORT, NULL, err));
-  ck_assert_int_eq(tick_status(&r, &action, &why), MLCM_OK);
-  ck_assert_int_eq(action, MLCM_ACTION_ABORT);
-  ck_assert_int_eq(unlink(damaged), 0);
-  ck_assert_int_eq(rename(away, damaged), 0);
-  check_replay(&r, 1, 2);
-  rolling_tear_down(&r);
-}
-END_TEST
-
 int main(void) {
   const TTest *tests[] = {a_second_controller_is_told_that_it_is_not_needed,
                           a_closed_holder_gives_the_lease_back,
@@ -636,6 +397,7 @@ int main(void) {
                           a_command_is_obeyed_by_the_holder_at_its_next_tick,
                           without_a_holder_the_command_itself_decides,
                           an_abort_goes_before_older_commands,
+                          a_command_behind_many_is_left_to_the_next_tick,
                           the_same_version_may_be_tried_again_after_an_abort,
                           a_candidate_reported_broken_is_rolled_back,
                           moving_the_alias_under_a_rollout_is_refused_and_names_it,
@@ -643,14 +405,6 @@ int main(void) {
                           a_forced_move_wins_over_a_promotion_decided_in_the_same_moment,
                           a_rollback_after_a_forced_move_leaves_the_traffic_where_the_person_put_it,
                           a_forced_deletion_of_the_candidate_pauses,
-                          an_endpoint_follows_its_alias_when_no_rollout_is_active,
-                          a_rollback_is_in_effect_before_the_store_takes_it,
-                          a_watcher_sees_no_decision_before_its_record,
-                          an_advance_that_is_not_recorded_has_not_happened,
-                          harm_is_watched_while_evidence_cannot_be_recorded,
-                          a_rollback_whose_commit_had_no_answer_is_found_written,
-                          evidence_whose_commit_had_no_answer_counts_once,
-                          a_close_after_a_commit_without_an_answer_writes_nothing_twice,
-                          meters_that_cannot_be_read_hold_and_people_are_still_obeyed};
+                          an_endpoint_follows_its_alias_when_no_rollout_is_active};
   return TEST_RUN("rollout_holders", tests);
 }
