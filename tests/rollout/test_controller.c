@@ -109,6 +109,8 @@ static const struct {
     {"m", "m/1", MLCM_INVALID_ARGUMENT, "is stable itself (m@champion)"},
     {"m", "@challenger", MLCM_NOT_FOUND, "candidate m@challenger does not exist"},
     {"m", "other/1", MLCM_INVALID_ARGUMENT, "not a version of 'm'"},
+    {"m", "m/3", MLCM_NOT_FOUND, "candidate m/3 is deleted; restore it first"},
+    {"other", "other/1", MLCM_NOT_FOUND, "other@champion does not exist"},
 };
 
 START_TEST(a_start_that_makes_no_sense_changes_nothing) {
@@ -117,6 +119,7 @@ START_TEST(a_start_that_makes_no_sense_changes_nothing) {
   int64_t before = 0, after = 0;
   rolling_set_up(&r);
   add_version(&r.f, "other", "x", NULL);
+  CHECK_OK(mlcm_version_delete(r.f.reg, "m", 3, 0, NULL, err));
   CHECK_OK(mlcm_changes_head(r.f.reg, &before, err));
   for (size_t i = 0; i < sizeof(bad_starts) / sizeof(*bad_starts); i++) {
     snprintf(plan, sizeof(plan),
@@ -126,6 +129,9 @@ START_TEST(a_start_that_makes_no_sense_changes_nothing) {
     CHECK_FAILS(bad_starts[i].status, bad_starts[i].part,
                 mlcm_rollout_start(r.f.reg, "p", mlcm_str_of(plan), NULL, &r.rollout, err));
   }
+  const mlcm_attribution nameless = {.actor = "line\nbreak"};
+  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "actor",
+              mlcm_rollout_start(r.f.reg, "p", mlcm_str_of(quick_plan), &nameless, &r.rollout, err));
   CHECK_OK(mlcm_changes_head(r.f.reg, &after, err));
   ck_assert_int_eq(before, after);
   rolling_tear_down(&r);
@@ -380,6 +386,44 @@ START_TEST(decisions_can_be_read_and_explained) {
 }
 END_TEST
 
+static void check_explained(rolling *r, int64_t seq, const char *part) {
+  mlcm_decision *decision = NULL;
+  char *text = NULL;
+  CHECK_OK(mlcm_decision_get(r->rollout, seq, &decision, err));
+  CHECK_OK(mlcm_decision_explain(r->f.ctx, decision, &text, err));
+  ck_assert_msg(strstr(text, part), "%s", text);
+  mlcm_free(r->f.ctx, text);
+  mlcm_decision_free(decision);
+}
+
+START_TEST(an_explanation_names_who_asked_and_why_and_what_was_proven) {
+  rolling r;
+  const mlcm_attribution by = {"eve", "lunch"}, silent = {.actor = "eve"};
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_PAUSE, &by, err));
+  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_RESUME, &silent, err));
+  ck_assert_int_eq(run_good(&r, r.rollout, 60), MLCM_ACTION_ADVANCE);
+  check_explained(&r, 2, "  asked for by eve: lunch\n");
+  check_explained(&r, 3, "  asked for by eve\n");
+  check_explained(&r, 4, "  pass  errors: ");
+  rolling_tear_down(&r);
+}
+END_TEST
+
+START_TEST(an_endpoint_may_never_have_had_a_rollout) {
+  rolling r;
+  mlcm__db_conn *conn = NULL;
+  mlcm__endpoint_row row;
+  rolling_set_up(&r);
+  CHECK_OK(mlcm__registry_write_begin(r.f.reg, &conn, err));
+  CHECK_OK(mlcm__endpoint_ensure(conn, r.f.reg, "m", NULL, NULL, &row, err));
+  CHECK_OK(mlcm__registry_commit(r.f.reg, &conn, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "'m' has never had a rollout", mlcm_rollout_open(r.f.reg, "m", &r.rollout, err));
+  rolling_tear_down(&r);
+}
+END_TEST
+
 START_TEST(rollouts_are_listed_newest_first) {
   rolling r;
   int64_t ids[4] = {0};
@@ -393,6 +437,8 @@ START_TEST(rollouts_are_listed_newest_first) {
   ck_assert(n == 2 && ids[0] == 2 && ids[1] == 1);
   CHECK_OK(mlcm_rollout_list(r.f.reg, NULL, 2, ids, 4, &n, err));
   ck_assert(n == 1 && ids[0] == 1);
+  CHECK_OK(mlcm_rollout_list(r.f.reg, "m", 0, NULL, 0, &n, err)); /* asks for none */
+  ck_assert_uint_eq(n, 0);
   CHECK_FAILS(MLCM_NOT_FOUND, "did you mean 'm'", mlcm_rollout_list(r.f.reg, "n", 0, ids, 4, &n, err));
   rolling_tear_down(&r);
 }
@@ -438,6 +484,8 @@ int main(void) {
                           times_in_the_json_of_a_state_are_strings,
                           a_state_tells_what_it_waits_for,
                           decisions_can_be_read_and_explained,
+                          an_explanation_names_who_asked_and_why_and_what_was_proven,
+                          an_endpoint_may_never_have_had_a_rollout,
                           rollouts_are_listed_newest_first,
                           a_read_only_registry_shows_and_does_not_tick};
   return TEST_RUN("rollout_controller", tests);

@@ -7,6 +7,7 @@
 #include <dirent.h>
 
 #include "rollout/evidence.h"
+#include "rollout/handle.h"
 
 static mlcm__counted take(const rolling *r, const mlcm__counted *now) {
   mlcm__meter_snapshot *snapshot = NULL;
@@ -156,29 +157,36 @@ START_TEST(damaged_evidence_is_corrupt) {
 }
 END_TEST
 
-START_TEST(a_meter_file_that_vanishes_costs_its_news_and_nothing_counts_twice) {
-  rolling r;
-  mlcm_rollout_state *state = NULL;
-  rolling_set_up(&r);
-  rolling_start(&r, quick_plan);
-  serve(&r, &r.s, 50, 0, 50, 0);
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  mlcm__meter_close(r.s.meter);
-  DIR *dir = opendir(r.f.reg->run_dir);
+static void remove_meter_files(rolling *r) {
+  mlcm__meter_close(r->s.meter);
+  r->s.meter = NULL;
+  DIR *dir = opendir(r->f.reg->run_dir);
   for (struct dirent *e; (e = readdir(dir));) {
-    char *path = test_path(r.f.reg->run_dir, e->d_name);
+    char *path = test_path(r->f.reg->run_dir, e->d_name);
     if (e->d_name[0] != '.' && !strstr(e->d_name, ".live")) ck_assert_int_eq(unlink(path), 0);
     free(path);
   }
   closedir(dir);
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  serve_begin(&r, &r.s);
-  serve(&r, &r.s, 20, 0, 20, 0);
-  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  summary_of(r.rollout, &state);
-  ck_assert_int_eq(mlcm_rollout_state_check(state, 0)->state.total.candidate_n, 70);
-  mlcm_rollout_state_free(state);
-  rolling_tear_down(&r);
+}
+
+/* The next process counts from 0, for which the tick that sees less than before says nothing. */
+START_TEST(a_meter_file_that_vanishes_costs_its_news_and_nothing_counts_twice) {
+  for (int restarts = 0; restarts < 2; restarts++) {
+    rolling r;
+    rolling_set_up(&r);
+    rolling_start(&r, quick_plan);
+    serve(&r, &r.s, 50, 0, 50, 0);
+    ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+    remove_meter_files(&r);
+    if (!restarts) ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+    serve_begin(&r, &r.s);
+    if (restarts) serve(&r, &r.s, 3, 0, 3, 0);
+    ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+    serve(&r, &r.s, 20, 0, 20, 0);
+    ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+    check_counts(totals(r.rollout), 70, 0, 70, 0);
+    rolling_tear_down(&r);
+  }
 }
 END_TEST
 
@@ -200,12 +208,78 @@ START_TEST(late_outcomes_of_a_new_name_do_not_shift_the_others) {
 }
 END_TEST
 
+/* Ticks a plan of one check and answers the last line of its evidence. */
+static char *line_of(rolling *r) {
+  ck_assert_int_eq(tick_action(r, r->rollout), 0);
+  const char *text = r->rollout->chunk.data;
+  size_t len = r->rollout->chunk.len - 1; /* of a whole line */
+  const char *before = memrchr(text, '\n', len);
+  return strndup(before ? before + 1 : text, len);
+}
+
+START_TEST(news_of_several_epochs_stand_in_their_order) {
+  rolling r;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  int64_t first = routing_of(&r).epoch;
+  ck_assert_int_eq(run_good(&r, r.rollout, 60), MLCM_ACTION_ADVANCE);
+  complete(&r.s, 1, routing_of(&r).epoch, 9, 0);
+  complete(&r.s, 2, first, 7, 0);
+  char *line = line_of(&r);
+  ck_assert_msg(strstr(line, "\"fail\":[[7,0,0,0],[0,0,9,0]]"), "%s", line);
+  free(line);
+  rolling_tear_down(&r);
+}
+END_TEST
+
+/* Who fails must be slower than all that a meter tells apart, who passes need not. */
+START_TEST(latencies_at_the_upper_end_can_pass_and_cannot_fail) {
+  rolling r;
+  uint32_t cells[2];
+  mlcm_rollout_state *state = NULL;
+  rolling_set_up(&r);
+  rolling_start(&r, "mlcm: rollout/v1\nendpoint: m\ncandidate: m/2\nsteps: [{weight: 50%, for: 5s}]\nsample_ratio_alpha: 0\n"
+                    "checks: [{name: slow, compare: latency.p90, fail_above: 4x, pass_below: 1.1x}]\n");
+  for (int v = 0; v < 2; v++) CHECK_OK(mlcm__meter_cell(r.s.meter, v + 1, (uint64_t)routing_of(&r).epoch, &cells[v], err));
+  for (int t = 0; t < 2; t++) {
+    for (int v = 0; v < 2; v++) mlcm__meter_complete(r.s.meter, cells[v], MLCM__SCOPE_KEY, 800 * SECOND, true);
+    ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  }
+  summary_of(r.rollout, &state);
+  mlcm_check_state seen = mlcm_rollout_state_check(state, 0)->state;
+  ck_assert_int_eq(seen.total.candidate_n, 0); /* of the failing side */
+  ck_assert_int_eq(seen.step.candidate_n, 1);  /* of the passing side: the first tick only made the threshold */
+  mlcm_rollout_state_free(state);
+  rolling_tear_down(&r);
+}
+END_TEST
+
+START_TEST(counts_for_more_epochs_than_a_check_takes_are_refused) {
+  rolling r;
+  mlcm_action action = 0;
+  mlcm_error why = {0};
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  int64_t first = routing_of(&r).epoch;
+  for (int i = 0; i <= 1000; i++) complete(&r.s, 1, first + i, 1, 0);
+  ck_assert_int_eq(tick_status(&r, &action, &why), MLCM_LIMIT);
+  ck_assert_msg(strstr(why.message, "more than 1000 routing epochs"), "%s", why.message);
+  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_ABORT, NULL, err));
+  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ABORT); /* people are obeyed all the same */
+  rolling_tear_down(&r);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {totals_survive_their_text,
                           only_cells_that_changed_are_written,
                           a_tick_survives_its_text,
                           damaged_evidence_is_corrupt,
                           a_meter_file_that_vanishes_costs_its_news_and_nothing_counts_twice,
-                          late_outcomes_of_a_new_name_do_not_shift_the_others};
+                          late_outcomes_of_a_new_name_do_not_shift_the_others,
+                          news_of_several_epochs_stand_in_their_order,
+                          latencies_at_the_upper_end_can_pass_and_cannot_fail,
+                          counts_for_more_epochs_than_a_check_takes_are_refused};
   return TEST_RUN("rollout_counted", tests);
 }

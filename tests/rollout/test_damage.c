@@ -236,6 +236,13 @@ START_TEST(totals_with_a_part_missing_or_wrong_are_corrupt) {
 }
 END_TEST
 
+START_TEST(more_cells_than_an_endpoint_has_are_corrupt) {
+  char *value = many("{}", MLCM__SNAPSHOT_CELLS + 1);
+  check_damaged(good_totals, &(change){"cells", value}, 1);
+  free(value);
+}
+END_TEST
+
 START_TEST(more_kinds_of_outcome_than_the_limit_are_named) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   mlcm_error err = {0};
@@ -507,6 +514,7 @@ START_TEST(null_arguments_are_refused) {
   ck_assert_ptr_null(mlcm_rollout_state_check(state, 1));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "no command", mlcm_rollout_command(r.rollout, 0, NULL, err));
   ck_assert_int_eq(mlcm_rollout_undo(NULL, NULL, 0, NULL, NULL, NULL), MLCM_INVALID_ARGUMENT); /* nor is an error struct needed */
+  ck_assert_int_eq(mlcm_rollout_undo(reg, "nobody", 0, NULL, NULL, NULL), MLCM_NOT_FOUND);
   mlcm_rollout_state_free(state);
   mlcm_rollout_state_free(NULL);
   mlcm_decision_free(NULL);
@@ -519,6 +527,7 @@ int main(void) {
                           a_line_with_more_than_the_limits_is_corrupt,
                           evidence_that_the_machine_refuses_is_corrupt_and_does_not_replay,
                           totals_with_a_part_missing_or_wrong_are_corrupt,
+                          more_cells_than_an_endpoint_has_are_corrupt,
                           more_kinds_of_outcome_than_the_limit_are_named,
                           a_lack_of_memory_while_reading_leaves_nothing_behind,
                           totals_that_fall_in_any_count_have_run_backwards,

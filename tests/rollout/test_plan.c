@@ -249,6 +249,22 @@ START_TEST(a_lack_of_memory_at_any_point_leaves_nothing_behind) {
 }
 END_TEST
 
+START_TEST(a_step_at_all_the_traffic_may_wait_for_checks_that_do_not_compare) {
+  mlcm_plan *p = parse(HEAD "steps: [{weight: 100%, for: 1m, checks: [rate]}]\n"
+                            "checks: [{name: errors, compare: error, tolerate: 1.25x}, {name: rate, meter: error_ratio, at_most: 5%}]\n");
+  ck_assert_int_eq(mlcm_plan_step_weight_ppm(p, 0), MLCM_WEIGHT_ALL);
+  ck_assert(!p->steps[0].required[0] && p->steps[0].required[1]);
+  mlcm_plan_free(p);
+}
+END_TEST
+
+START_TEST(a_list_of_override_rules_may_be_empty) {
+  mlcm_plan *p = parse(HEAD STEPS CHECKS "override: []\n");
+  ck_assert_str_eq(p->override_json, "[]");
+  mlcm_plan_free(p);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {every_key_is_read,
                           defaults_are_in_the_canonical_text,
@@ -258,6 +274,8 @@ int main(void) {
                           a_step_that_does_not_exist_has_no_weight_and_no_time,
                           a_threshold_only_plan_may_end_at_all_traffic,
                           null_arguments_are_refused,
-                          a_lack_of_memory_at_any_point_leaves_nothing_behind};
+                          a_lack_of_memory_at_any_point_leaves_nothing_behind,
+                          a_step_at_all_the_traffic_may_wait_for_checks_that_do_not_compare,
+                          a_list_of_override_rules_may_be_empty};
   return TEST_RUN("rollout_plan", tests);
 }

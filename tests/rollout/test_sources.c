@@ -189,6 +189,9 @@ START_TEST(a_window_that_stays_empty_says_why) {
   for (int i = 0; i < 60; i++) add_second(&r, &nobody, 0, 0, 0);
   ck_assert(read_now(&r, WRONG, &m));
   ck_assert_str_eq(m.detail, "no process serves the endpoint");
+  for (int i = 0; i < 60; i++) add_second(&r, &nobody, 100, 0, 0); /* what dead processes left counts for nothing */
+  ck_assert(read_now(&r, RATIO, &m));
+  ck_assert_str_eq(m.detail, "no process serves the endpoint");
   rig_close(&r);
 }
 END_TEST
@@ -350,6 +353,53 @@ START_TEST(a_gate_without_memory_leaks_nothing) {
 }
 END_TEST
 
+/* What a meter file never holds unless it was changed. */
+START_TEST(answers_without_a_latency_have_no_quantile) {
+  rolling r;
+  uint32_t cell = 0;
+  mlcm_rollout_state *state = NULL;
+  rolling_set_up(&r);
+  rolling_start(&r, "mlcm: rollout/v1\nendpoint: m\ncandidate: m/2\nsteps: [{weight: 5%, for: 5s}]\nsample_ratio_alpha: 0\n"
+                    "checks: [{name: p50, meter: latency.p50, at_most: 1s}]\n");
+  CHECK_OK(mlcm__meter_cell(r.s.meter, 2, (uint64_t)routing_of(&r).epoch, &cell, err));
+  for (int i = 0; i < 100; i++) mlcm__meter_complete(r.s.meter, cell, MLCM__SCOPE_REQUEST, -1, true);
+  mlcm_gate *gate = gate_run(&r.f, "mlcm: gate/v1\nchecks: [{name: p50, meter: latency.p50, at_most: 1s}]\n", "m/2");
+  check_says(gate, 0, "no answer has a latency");
+  mlcm_gate_free(gate);
+  for (int i = 0; i <= 60; i++) ck_assert_int_eq(tick_action(&r, r.rollout), 0);
+  summary_of(r.rollout, &state);
+  ck_assert_str_eq(mlcm_rollout_state_check(state, 0)->state.last.detail, "too few answers of the candidate");
+  mlcm_rollout_state_free(state);
+  rolling_tear_down(&r);
+}
+END_TEST
+
+/* SQLite holds what mlcm_evaluate does not take. */
+START_TEST(a_score_that_is_no_number_is_refused) {
+  rolling r;
+  mlcm_policy *policy = NULL;
+  mlcm_gate *gate = NULL;
+  mlcm_action action = 0;
+  rolling_set_up(&r);
+  evaluate(&r.f, 2, "accuracy", 0.5, NULL);
+  change_store(&r, "UPDATE evaluation_score SET value = 9e999");
+  CHECK_OK(mlcm_policy_parse(r.f.ctx, "gate.yaml",
+                             mlcm_str_of("mlcm: gate/v1\nchecks:\n  - {name: a, evaluation: accuracy, at_least: 0.1}\n"
+                                         "  - {name: b, evaluation: accuracy, at_least: 0.2}\n"),
+                             &policy, err));
+  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "check 'a': measurement", mlcm_gate_run(r.f.ctx, policy, r.f.reg, "m/2", &gate, err));
+  mlcm_policy_free(policy);
+  rolling_start(&r, "mlcm: rollout/v1\nendpoint: m\ncandidate: m/2\nsteps: [{weight: 5%, for: 5s}]\nsample_ratio_alpha: 0\n"
+                    "checks: [{name: a, evaluation: accuracy, at_least: 0.1}]\n");
+  for (int told = 0; told < 2; told++) {
+    mlcm_error why = {0};
+    ck_assert_int_eq(tick_status(&r, &action, told ? &why : NULL), MLCM_INVALID_ARGUMENT);
+    test_clock_advance(&r.f.clock, 4 * SECOND); /* it is looked up every five ticks */
+  }
+  rolling_tear_down(&r);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {a_query_and_a_probe_are_measured_and_handed_on_once,
                           a_query_is_asked_twice_within_the_age_it_may_have_and_a_probe_at_every_tick,
@@ -361,6 +411,8 @@ int main(void) {
                           a_gate_asks_servers_with_the_headers_of_its_checks,
                           a_gate_reads_meters_and_evaluations_of_the_version,
                           a_gate_needs_what_it_is_asked_with,
-                          a_gate_without_memory_leaks_nothing};
+                          a_gate_without_memory_leaks_nothing,
+                          answers_without_a_latency_have_no_quantile,
+                          a_score_that_is_no_number_is_refused};
   return TEST_RUN("rollout_sources", tests);
 }

@@ -6,27 +6,34 @@
 
 #include "rollout/handle.h"
 
-START_TEST(another_handle_sees_the_state_of_this_second) {
-  rolling r;
+/* Both see the same: as JSON, all that a state tells. */
+static void check_sees_the_same(rolling *r, mlcm_rollout *watcher) {
   mlcm_rollout_state *own = NULL, *other = NULL;
   char *a = NULL, *b = NULL;
+  CHECK_OK(mlcm_rollout_state_get(r->rollout, &own, err));
+  CHECK_OK(mlcm_rollout_state_get(watcher, &other, err));
+  CHECK_OK(mlcm_rollout_state_to_json(own, &a, err));
+  CHECK_OK(mlcm_rollout_state_to_json(other, &b, err));
+  ck_assert_str_eq(a, b);
+  mlcm_free(r->f.ctx, a);
+  mlcm_free(r->f.ctx, b);
+  mlcm_rollout_state_free(own);
+  mlcm_rollout_state_free(other);
+}
+
+START_TEST(another_handle_sees_the_state_of_this_second) {
+  rolling r;
+  mlcm_rollout_state *state = NULL;
   rolling_set_up(&r);
   rolling_start(&r, quick_plan);
   mlcm_rollout *watcher = open_again(&r);
   for (int i = 0; i < 15; i++) { /* over a committed chunk and beyond */
     serve(&r, &r.s, 10, i % 9 == 8, 100, 1);
     ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-    CHECK_OK(mlcm_rollout_state_get(r.rollout, &own, err));
-    CHECK_OK(mlcm_rollout_state_get(watcher, &other, err));
-    CHECK_OK(mlcm_rollout_state_to_json(own, &a, err));
-    CHECK_OK(mlcm_rollout_state_to_json(other, &b, err));
-    ck_assert_str_eq(a, b);
-    ck_assert_int_eq(mlcm_rollout_state_summary(other)->n_ticks, i + 2);
-    ck_assert_int_eq(mlcm_rollout_state_summary(other)->n_serving, 1);
-    mlcm_free(r.f.ctx, a);
-    mlcm_free(r.f.ctx, b);
-    mlcm_rollout_state_free(own);
-    mlcm_rollout_state_free(other);
+    check_sees_the_same(&r, watcher);
+    mlcm_rollout_summary s = summary_of(watcher, &state);
+    ck_assert(s.n_ticks == i + 2 && s.n_serving == 1);
+    mlcm_rollout_state_free(state);
   }
   mlcm_rollout_close(watcher);
   rolling_tear_down(&r);
@@ -60,21 +67,6 @@ START_TEST(a_watcher_sees_no_decision_before_its_record) {
   rolling_tear_down(&r);
 }
 END_TEST
-
-/* Both see the same: as JSON, all that a state tells. */
-static void check_sees_the_same(rolling *r, mlcm_rollout *watcher) {
-  mlcm_rollout_state *own = NULL, *other = NULL;
-  char *a = NULL, *b = NULL;
-  CHECK_OK(mlcm_rollout_state_get(r->rollout, &own, err));
-  CHECK_OK(mlcm_rollout_state_get(watcher, &other, err));
-  CHECK_OK(mlcm_rollout_state_to_json(own, &a, err));
-  CHECK_OK(mlcm_rollout_state_to_json(other, &b, err));
-  ck_assert_str_eq(a, b);
-  mlcm_free(r->f.ctx, a);
-  mlcm_free(r->f.ctx, b);
-  mlcm_rollout_state_free(own);
-  mlcm_rollout_state_free(other);
-}
 
 static void tick_with_traffic(rolling *r, int n) {
   for (int i = 0; i < n; i++) {
