@@ -28,7 +28,7 @@ static void object_name(const mlcm__record *record, char out[NAME_BYTES]) {
   const char *model = record->model ? record->model : "";
   if (record->name) {
     (void)snprintf(out, NAME_BYTES, "%s", record->name);
-  } else if (record->alias && record->alias[0]) {
+  } else if (record->alias) {
     (void)snprintf(out, NAME_BYTES, "%s@%s", model, record->alias);
   } else {
     (void)snprintf(out, NAME_BYTES, "%s", model);

@@ -235,7 +235,7 @@ static mlcm_status search(mlcm_context *ctx, void *user, mlcm_error *err) {
   char *token = NULL;
   char filter[sizeof long_value + 100];
   mlcm_query q = MLCM_QUERY_INIT;
-  (void)snprintf(filter, sizeof filter, "name LIKE 'm%%' AND version IN (1, 2) AND tags.k = 'it''%s'", long_value + 3);
+  (void)snprintf(filter, sizeof filter, "name LIKE 'm%%' AND tags.k = 'it''%s'", long_value + 3);
   q.filter = filter;
   q.order_by = "metrics.accuracy DESC, tags.k, version";
   q.limit = 1;

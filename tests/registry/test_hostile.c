@@ -434,12 +434,15 @@ END_TEST
 typedef struct numbered_io {
   mlcm_io real;
   uint64_t inode; /* that all files have */
+  bool ages;      /* each look at a file finds it changed since the last */
+  int64_t n_looks;
 } numbered_io;
 
 static int numbered_stat(void *user, const char *path, mlcm_file_info *out) {
-  const numbered_io *numbered = user;
+  numbered_io *numbered = user;
   const int rc = numbered->real.stat(numbered->real.user, path, out);
   out->inode = numbered->inode;
+  if (numbered->ages) out->mtime_ns += ++numbered->n_looks;
   return rc;
 }
 
@@ -450,16 +453,35 @@ static int numbered_fstat(void *user, int fd, mlcm_file_info *out) {
   return rc;
 }
 
+static mlcm_io numbered_table(numbered_io *numbered) {
+  mlcm_io_default(&numbered->real);
+  mlcm_io io = numbered->real;
+  io.user = numbered;
+  io.stat = numbered_stat;
+  io.fstat = numbered_fstat;
+  return io;
+}
+
+START_TEST(a_database_that_is_written_meanwhile_is_known_by_its_name) {
+  fixture f;
+  numbered_io numbered = {.inode = 7, .ages = true};
+  const mlcm_io io = numbered_table(&numbered);
+  set_up(&f);
+  mlcm_context *ctx = test_context(NULL, &io, NULL);
+  mlcm_registry *reg = open_registry(ctx, f.reg_dir, 0);
+  refuse(&f, reg, "reg", MLCM_INVALID_ARGUMENT, "holds the registry itself");
+  mlcm_registry_close(reg);
+  mlcm_context_free(ctx);
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(a_file_that_only_has_the_number_of_the_database_is_taken) {
   fixture f;
   numbered_io numbered = {.inode = 7};
+  const mlcm_io io = numbered_table(&numbered);
   const struct timespec times[2] = {{1, 0}, {1, 0}};
   set_up(&f);
-  mlcm_io_default(&numbered.real);
-  mlcm_io io = numbered.real;
-  io.user = &numbered;
-  io.stat = numbered_stat;
-  io.fstat = numbered_fstat;
   make_folder(&f, "n");
   char *file = make_file(&f, "n/file", "x"), *folder = test_path(f.dir, "n");
   ck_assert_int_eq(utimensat(AT_FDCWD, file, times, 0), 0);
@@ -491,6 +513,7 @@ int main(void) {
                           a_file_that_ends_before_its_size_is_refused,
                           objects_that_vanish_are_written_three_times_and_then_missed,
                           a_hard_link_of_the_database_is_refused,
+                          a_database_that_is_written_meanwhile_is_known_by_its_name,
                           a_file_that_only_has_the_number_of_the_database_is_taken};
   return TEST_RUN("registry_hostile", tests);
 }

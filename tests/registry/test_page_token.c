@@ -75,7 +75,7 @@ START_TEST(what_no_query_makes_is_refused) {
   static const char *const texts[] = {
       "{}",       "7",          "[1]",        "[\"\"]", "[\"i\"]",
       "[\"i7\"]", "[\"x:7\"]",  "[\"i:7x\"]", "[[]]",   "[\"f:1.5\"]",
-      "[\"f:\"]", "[\"ii:1\"]", "[null, 3]",  "[nul]",  "[\"i:1\",\"i:1\",\"i:1\",\"i:1\",\"i:1\"]"};
+      "[3, \"i:7\"]", "[\"f:\"]", "[\"ii:1\"]", "[null, 3]",  "[nul]",  "[\"i:1\",\"i:1\",\"i:1\",\"i:1\",\"i:1\"]"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     reading r;
     char *token = forge(texts[i]);
@@ -88,7 +88,7 @@ END_TEST
 
 START_TEST(what_is_no_token_is_refused) {
   static const char *const tokens[] = {"", "0123456789abcdef", "0123456789abcdef5b5", "0123456789abcdef5b5d",
-                                       "0123456789abcdef5b5X"};
+                                       "0123456789abcdef5b5X", "0123456789abcdef5b5d5"};
   for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
     reading r;
     CHECK_FAILS(MLCM_INVALID_ARGUMENT, "invalid page token", read_token(&r, tokens[i], err));
@@ -109,8 +109,30 @@ START_TEST(a_token_has_a_limit) {
 }
 END_TEST
 
+/* Its value needs memory of its own, as all that is long. */
+static mlcm_status read_a_long_one(mlcm_context *ctx, void *user, mlcm_error *err) {
+  mlcm__arena arena;
+  mlcm__bind value;
+  size_t n = 0;
+  mlcm__arena_init(&arena, ctx);
+  mlcm_status st = mlcm__page_token_read(&arena, query, user, &value, 1, &n, err);
+  mlcm__arena_reset(&arena);
+  return st;
+}
+
+START_TEST(a_long_token_without_memory_is_an_error) {
+  char json[20000];
+  memset(json, 'x', sizeof json);
+  memcpy(json, "[\"t:", 4);
+  memcpy(json + sizeof json - 3, "\"]", 3);
+  char *token = forge(json);
+  ck_assert_uint_gt(test_fault_memory(read_a_long_one, NULL, token), 2);
+  free(token);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {values_come_back, a_token_of_no_values_has_none, what_no_query_makes_is_refused,
-                          what_is_no_token_is_refused, a_token_has_a_limit};
+                          what_is_no_token_is_refused, a_token_has_a_limit, a_long_token_without_memory_is_an_error};
   return TEST_RUN("registry_page_token", tests);
 }
