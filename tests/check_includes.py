@@ -27,7 +27,7 @@ BELOW = {
 }
 
 # What needs nothing but the C library, so that the program is built with a copy of its own.
-COPIED = {"base/nearest.h": {"cli"}, "base/utf8.h": {"cli"}}
+COPIED = {"base/half.h": {"cli"}, "base/nearest.h": {"cli"}, "base/utf8.h": {"cli"}}
 
 # Third-party headers and the only rooms that may include them.
 FOREIGN = {

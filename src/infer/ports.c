@@ -93,6 +93,12 @@ static mlcm_status class_names(mlcm__graph *g, const mlcm_attr *a, mlcm__gport *
   return MLCM_OK;
 }
 
+/* Whether an attribute gives the classes: a model may carry others, which mean nothing. */
+static bool are_classes(const mlcm_attr *a) {
+  const char *name = a->kind == MLCM_ATTR_INTS ? "classlabels_int64s" : "classlabels_strings";
+  return a->n > 0 && (a->kind == MLCM_ATTR_INTS || a->kind == MLCM_ATTR_STRINGS) && mlcm__str_is(a->name, name);
+}
+
 static mlcm_status add_classes(mlcm__graph *g, const mlcm__gnode *zipmap, mlcm__gport *p, mlcm_error *err) {
   static const mlcm__files none = {0};
   mlcm_attr *attrs = NULL;
@@ -101,8 +107,7 @@ static mlcm_status add_classes(mlcm__graph *g, const mlcm__gnode *zipmap, mlcm__
       return mlcm__fail(err, MLCM_PARSE, "ZipMap has no attribute that is a tensor");
   mlcm_status st = mlcm__attrs_load(&g->arena, &g->arena, zipmap->source, &none, &attrs, err);
   for (size_t i = 0; !st && i < zipmap->source->n_attrs; i++)
-    if (attrs[i].n > 0 && (attrs[i].kind == MLCM_ATTR_INTS || attrs[i].kind == MLCM_ATTR_STRINGS))
-      st = class_names(g, &attrs[i], p, err);
+    if (are_classes(&attrs[i])) st = class_names(g, &attrs[i], p, err);
   p->port.rank = 2;
   p->port.shape[0] = -1;
   p->port.shape[1] = p->port.n_classes > 0 ? (int64_t)p->port.n_classes : -1;

@@ -507,13 +507,17 @@ START_TEST(a_map_goes_in_as_keys_and_values) {
 END_TEST
 
 static pbw zipmap_model(void) {
-  pbw graph = {0}, node = make_node("ZipMap", "zip", "X", "Y"), attr = {0}, value = {0};
+  pbw graph = {0}, node = make_node("ZipMap", "zip", "X", "Y"), attr = {0}, stray = {0}, value = {0};
   pbw_text(&node, 7, "ai.onnx.ml");
   pbw_text(&attr, 1, "classlabels_strings");
   pbw_text(&attr, 9, "no");
   pbw_text(&attr, 9, "yes");
   pbw_int(&attr, 20, 8);
   add(&node, 5, attr);
+  pbw_text(&stray, 1, "notes"); /* no class is called "maybe" */
+  pbw_text(&stray, 9, "maybe");
+  pbw_int(&stray, 20, 8);
+  add(&node, 5, stray);
   add(&graph, 1, node);
   add(&graph, 11, make_value("X", 1, (const int64_t[]){-1, -1}, 2));
   pbw sequence = {0}, type = {0}, inner = map_value("Y", MLCM_STRING);

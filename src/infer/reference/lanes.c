@@ -4,8 +4,8 @@
  */
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
+#include "base/half.h"
 #include "infer/reference/reference.h"
 
 int mlcm__lane_kind(mlcm_dtype dtype) {
@@ -13,48 +13,6 @@ int mlcm__lane_kind(mlcm_dtype dtype) {
   if ((set & MLCM__REALS) != 0) return MLCM__LANE_F;
   if ((set & (MLCM__SIGNED | MLCM__BOOLS)) != 0) return MLCM__LANE_I;
   return (set & MLCM__UNSIGNED) != 0 ? MLCM__LANE_U : MLCM__LANE_S;
-}
-
-/* ---- Half precision ---- */
-
-static double half_to_f64(uint16_t bits) {
-  int exponent = (bits >> 10) & 31, fraction = bits & 1023;
-  double value = exponent == 31  ? (fraction != 0 ? NAN : INFINITY)
-                 : exponent == 0 ? ldexp(fraction, -24)
-                                 : ldexp(1024 + fraction, exponent - 25);
-  return (bits & 0x8000) != 0 ? -value : value;
-}
-
-static double bfloat_to_f64(uint16_t bits) {
-  uint32_t wide = (uint32_t)bits << 16;
-  float value;
-  memcpy(&value, &wide, sizeof value);
-  return (double)value;
-}
-
-/* Rounds to a multiple of the format's last place, nearest even (rint's mode), then packs. */
-static uint16_t f64_to_half(double value) {
-  uint16_t sign = signbit(value) ? 0x8000 : 0;
-  double size = fabs(value);
-  int exponent = 0;
-  if (isnan(value)) return 0x7e00;
-  if (size == 0) return sign;
-  (void)frexp(size, &exponent); /* size = m * 2^exponent, m in [0.5, 1) */
-  int last_place = (exponent < -13 ? -13 : exponent) - 11;
-  double units = isinf(size) ? 0 : rint(ldexp(size, -last_place));
-  if (isinf(size) || ldexp(units, last_place) > 65504.0) return (uint16_t)(sign | 0x7c00);
-  uint32_t whole = (uint32_t)units;
-  uint32_t biased = (uint32_t)(last_place + 24); /* exponent field less one for normal numbers, 0 for subnormal ones */
-  return (uint16_t)(sign | ((biased << 10) + whole));
-}
-
-static uint16_t f64_to_bfloat(double value) {
-  float narrow = (float)value;
-  uint32_t bits;
-  memcpy(&bits, &narrow, sizeof bits);
-  if (isnan(value)) return (uint16_t)((bits >> 16) | 0x40);
-  bits += 0x7fff + ((bits >> 16) & 1);
-  return (uint16_t)(bits >> 16);
 }
 
 /* ---- Loading ---- */
@@ -73,8 +31,8 @@ void mlcm__load_f64(double *out, const mlcm_tensor *t, int64_t at, int64_t step,
   switch (t->dtype) {
   case MLCM_F32: LOAD(float, AS_F64); break;
   case MLCM_F64: LOAD(double, AS_F64); break;
-  case MLCM_F16: LOAD(uint16_t, half_to_f64); break;
-  case MLCM_BF16: LOAD(uint16_t, bfloat_to_f64); break;
+  case MLCM_F16: LOAD(uint16_t, mlcm__f16_to_f64); break;
+  case MLCM_BF16: LOAD(uint16_t, mlcm__bf16_to_f64); break;
   case MLCM_BOOL: LOAD(uint8_t, AS_BOOL); break;
   case MLCM_U8: LOAD(uint8_t, AS_F64); break;
   case MLCM_U16: LOAD(uint16_t, AS_F64); break;
@@ -127,10 +85,10 @@ void mlcm__store_f64(mlcm_dtype dtype, void *data, int64_t at, const double *in,
   switch (dtype) {
   case MLCM_F32: STORE(float, ); break;
   case MLCM_F64: STORE(double, ); break;
-  case MLCM_F16: STORE(uint16_t, f64_to_half); break;
+  case MLCM_F16: STORE(uint16_t, mlcm__f64_to_f16); break;
   default:
     assert(dtype == MLCM_BF16);
-    STORE(uint16_t, f64_to_bfloat);
+    STORE(uint16_t, mlcm__f64_to_bf16);
     break; /* callers check */
   }
 }
