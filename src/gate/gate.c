@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "gate/math.h"
 #include "gate/state.h"
 
@@ -330,8 +331,10 @@ mlcm_verdict mlcm_gate_explain(const mlcm_gate *gate) {
   v.samples_short = samples_short(gate);
   char reason[128];
   if (v.check >= 0) {
+    const char *name = gate->policy->checks[v.check].name;
     mlcm__gate_reason(gate, (size_t)v.check, reason, sizeof(reason));
-    snprintf(v.reason, sizeof(v.reason), "%s: %s", gate->policy->checks[v.check].name, reason);
+    const size_t len = mlcm__utf8_cut(reason, strlen(reason), sizeof(v.reason) - sizeof(": ") - strlen(name));
+    snprintf(v.reason, sizeof(v.reason), "%s: %.*s", name, (int)len, reason);
   } else if (v.kind == MLCM_FAIL) {
     char harm[40];
     mlcm__gate_number(gate->harm, 4, harm);

@@ -87,6 +87,22 @@ START_TEST(parsing_much_survives_every_failed_allocation) {
 }
 END_TEST
 
+/* A query of each length takes so much of the arena that each of the other texts, in one round or another, is the one that needs a new
+ * block. */
+START_TEST(each_text_of_a_policy_may_lack_its_memory) {
+  static char filler[2048], text[8192];
+  for (size_t len = 16; len < sizeof(filler); len += 16) {
+    memset(filler, 'q', len);
+    filler[len] = '\0';
+    snprintf(text, sizeof(text),
+             "mlcm: gate/v1\nchecks:\n  - {name: p, prometheus: {url: 'http://p/%01900d', query: %s, headers: {a: b}}, at_most: 1}\n"
+             "  - {name: o, compare: outcome.wrong, tolerate: 2x}\n",
+             0, filler);
+    ck_assert_uint_gt(test_fault_memory(parse_much, NULL, text), 5);
+  }
+}
+END_TEST
+
 START_TEST(parsing_survives_every_failed_allocation) { ck_assert_uint_gt(test_fault_memory(parse_again, NULL, NULL), 20); }
 END_TEST
 
@@ -100,6 +116,7 @@ int main(void) {
   TCase *c = tcase_create("faults");
   tcase_add_test(c, parsing_survives_every_failed_allocation);
   tcase_add_test(c, parsing_much_survives_every_failed_allocation);
+  tcase_add_test(c, each_text_of_a_policy_may_lack_its_memory);
   tcase_add_test(c, a_tick_survives_every_failed_allocation);
   tcase_add_test(c, replay_and_lint_survive_every_failed_allocation);
   return run_case("faults", c);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "gate/evalue.h"
 #include "support.h"
 
@@ -439,6 +440,15 @@ END_TEST
 
 /* ---- Arguments, copies, memory ------------------------------------------------------------------------------------- */
 
+START_TEST(an_observation_of_nobody_changes_nothing) {
+  fixture f = start(POLICY("", ERRORS));
+  const mlcm_observation nobody = {.check = 0};
+  ck_assert_int_eq(mlcm_gate_observe(f.gate, 1, &nobody, 1, NULL), MLCM_OK);
+  ck_assert_int_eq(mlcm_gate_check(f.gate, 0).total.candidate_n, 0);
+  stop(&f);
+}
+END_TEST
+
 START_TEST(bad_observations_are_refused_and_change_nothing) {
   fixture f = start(POLICY("", ERRORS LIMIT("")));
   mlcm_counts good = {10, 1, 10, 1}, negative = {10, -1, 10, 1}, many = {10, 11, 10, 1}, huge = {INT64_MAX, 1, 10, 1};
@@ -643,15 +653,25 @@ START_TEST(a_reason_tells_numbers_and_limits) {
 }
 END_TEST
 
-START_TEST(a_reason_is_cut_between_characters) {
-  fixture f = start(POLICY("", LIMIT("")));
-  mlcm_measurement m = {.kind = MLCM_MEASURED_ERROR};
-  for (size_t i = 0; i + 2 < sizeof(m.detail); i += 2) memcpy(m.detail + i, "\xC3\xBC", 2);
-  measure(&f, 0, m);
-  size_t len = strlen(mlcm_gate_check(f.gate, 0).reason); /* "error: " and whole characters */
-  ck_assert_uint_eq(len % 2, 1);
-  ck_assert_uint_gt(len, 100);
-  stop(&f);
+/* The longest name a check may have. */
+#define NAME "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+
+/* Of characters of two bytes, from an even and from an odd place on: each end falls into one of them in one of the two. */
+START_TEST(reasons_are_cut_between_characters) {
+  for (size_t shift = 0; shift < 2; shift++) {
+    fixture f = start(POLICY("", "  - {name: " NAME ", prometheus: {url: 'http://p', query: q}, at_most: 10}\n"));
+    mlcm_measurement m = {.kind = MLCM_MEASURED_ERROR, .detail = "x"};
+    for (size_t i = shift; i + 2 < sizeof(m.detail); i += 2) memcpy(m.detail + i, "\xC3\xBC", 2);
+    measure(&f, 0, m);
+    const mlcm_check_state check = mlcm_gate_check(f.gate, 0);
+    const mlcm_verdict verdict = mlcm_gate_explain(f.gate);
+    ck_assert_int_eq(verdict.check, 0);
+    ck_assert_uint_ge(strlen(check.reason), sizeof(check.reason) - 2);
+    ck_assert_uint_ge(strlen(verdict.reason), sizeof(verdict.reason) - 2);
+    ck_assert(mlcm__utf8_valid(check.reason, strlen(check.reason)));
+    ck_assert(mlcm__utf8_valid(verdict.reason, strlen(verdict.reason)));
+    stop(&f);
+  }
 }
 END_TEST
 
@@ -691,6 +711,7 @@ int main(void) {
   tcase_add_test(c, the_sample_ratio_check_can_be_turned_off);
   tcase_add_test(c, a_spent_harm_budget_fails_without_statistics);
   tcase_add_test(c, harm_is_only_what_exceeds_stables_rate);
+  tcase_add_test(c, an_observation_of_nobody_changes_nothing);
   tcase_add_test(c, bad_observations_are_refused_and_change_nothing);
   tcase_add_test(c, a_clone_goes_its_own_way);
   tcase_add_test(c, state_json_is_canonical_and_complete);
@@ -701,7 +722,7 @@ int main(void) {
   tcase_add_test(c, the_sample_ratio_needs_reports_and_traffic_on_both_sides);
   tcase_add_test(c, sums_for_display_stop_before_they_overflow);
   tcase_add_loop_test(c, a_reason_tells_numbers_and_limits, 0, (int)(sizeof(told) / sizeof(told[0])));
-  tcase_add_test(c, a_reason_is_cut_between_characters);
+  tcase_add_test(c, reasons_are_cut_between_characters);
   tcase_add_test(c, evidence_beyond_all_numbers_is_told_as_such);
   return run_case("gate", c);
 }
