@@ -2,9 +2,11 @@
  *
  * cmd_run.c - runs a version on a file of inputs.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "cli.h"
 #include "memory.h"
 #include "rows.h"
@@ -45,42 +47,50 @@ static int run_session(cli *c, mlcm_session *session, const cli_inputs *in, mlcm
   return st == MLCM_OK ? 0 : cli_fail(c);
 }
 
-static void element_text(const mlcm_output *out, int64_t i, char *text, size_t size) {
+/* A number as short as reads back as the same one. */
+static void number_text(const mlcm_output *out, int64_t i, char text[64]) {
   switch (out->dtype) {
-  case MLCM_F32: snprintf(text, size, "%.9g", (double)((const float *)out->data)[i]); break;
-  case MLCM_F64: snprintf(text, size, "%.17g", ((const double *)out->data)[i]); break;
-  case MLCM_I64: snprintf(text, size, "%lld", (long long)((const int64_t *)out->data)[i]); break;
-  case MLCM_I32: snprintf(text, size, "%d", (int)((const int32_t *)out->data)[i]); break;
-  case MLCM_I16: snprintf(text, size, "%d", (int)((const int16_t *)out->data)[i]); break;
-  case MLCM_I8: snprintf(text, size, "%d", (int)((const int8_t *)out->data)[i]); break;
-  case MLCM_U64: snprintf(text, size, "%llu", (unsigned long long)((const uint64_t *)out->data)[i]); break;
-  case MLCM_U32: snprintf(text, size, "%u", (unsigned)((const uint32_t *)out->data)[i]); break;
-  case MLCM_U16: snprintf(text, size, "%u", (unsigned)((const uint16_t *)out->data)[i]); break;
+  case MLCM_F32: snprintf(text, 64, "%.9g", (double)((const float *)out->data)[i]); break;
+  case MLCM_F64: snprintf(text, 64, "%.17g", ((const double *)out->data)[i]); break;
+  case MLCM_F16: snprintf(text, 64, "%.5g", mlcm__f16_to_f64(((const uint16_t *)out->data)[i])); break;
+  case MLCM_I64: snprintf(text, 64, "%lld", (long long)((const int64_t *)out->data)[i]); break;
+  case MLCM_I32: snprintf(text, 64, "%d", (int)((const int32_t *)out->data)[i]); break;
+  case MLCM_I16: snprintf(text, 64, "%d", (int)((const int16_t *)out->data)[i]); break;
+  case MLCM_I8: snprintf(text, 64, "%d", (int)((const int8_t *)out->data)[i]); break;
+  case MLCM_U64: snprintf(text, 64, "%llu", (unsigned long long)((const uint64_t *)out->data)[i]); break;
+  case MLCM_U32: snprintf(text, 64, "%u", (unsigned)((const uint32_t *)out->data)[i]); break;
+  case MLCM_U16: snprintf(text, 64, "%u", (unsigned)((const uint16_t *)out->data)[i]); break;
   case MLCM_U8:
-  case MLCM_BOOL: snprintf(text, size, "%d", (int)((const uint8_t *)out->data)[i]); break;
-  case MLCM_STRING: {
-    const mlcm_str *s = &((const mlcm_str *)out->data)[i];
-    snprintf(text, size, "%.*s", (int)s->len, s->ptr);
+  case MLCM_BOOL: snprintf(text, 64, "%d", (int)((const uint8_t *)out->data)[i]); break;
+  default:
+    assert(out->dtype == MLCM_BF16);
+    snprintf(text, 64, "%.4g", mlcm__bf16_to_f64(((const uint16_t *)out->data)[i]));
     break;
-  }
-  default: snprintf(text, size, "?"); break;
   }
 }
 
-static cJSON *text_json(const mlcm_str *s) {
+/* To be freed. */
+static char *element_text(const mlcm_output *out, int64_t i) {
+  char number[64];
+  if (out->dtype != MLCM_STRING) return number_text(out, i, number), cli_copy(number);
+  const mlcm_str *s = &((const mlcm_str *)out->data)[i];
   char *text = cli_alloc(s->len, 1);
   if (s->len) memcpy(text, s->ptr, s->len);
-  cJSON *json = json_string(text);
-  free(text);
-  return json;
+  return text;
 }
 
 static cJSON *element_json(const mlcm_output *out, int64_t i) {
-  char text[64];
-  if (out->dtype == MLCM_STRING) return text_json(&((const mlcm_str *)out->data)[i]);
   if (out->dtype == MLCM_BOOL) return cli_must(cJSON_CreateBool(((const uint8_t *)out->data)[i] != 0));
-  element_text(out, i, text, sizeof text);
-  return strpbrk(text, "n?") ? cli_must(cJSON_CreateNull()) : json_raw(text); /* nan, inf, and what has no text */
+  char *text = element_text(out, i);
+  cJSON *json = NULL;
+  if (out->dtype == MLCM_STRING)
+    json = json_string(text);
+  else if (strchr(text, 'n')) /* nan, inf */
+    json = cli_must(cJSON_CreateNull());
+  else
+    json = json_raw(text);
+  free(text);
+  return json;
 }
 
 /* Numbers of the first dimension are arrays of their own when there are more dimensions. */
@@ -128,35 +138,55 @@ static void say_left_out(cli *c, const mlcm_port *ports, const size_t *width, si
   if (columns > MAX_SHOWN) cli_say(c, "%zu more columns: --json shows them", columns - MAX_SHOWN);
 }
 
-static void print_table(cli *c, const mlcm_port *ports, const mlcm_output *outputs, size_t n, int64_t n_rows) {
-  char text[MAX_SHOWN][128];
-  const char *cells[MAX_SHOWN] = {NULL};
-  size_t width[MAX_SHOWN], columns = 0;
-  for (size_t i = 0; i < n; i++) {
-    int64_t rows = outputs[i].rank > 0 ? outputs[i].shape[0] : 1;
-    width[i] = rows == n_rows && rows > 0 ? (size_t)(elements(&outputs[i]) / rows) : 0;
-    for (size_t k = 0; k < width[i] && columns < MAX_SHOWN; k++, columns++) {
-      if (ports[i].classes && k < ports[i].n_classes)
-        snprintf(text[columns], 128, "%.60s[%.60s]", ports[i].name, ports[i].classes[k]);
-      else if (width[i] > 1)
-        snprintf(text[columns], 128, "%.100s[%zu]", ports[i].name, k);
-      else
-        snprintf(text[columns], 128, "%.120s", ports[i].name);
-      cells[columns] = text[columns];
-    }
-  }
-  cli_table *table = cli_table_new(columns, cells);
+/* Elements of an output for each row of the input; 0 when there is not one row for each. */
+static size_t width_of(const mlcm_output *out, int64_t n_rows) {
+  const int64_t rows = out->rank > 0 ? out->shape[0] : 1;
+  return rows == n_rows && rows > 0 ? (size_t)(elements(out) / rows) : 0;
+}
+
+/* The name of column k of an output; to be freed. */
+static char *column_name(const mlcm_port *port, size_t width, size_t k) {
+  cli_page page;
+  FILE *file = cli_page_open(&page);
+  fputs(port->name, file);
+  if (k < port->n_classes)
+    fprintf(file, "[%s]", port->classes[k]);
+  else if (width > 1)
+    fprintf(file, "[%zu]", k);
+  return cli_page_close(&page);
+}
+
+static void free_cells(char **cells, size_t n) {
+  for (size_t i = 0; i < n; i++) free(cells[i]);
+}
+
+static void print_rows(cli *c, const mlcm_port *ports, const mlcm_output *outputs, const size_t *width, size_t n,
+                       int64_t n_rows) {
+  char *cells[MAX_SHOWN];
+  size_t columns = 0;
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < width[i] && columns < MAX_SHOWN; k++) cells[columns++] = column_name(&ports[i], width[i], k);
+  cli_table *table = cli_table_new(columns, (const char *const *)cells);
+  free_cells(cells, columns);
   for (int64_t row = 0; row < n_rows; row++) {
     size_t column = 0;
     for (size_t i = 0; i < n; i++)
-      for (size_t k = 0; k < width[i] && column < columns; k++, column++)
-        element_text(&outputs[i], row * (int64_t)width[i] + (int64_t)k, text[column], 128);
-    cli_table_row(table, cells);
+      for (size_t k = 0; k < width[i] && column < columns; k++)
+        cells[column++] = element_text(&outputs[i], row * (int64_t)width[i] + (int64_t)k);
+    cli_table_row(table, (const char *const *)cells);
+    free_cells(cells, columns);
   }
   for (size_t i = 0; i < columns; i++) cli_table_right(table, i);
-  cli_table_print(table, &c->out);
+  if (columns > 0) cli_table_print(table, &c->out);
   cli_table_free(table);
+}
+
+static void print_table(cli *c, const mlcm_port *ports, const mlcm_output *outputs, size_t n, int64_t n_rows) {
+  size_t *width = cli_alloc(n, sizeof *width);
+  for (size_t i = 0; i < n; i++) width[i] = width_of(&outputs[i], n_rows);
+  print_rows(c, ports, outputs, width, n, n_rows);
   say_left_out(c, ports, width, n);
+  free(width);
 }
 
 /* Picks the outputs asked for; answers how many. */

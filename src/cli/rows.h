@@ -39,8 +39,8 @@ typedef struct cli_source {
 
 int cli_read_csv(const cli_source *source);
 int cli_read_json(const cli_source *source);
-/* Memory for a tensor of this shape; all zero. */
-int cli_tensor_make(cli *c, cli_tensor *t, const mlcm_port *port, int32_t rank, const int64_t *shape);
+/* Memory for a tensor of this shape, all zero. The text has a cell for each element, so there are not too many. */
+void cli_tensor_make(cli_tensor *t, const mlcm_port *port, int32_t rank, const int64_t *shape);
 /* Writes one cell into element `at`; false when the text is no value of the tensor's type. An empty cell is NaN where there is
  * one. */
 bool cli_tensor_put(cli_tensor *t, int64_t at, const char *text);

@@ -79,7 +79,6 @@ static int cut_table(const cli_source *s, table *t) {
   if (column > 0) return cli_error(s->c, MLCM_PARSE, "%s:%lld: the last line ends in a comma", s->name, (long long)record);
   if (t->n_rows < 2) return cli_error(s->c, MLCM_PARSE, "%s: no rows below the header", s->name);
   t->n_rows--; /* the header */
-  if (s->limit && t->n_rows > s->limit) t->n_rows = s->limit;
   return 0;
 }
 
@@ -105,48 +104,66 @@ static int check_without(const cli_source *s, const table *t) {
   return 0;
 }
 
-/* Elements of one row of a port, -1 when a dimension is free. */
+/* Elements of one row of a port, -1 when a dimension is free, INT64_MAX when there are more. */
 static int64_t row_elements(const mlcm_port *port) {
   int64_t n = 1;
+  if (port->rank < 0) return -1;
   for (int32_t i = 1; i < port->rank; i++) {
     if (port->shape[i] < 0) return -1;
-    n *= port->shape[i];
+    if (__builtin_mul_overflow(n, port->shape[i], &n)) return INT64_MAX;
   }
-  return port->rank < 0 ? -1 : n;
+  return n;
+}
+
+/* All columns that are not left out; answers how many. */
+static size_t take_all(const cli_source *s, const table *t, size_t *columns) {
+  size_t n = 0;
+  for (size_t i = 0; i < t->n_columns; i++)
+    if (!left_out(s, t->cells[i])) columns[n++] = i;
+  return n;
+}
+
+/* Tells that a port's row has another number of elements than there are columns. */
+static int misfit(const cli_source *s, const table *t, const mlcm_port *port, const size_t *columns, size_t n) {
+  char wants[160];
+  const int64_t want = row_elements(port);
+  (void)cli_port_text(port, wants, sizeof wants);
+  if (n == 0)
+    return cli_error(s->c, MLCM_MISMATCH, "%s: all columns are left out, input '%s' wants %s", s->name, port->name, wants);
+  const char *spare = n > (size_t)want ? t->cells[columns[n - 1]] : "";
+  return cli_error(s->c, MLCM_MISMATCH, "%s has %s, input '%s' wants %lld (%s)%s%s", s->name,
+                   cli_count((int64_t)n, "column").text, port->name, (long long)want, wants,
+                   *spare ? "; leave one out with --without " : "", spare);
 }
 
 /* Which columns feed a port, in order: the one of its name, else all that are not taken out with --without. */
 static int choose_columns(const cli_source *s, const table *t, const mlcm_port *port, size_t *columns, size_t *n) {
   char wants[160];
-  size_t own = find_column(t, port->name);
-  int64_t want = row_elements(port);
-  *n = 0;
-  if (own != MAX_COLUMNS && want <= 1)
-    columns[(*n)++] = own;
-  else if (s->out->n > 1 && own == MAX_COLUMNS)
+  const size_t own = find_column(t, port->name);
+  const int64_t want = row_elements(port);
+  if (own != MAX_COLUMNS && want <= 1) {
+    columns[0] = own;
+    *n = 1;
+    return 0;
+  }
+  if (s->out->n > 1 && own == MAX_COLUMNS)
     return cli_error(s->c, MLCM_NOT_FOUND, "%s has no column '%s', an input of the model", s->name, port->name);
-  else if (s->out->n > 1)
+  if (s->out->n > 1)
     return cli_error(s->c, MLCM_MISMATCH, "input '%s' wants %s, more than one column of a CSV; give the inputs as JSON",
                      port->name, cli_port_text(port, wants, sizeof wants));
-  else
-    for (size_t i = 0; i < t->n_columns; i++)
-      if (!left_out(s, t->cells[i])) columns[(*n)++] = i;
-  if (*n > 0 && (want < 0 || (size_t)want == *n)) return 0;
-  const char *spare = *n > (size_t)want ? t->cells[columns[*n - 1]] : "";
-  return cli_error(s->c, MLCM_MISMATCH, "%s has %zu column%s, input '%s' wants %lld (%s)%s%s", s->name, *n, *n == 1 ? "" : "s",
-                   port->name, (long long)want, cli_port_text(port, wants, sizeof wants),
-                   *spare ? "; leave one out with --without " : "", spare);
+  *n = take_all(s, t, columns);
+  return *n > 0 && (want < 0 || (size_t)want == *n) ? 0 : misfit(s, t, port, columns, *n);
 }
 
-/* The shape that n columns have for a port. */
-static int make_tensor(const cli_source *s, const mlcm_port *port, int64_t n_rows, int64_t n, cli_tensor *tensor) {
+/* Memory for n columns in the shape that a port has. */
+static void make_tensor(const mlcm_port *port, int64_t n_rows, int64_t n, cli_tensor *tensor) {
   int64_t shape[MLCM_MAX_RANK] = {n_rows, n};
   int32_t rank = port->rank == 1 ? 1 : 2;
   if (port->rank > 2 && row_elements(port) >= 0) {
     rank = port->rank;
     for (int32_t i = 1; i < rank; i++) shape[i] = port->shape[i];
   }
-  return cli_tensor_make(s->c, tensor, port, rank, shape);
+  cli_tensor_make(tensor, port, rank, shape);
 }
 
 static int fill(const cli_source *s, const table *t, const size_t *columns, size_t n, cli_tensor *tensor) {
@@ -171,8 +188,9 @@ int cli_read_csv(const cli_source *s) {
   for (size_t i = 0; !code && i < s->out->n; i++) {
     mlcm_port port = mlcm_session_input(s->session, i);
     code = choose_columns(s, &t, &port, columns, &n);
-    if (!code) code = make_tensor(s, &port, t.n_rows, (int64_t)n, &s->out->tensors[i]);
-    if (!code) code = fill(s, &t, columns, n, &s->out->tensors[i]);
+    if (code) break;
+    make_tensor(&port, t.n_rows, (int64_t)n, &s->out->tensors[i]);
+    code = fill(s, &t, columns, n, &s->out->tensors[i]);
   }
 done:
   free(columns);

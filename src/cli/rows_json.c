@@ -16,10 +16,11 @@ typedef struct place {
   int64_t at; /* element to be written next */
 } place;
 
+/* The row that is being read, from 1; no dimension is 0. */
 static int64_t row_of(const place *p) {
   int64_t width = 1;
   for (int32_t i = 1; i < p->tensor->input.rank; i++) width *= p->tensor->input.shape[i];
-  return width > 0 ? p->at / width + 1 : 1;
+  return p->at / width + 1;
 }
 
 static int wrong(const place *p, const char *what) {
@@ -31,7 +32,7 @@ static int put(place *p, const cJSON *item) {
   char number[40], text[160];
   const char *cell = NULL;
   mlcm_dtype dtype = p->tensor->input.dtype;
-  bool whole = dtype != MLCM_F32 && dtype != MLCM_F64 && dtype != MLCM_STRING;
+  const bool real = dtype == MLCM_F32 || dtype == MLCM_F64 || dtype == MLCM_F16 || dtype == MLCM_BF16;
   if (cJSON_IsString(item))
     cell = item->valuestring;
   else if (cJSON_IsNull(item))
@@ -46,8 +47,8 @@ static int put(place *p, const cJSON *item) {
     return wrong(p, "a number; this input wants strings");
   else {
     /* A JSON number has been read as a double: beyond 2^53 it may be another one than was written. */
-    if (whole && fabs(item->valuedouble) > 9007199254740992.0) return wrong(p, "a number beyond 2^53: write it as a string");
-    snprintf(number, sizeof number, whole && item->valuedouble == floor(item->valuedouble) ? "%.0f" : "%.17g", item->valuedouble);
+    if (!real && fabs(item->valuedouble) > 9007199254740992.0) return wrong(p, "a number beyond 2^53: write it as a string");
+    snprintf(number, sizeof number, "%.17g", item->valuedouble);
     cell = number;
   }
   if (cli_tensor_put(p->tensor, p->at, cell)) return p->at++, 0;
@@ -96,7 +97,8 @@ static int read_input(const cli_source *s, const mlcm_port *port, const cJSON *r
   *n_rows = cJSON_GetArraySize(rows);
   if (s->limit && *n_rows > s->limit) *n_rows = s->limit;
   int code = measure(s, port, rows, *n_rows, &rank, shape);
-  if (!code) code = cli_tensor_make(s->c, tensor, port, rank, shape);
+  if (code) return code;
+  cli_tensor_make(tensor, port, rank, shape);
   place p = {s, port, tensor, 0};
   int64_t row = 0;
   for (const cJSON *item = rows->child; !code && item && row < *n_rows; item = item->next, row++) code = fill(&p, item, 1);
@@ -121,7 +123,7 @@ int cli_read_json(const cli_source *s) {
   s->out->tree = cJSON_ParseWithOpts(s->out->text, &end, 1);
   if (!s->out->tree) {
     int64_t line = 1;
-    for (const char *p = s->out->text; end && p < end; p++) line += *p == '\n';
+    for (const char *p = s->out->text; p < end; p++) line += *p == '\n';
     return cli_error(s->c, MLCM_PARSE, "%s:%lld: not JSON", s->name, (long long)line);
   }
   int code = 0;

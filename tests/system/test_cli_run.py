@@ -56,7 +56,7 @@ class Run(CliTest):
         row = ",".join(str(i % 17) for i in range(64))
         plain = self.json("run", "digits/1", "--input", self.table(f"{head}\n{row}\n"))["outputs"]
         quoted = ",".join(f'"{i % 17}"' for i in range(64))
-        for text in (f"{head}\r\n{row}\r\n", f"{head}\n{row}", f"\ufeff{head}\n{quoted}\n", f"\n{head}\n\n{row}\n\n", f'"p""0",{head[3:]}\n{row}\n'):
+        for text in (f"{head}\r\n{row}\r\n", f"{head}\n{row}", f"\ufeff{head}\n{quoted}\n", f"\n{head}\n\n{row}\n\n", f"\r\n{head}\r\n\r\n{row}\r\n\r\n", f'"p""0",{head[3:]}\n{row}\n'):
             self.assertEqual(self.json("run", "digits/1", "--input", self.table(text))["outputs"], plain, text)
 
     def test_run_names_the_place_of_what_is_wrong_in_a_csv(self):
@@ -98,9 +98,9 @@ class Run(CliTest):
 
     # ---- every type, every shape
 
-    def model(self, name, *inputs):
-        """Registers a model that gives each input back; see onnx_bytes.py."""
-        self.mlcm("register", name, self.file(f"{name}.onnx", onnx_bytes.identity(*inputs)))
+    def model(self, name, *inputs, file=None):
+        """Registers a model that gives each input back, or that of a file's bytes; see onnx_bytes.py."""
+        self.mlcm("register", name, self.file(f"{name}.onnx", file or onnx_bytes.identity(*inputs)))
 
     def back(self, name, text, *more):
         """What the model answers for an input, as JSON: its first output's data."""
@@ -138,8 +138,16 @@ class Run(CliTest):
         self.assertEqual(self.back("text", 'x,y\n"a, b",1\n"",2\n', "--without", "y"), ["a, b", ""])
         self.assertEqual(self.mlcm("run", "text/1", "--input", self.file("rows.csv", "x\nabc\n")), "abc\n")
         self.fails(1, "a number; this input wants strings", "run", "text/1", "--input", "-", stdin="[1]")
-        self.model("half", ("x", "f16", ["n"]))
-        self.fails(1, "wants f16, which neither CSV nor JSON gives", "run", "half/1", "--input", "-", stdin="x\n1\n")
+
+    def test_numbers_of_16_bits(self):
+        for name, cells in (("f16", {"1.1": "1.0996", "-65504": "-65504", "65520": "inf", "": "nan"}), ("bf16", {"1.1": "1.102", "1e9": "9.982e+08", "": "nan"})):
+            self.model(name, ("x", name, ["n"]))
+            csv = self.file("rows.csv", "".join(f"{cell},1\n" for cell in ("x", *cells)))
+            self.assertEqual(self.mlcm("run", f"{name}/1", "--input", csv, "--without", "1").splitlines(), list(cells.values()))
+            numbers = [None if text in ("inf", "nan") else float(text) for text in cells.values()]
+            self.assertEqual(self.back(name, json.dumps(list(cells))), numbers)
+            self.fails(1, f"row 1: '1x' is not {name}", "run", f"{name}/1", "--input", "-", stdin='["1x"]')
+        self.assertEqual(self.back("f16", "[0.5, 1e17]"), [0.5, None])
 
     def test_bytes_that_are_no_utf8_do_not_spoil_the_json(self):
         self.model("text", ("x", "string", ["n"]))
@@ -155,6 +163,9 @@ class Run(CliTest):
         self.assertEqual(self.back("cube", "a,b,c,d,e,f\n1,2,3,4,5,6\n7,8,9,10,11,12\n"), flat)
         self.fails(1, r"2 columns, input 'x' wants 6 \(f32 \[n, 2, 3\]\)", "run", "cube/1", "--input", "-", stdin="a,b\n1,2\n")
         self.fails(1, "row 1: an array that is nested deeper", "run", "cube/1", "--input", "-", stdin="[[[1, 2, [3]], [1, 2, 3]]]")
+        for text in ("[[[1, 2, 3], [4, 5, 6]], [[1, 2, 3], 4]]", "[[[1, 2, 3], [4, 5, 6]], [[1, 2, 3], [4, 5]]]"):
+            self.fails(1, "row 2: not of the same form as the first row", "run", "cube/1", "--input", "-", stdin=text)
+        self.fails(1, "the rows are not all of the first one's form", "run", "cube/1", "--input", "-", stdin="[[[1, 2, 3], [4, 5, 6]], 1, 2, 3, 4, 5, 6, 7]")
         self.fails(1, "an object; rows are arrays", "run", "cube/1", "--input", "-", stdin="[[[1, 2, {}], [1, 2, 3]]]")
         self.fails(1, "the first row is empty", "run", "cube/1", "--input", "-", stdin="[[[]]]")
         self.fails(1, "nested deeper than 8", "run", "cube/1", "--input", "-", stdin="[" * 9 + "1" + "]" * 9)
@@ -165,6 +176,14 @@ class Run(CliTest):
         self.assertEqual(self.back("free", "[[1], 2]"), [[1], [2]])
         self.model("open", ("x", "f32", ["n", "m", 2]))
         self.fails(1, r"wants f32 \[n, m, 2\], got f32 \[1, 2\]", "run", "open/1", "--input", "-", stdin="a,b\n1,2\n")
+        self.model("pair", ("x", "f32", [2]))
+        self.fails(1, r"2 columns, input 'x' wants 1 \(f32 \[2\]\); leave one out with --without b$", "run", "pair/1", "--input", "-", stdin="a,b\n1,2\n")
+        self.model("any", ("x", "f32", None))
+        self.assertEqual(self.back("any", "a,b\n1,2\n"), [[1, 2]])
+        for name, wants in ("any", r"f32 \[\.\.\.\]"), ("free", r"f32 \[n, \?\]"):
+            self.fails(1, f"all columns are left out, input 'x' wants {wants}$", "run", f"{name}/1", "--input", "-", "--without", "a", stdin="a\n1\n")
+        self.model("vast", ("x", "f32", ["n", 1 << 40, 1 << 40]))
+        self.fails(1, r"2 columns, input 'x' wants .* \(f32 \[n, 1099511627776, 1099511627776\]\)$", "run", "vast/1", "--input", "-", stdin="a,b\n1,2\n")
         self.model("point", ("x", "f32", []))
         self.fails(1, r"wants f32 \[\], got", "run", "point/1", "--input", "-", stdin="x\n1\n")
 
@@ -173,6 +192,8 @@ class Run(CliTest):
         csv = self.file("rows.csv", "b,a\n1,0.5\n2,1.5\n")
         self.assertEqual(self.mlcm("run", "two/1", "--input", csv), "0.5\t1\n1.5\t2\n")
         self.assertEqual(self.mlcm("run", "two/1", "--input", csv, "--limit", 1), "0.5\t1\n")
+        self.assertEqual(self.mlcm("run", "two/1", "--input", csv, "--limit", 3), "0.5\t1\n1.5\t2\n")
+        self.assertEqual(self.back("two", '{"a": [1, 2], "b": [3, 4]}', "--limit", 3), [[1], [2]])
         self.assertEqual(self.mlcm("run", "two/1", "--input", csv, "--output", "b_out"), "1\n2\n")
         self.assertEqual(self.back("two", '{"inputs": {"a": [1, 2], "b": [3, 4]}}', "--limit", 1), [[1]])
         self.fails(6, "no output 'c'; it has 'a_out', 'b_out'", "run", "two/1", "--input", csv, "--output", "c")
@@ -183,6 +204,40 @@ class Run(CliTest):
         self.fails(1, "more than one column of a CSV; give the inputs as JSON", "run", "wide/1", "--input", csv)
         self.model("fixed", ("a", "f32", ["n", 1]), ("b", "f32", [2]))
         self.fails(1, r"'b' wants f32 \[2\], got f32 \[1\]", "run", "fixed/1", "--input", "-", stdin='{"a": [1], "b": [3]}')
+
+    def test_classes_of_a_zipmap_name_their_columns(self):
+        zipmap = onnx_bytes.node("ZipMap", ["x"], ["p"], "ai.onnx.ml", classlabels_strings=["no", "yes"], notes=["maybe"])
+        self.model("zip", file=onnx_bytes.model([zipmap], [onnx_bytes.port("x", "f32", ["n", 2])], [onnx_bytes.maps("p")]))
+        csv = self.file("rows.csv", "a,b\n0.25,0.75\n")
+        out = self.json("run", "zip/1", "--input", csv)["outputs"][0]
+        self.assertEqual((out["classes"], out["data"]), (["no", "yes"], [[0.25, 0.75]]))
+        self.assertEqual(self.on_terminal("run", "zip/1", "--input", csv, "--no-color"), "p[no]  p[yes]\r\n 0.25    0.75\r\n")
+
+    def test_on_a_terminal_columns_of_one_output_are_numbered(self):
+        self.model("two", ("a", "f32", ["n", 1]), ("b", "f32", ["n", 2]))
+        rows = self.file("rows.json", '{"a": [1.5], "b": [[2, 3]]}')
+        self.assertEqual(self.on_terminal("run", "two/1", "--input", rows, "--no-color"), "a_out  b_out[0]  b_out[1]\r\n  1.5         2         3\r\n")
+
+    def test_long_texts_of_a_model_are_whole(self):
+        self.model("text", ("x", "string", ["n"]))
+        text = "ab" * 500
+        self.assertEqual(self.mlcm("run", "text/1", "--input", self.file("rows.csv", f"x\n{text}\n")), text + "\n")
+
+    def test_an_output_without_rows_is_data_all_the_same(self):
+        total = onnx_bytes.node("ReduceSum", ["x"], ["y"], keepdims=0)
+        self.model("sum", file=onnx_bytes.model([total], [onnx_bytes.port("x", "f32", ["n", 2])], [onnx_bytes.port("y", "f32", [])]))
+        self.assertEqual(self.back("sum", "a,b\n1,2\n3,4\n"), [10])
+        done = self.raw("run", "sum/1", "--input", "-", stdin="a,b\n1,2\n3,4\n")
+        self.assertEqual((done.stdout, done.stderr), ("", "output 'y' has no row for each row of the input: --json shows it\n"))
+        self.assertNotIn("\r\n\r\n", self.on_terminal("run", "sum/1", "--input", self.file("rows.csv", "a,b\n1,2\n3,4\n")))
+        self.assertEqual(self.mlcm("run", "sum/1", "--input", self.file("rows.csv", "a,b\n1,2\n")), "3\n") # one row, one answer
+
+    def test_a_model_without_inputs(self):
+        for name, shape, data in (("none", [0], []), ("wide", [0, 2], []), ("three", [3], [0, 0, 0])):
+            made = onnx_bytes.node("ConstantOfShape", ["s"], ["y"])
+            self.model(name, file=onnx_bytes.model([made], [], [onnx_bytes.port("y", "f32", shape)], [onnx_bytes.whole_numbers("s", shape)]))
+            self.assertEqual(self.back(name, "{}"), data)
+            self.assertIn("'y' has no row for each row", self.raw("run", f"{name}/1", "--input", "-", stdin="{}").stderr)
 
     def test_what_a_table_does_not_show_is_said(self):
         self.model("row", ("x", "f32", ["n", 70]))
