@@ -28,7 +28,7 @@ typedef enum fault_kind {
 enum {
   WORLD_FILES = 1,   /* file calls fail too */
   WORLD_SEVERAL = 2, /* several transactions, or what cannot be read is judged: only statuses and leaks are checked */
-  WORLD_SAMPLED = 4  /* a long call: every 19th fault of a kind after the first 40 */
+  WORLD_SITES = 4    /* a long call: not each fault, but one for each different way to it (call_site.h) */
 };
 
 typedef struct world {
@@ -46,13 +46,15 @@ typedef mlcm_status world_call(world *w, mlcm_error *err);
 
 static struct {
   size_t n_calls, fail_at; /* fail_at 0: none */
+  test_sites *sites;       /* instead of a number; NULL: none */
   bool fired;
 } crypto;
 
 static bool crypto_is_due(void) {
-  if (!crypto.fail_at || ++crypto.n_calls != crypto.fail_at) return false;
-  crypto.fired = true;
-  return true;
+  const bool by_number = crypto.fail_at && ++crypto.n_calls == crypto.fail_at;
+  const bool is_due = by_number || (crypto.sites && !crypto.fired && test_site_is_new(crypto.sites, "crypto"));
+  crypto.fired = crypto.fired || is_due;
+  return is_due;
 }
 
 static void *crypto_malloc(size_t size, const char *file, int line) {
@@ -116,7 +118,8 @@ static void world_end(world *w) {
 typedef struct fault_run {
   const char *name;
   fault_kind kind;
-  size_t n; /* 0: nothing fails */
+  size_t n;          /* 0: nothing fails */
+  test_sites *sites; /* NULL: the n-th fault; else the first by a new way */
   unsigned flags;
   mlcm_status plain; /* what it answers without a fault */
   test_memory memory;
@@ -124,23 +127,32 @@ typedef struct fault_run {
 } fault_run;
 
 static void arm(fault_run *r) {
-  if (r->kind == FAULT_ALLOCATION && r->n) r->memory.fail_at = r->memory.n_calls + r->n;
+  const bool by_number = r->n && !r->sites;
+  if (r->kind == FAULT_ALLOCATION) {
+    r->memory.sites = r->sites;
+    r->memory.fail_at = by_number ? r->memory.n_calls + r->n : 0;
+  }
   if (r->kind == FAULT_INTERRUPT) r->io.counted = TEST_IO_READ;
-  if ((r->kind == FAULT_FILE || r->kind == FAULT_INTERRUPT) && r->n) r->io.fail_at = atomic_load(&r->io.n_calls) + r->n;
+  if (r->kind == FAULT_FILE || r->kind == FAULT_INTERRUPT) {
+    r->io.sites = r->sites;
+    r->io.fail_at = by_number ? atomic_load(&r->io.n_calls) + r->n : 0;
+  }
   crypto.n_calls = 0;
-  crypto.fail_at = r->kind == FAULT_CRYPTO ? r->n : 0;
+  crypto.fail_at = r->kind == FAULT_CRYPTO && by_number ? r->n : 0;
+  crypto.sites = r->kind == FAULT_CRYPTO ? r->sites : NULL;
   crypto.fired = false;
   if (r->kind == FAULT_STATEMENT || r->kind == FAULT_UNDONE) {
-    test_statement_arm(r->kind == FAULT_STATEMENT ? SQLITE_IOERR : SQLITE_FULL, r->kind == FAULT_UNDONE, r->n, false);
+    test_statement_arm(r->kind == FAULT_STATEMENT ? SQLITE_IOERR : SQLITE_FULL, r->kind == FAULT_UNDONE, by_number ? r->n : 0,
+                       false);
+    test_statement_sites(r->sites);
   }
 }
 
 /* Answers whether the fault came. */
 static bool disarm(fault_run *r) {
   bool fired = test_statement_disarm() && r->kind != FAULT_CRYPTO;
-  r->memory.fail_at = 0;
-  r->io.fail_at = 0;
-  crypto.fail_at = 0;
+  r->memory.fail_at = r->io.fail_at = crypto.fail_at = 0;
+  r->memory.sites = r->io.sites = crypto.sites = NULL;
   return fired || r->memory.fired || atomic_load(&r->io.fired) || crypto.fired;
 }
 
@@ -200,7 +212,9 @@ static void world_attack(world *w, const char *name, world_call *call, unsigned 
   (void)run_once(w, call, &r);
   for (r.kind = FAULT_ALLOCATION; r.kind < FAULT_KINDS; r.kind++) {
     if (r.kind >= FAULT_FILE && !(flags & WORLD_FILES)) continue;
-    for (r.n = 1; run_once(w, call, &r); r.n += (flags & WORLD_SAMPLED) && r.n > 40 ? 19 : 1) ck_assert_uint_lt(r.n, TOO_MANY);
+    test_sites sites = {0};
+    r.sites = flags & WORLD_SITES ? &sites : NULL;
+    for (r.n = 1; run_once(w, call, &r); r.n++) ck_assert_uint_lt(r.n, TOO_MANY);
   }
 }
 

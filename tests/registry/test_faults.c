@@ -454,7 +454,7 @@ static const struct {
     {"history of none", history_of_none, 0},
     {"reading the feed", reading_the_feed, 0},
     {"keeping a policy", keeping_a_policy, WORLD_SEVERAL},
-    {"auditing", auditing, WORLD_FILES | WORLD_SAMPLED},
+    {"auditing", auditing, WORLD_FILES | WORLD_SITES},
     {"searching versions", searching_versions, 0},
     {"searching models", searching_models, 0},
     {"making endpoints", making_endpoints, 0},

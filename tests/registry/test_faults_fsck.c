@@ -135,7 +135,7 @@ static mlcm_status restoring(CALL) {
   return st;
 }
 
-enum { FLAGS = WORLD_SEVERAL | WORLD_FILES | WORLD_SAMPLED };
+enum { FLAGS = WORLD_SEVERAL | WORLD_FILES | WORLD_SITES };
 
 START_TEST(a_sound_registry_under_every_fault) {
   world w;

@@ -30,7 +30,8 @@ void test_memory_init(test_memory *memory) {
 /* Under the lock. */
 static bool due(test_memory *m) {
   m->n_calls++;
-  const bool fails = m->fail_at && (m->n_calls == m->fail_at || (m->fail_ever_after && m->n_calls > m->fail_at));
+  const bool by_number = m->fail_at && (m->n_calls == m->fail_at || (m->fail_ever_after && m->n_calls > m->fail_at));
+  const bool fails = by_number || (m->sites && !m->fired && test_site_is_new(m->sites, "memory"));
   m->fired = m->fired || fails;
   return fails;
 }
@@ -159,7 +160,8 @@ void test_io_init(test_io *io) {
 static int io_due(test_io *io, unsigned op) {
   if (!(io->counted & op)) return 0;
   const size_t n = atomic_fetch_add(&io->n_calls, 1) + 1;
-  const bool fails = io->fail_at && (n == io->fail_at || (io->fail_ever_after && n > io->fail_at));
+  const bool by_number = io->fail_at && (n == io->fail_at || (io->fail_ever_after && n > io->fail_at));
+  const bool fails = by_number || (io->sites && !io->fired && test_site_is_new(io->sites, test_io_name(op)));
   if (!fails) return 0;
   if (!atomic_exchange(&io->fired, true)) io->fired_op = op;
   return -io->fail_errno;

@@ -25,6 +25,8 @@
 
 #include <mlcm/base.h>
 
+#include "support/call_site.h"
+
 /* ---- Memory -------------------------------------------------------------------------------------------------------- */
 
 struct test_block;
@@ -35,6 +37,7 @@ typedef struct test_memory {
   size_t n_calls;       /* alloc and realloc so far */
   size_t fail_at;       /* this call fails (1-based); 0: none */
   bool fail_ever_after; /* ... and all later ones */
+  test_sites *sites;    /* instead of a number: the first call by a way not among these fails; NULL: not so */
   bool fired;           /* a call has failed */
   size_t n_live, live_bytes;
   size_t peak_bytes;
@@ -79,6 +82,7 @@ typedef struct test_io {
   atomic_size_t n_calls; /* counted calls so far */
   size_t fail_at;        /* this counted call fails (1-based); 0: none */
   bool fail_ever_after;
+  test_sites *sites;   /* as in test_memory */
   int fail_errno;      /* e.g. EIO, ENOSPC */
   size_t max_transfer; /* a read or write moves at most so many bytes; 0: as many as asked */
   atomic_bool fired;

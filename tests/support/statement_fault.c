@@ -13,6 +13,7 @@ static _Thread_local struct {
   int rc;
   bool armed, ever, rolls_back, fired;
   const char *only; /* NULL: all are counted */
+  test_sites *sites; /* NULL: by number */
   char what[120];
 } fault;
 
@@ -27,7 +28,8 @@ int __real_sqlite3_backup_step(sqlite3_backup *backup, int pages);
 static int due(sqlite3 *db, const char *what) {
   if (!fault.armed || (fault.only && !strstr(what, fault.only))) return SQLITE_OK;
   const size_t n = ++fault.n_calls;
-  if (n != fault.fail_at && !(fault.ever && fault.fail_at && n > fault.fail_at)) return SQLITE_OK;
+  const bool by_number = n == fault.fail_at || (fault.ever && fault.fail_at && n > fault.fail_at);
+  if (!by_number && !(fault.sites && !fault.fired && test_site_is_new(fault.sites, what))) return SQLITE_OK;
   if (!fault.fired) (void)snprintf(fault.what, sizeof fault.what, "%s", what);
   fault.fired = true;
   if (fault.rolls_back && db && !sqlite3_get_autocommit(db)) (void)__real_sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
@@ -74,11 +76,14 @@ void test_statement_arm(int rc, bool rolls_back, size_t n, bool ever_after) {
   fault.ever = ever_after;
   fault.fired = false;
   fault.only = NULL;
+  fault.sites = NULL;
   fault.what[0] = '\0';
   fault.armed = true;
 }
 
 void test_statement_only(const char *text) { fault.only = text; }
+
+void test_statement_sites(test_sites *sites) { fault.sites = sites; }
 
 bool test_statement_disarm(void) {
   fault.armed = false;
