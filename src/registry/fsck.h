@@ -60,7 +60,7 @@ struct mlcm_fsck_report {
   mlcm_context *ctx;
   mlcm__arena arena; /* all texts */
   const char *dir;
-  const char *refusal;
+  char refusal[512]; /* why nothing was repaired, "" when it was or nobody asked */
   mlcm_fsck_summary summary;
   mlcm__fsck_item *items;
   size_t n, cap;
@@ -151,7 +151,7 @@ typedef struct mlcm__fsck_anchor {
 mlcm_status mlcm__fsck_anchor_read(mlcm__fsck *f, mlcm__fsck_anchor *out, mlcm_error *err);
 mlcm_status mlcm__fsck_audit(mlcm__fsck *f, const mlcm__fsck_anchor *anchor, mlcm_error *err);
 
-/* Puts right what `found` offers a fix for. *out_refusal (static or of the arena) says why nothing was done, "" when it was. */
+/* Puts right what `found` offers a fix for. What stands in the way goes into found->refusal. */
 mlcm_status mlcm__fsck_repair(mlcm__fsck *f, mlcm_fsck_report *found, const mlcm_attribution *by, mlcm_error *err);
 
 /* SHA-256 of a file's bytes as they are. */

@@ -33,16 +33,18 @@ static mlcm_status visit_trash(void *user, const mlcm__blob_info *info, mlcm_err
 
 static mlcm_status hash_open(mlcm_context *ctx, const char *path, int fd, mlcm__sha256 *hash, int64_t *size, mlcm_error *err) {
   mlcm_status st = MLCM_OK;
+  int64_t n = 0;
   uint8_t *chunk = mlcm__alloc(ctx, CHUNK);
   if (!chunk) return mlcm__fail_memory(err, CHUNK);
-  while (!st) {
-    int64_t n = ctx->io.read(ctx->io.user, fd, chunk, CHUNK);
-    if (n == -EINTR) continue;
-    if (n < 0) st = mlcm__fail_errno(err, (int)n, "'%s' cannot be read", path);
-    if (n <= 0) break;
-    *size += n;
-    st = mlcm__sha256_update(hash, chunk, (size_t)n, err);
-  }
+  do {
+    n = ctx->io.read(ctx->io.user, fd, chunk, CHUNK);
+    if (n > 0) {
+      *size += n;
+      st = mlcm__sha256_update(hash, chunk, (size_t)n, err);
+    } else if (n < 0 && n != -EINTR) {
+      st = mlcm__fail_errno(err, (int)n, "'%s' cannot be read", path);
+    }
+  } while (!st && n != 0);
   mlcm__free(ctx, chunk);
   return st;
 }

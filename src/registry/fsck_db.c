@@ -57,7 +57,7 @@ static mlcm_status open_database(mlcm__fsck *f, mlcm_error *err) {
   f->db = NULL;
   f->conn = NULL;
   if (st == MLCM_CORRUPT || st == MLCM_IO || st == MLCM_NOT_FOUND) {
-    return mlcm__fsck_say(f, MLCM_DAMAGE_DATABASE, "registry.db", from_backup, err, "cannot be opened: %s", why.message);
+    return mlcm__fsck_say(f, MLCM_DAMAGE_DATABASE, "registry.db", from_backup, err, "%s", why.message);
   }
   return mlcm__fail_as(err, &why);
 }

@@ -74,7 +74,6 @@ static mlcm_status see_tag(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
 static mlcm_status check_registration(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
   given *g = user;
   cJSON *detail = NULL;
-  const cJSON *unseen = NULL;
   const char *description = mlcm__db_text(stmt, 5);
   mlcm_status st = mlcm__detail_parse(g->f->ctx, mlcm__db_text(stmt, 2), &detail, err);
   if (st) return st;
@@ -87,9 +86,8 @@ static mlcm_status check_registration(void *user, mlcm__db_stmt *stmt, mlcm_erro
     st = mlcm__sql_each(g->f->conn, "SELECT key, value FROM version_tag WHERE version_id = ?1",
                         MLCM__BIND(mlcm__i64(mlcm__db_i64(stmt, 4))), see_tag, g, err);
   }
-  cJSON_ArrayForEach(unseen, g->tags) {
-    if (!st) st = compare(g, string_of(unseen, "key"), string_of(unseen, "value"), NULL, err);
-  }
+  for (const cJSON *unseen = g->tags->child; !st && unseen; unseen = unseen->next)
+    st = compare(g, string_of(unseen, "key"), string_of(unseen, "value"), NULL, err);
   cJSON_Delete(detail);
   return st;
 }

@@ -9,13 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "registry/digest.h"
 #include "registry/fsck.h"
 #include "registry/manifest.h"
 #include "registry/sql.h"
 
-enum { OWNER_BYTES = MLCM_MODEL_NAME_MAX + 64, ENTRY_DEPTH = 8 };
+enum { OWNER_BYTES = MLCM_MODEL_NAME_MAX + 64 };
 
 /* One row of manifest, and whose it is. */
 typedef struct listing {
@@ -110,30 +109,16 @@ static mlcm_status check_sums(mlcm__fsck *f, const listing *l, const mlcm__manif
 
 /* ---- a damaged one ---- */
 
-/* The digest that the audit log has for the version's registration; "" when it has none. *seq: the entry. */
-static mlcm_status logged_digest(mlcm__fsck *f, const listing *l, char out[MLCM__SHA256_HEX + 1], int64_t *seq, mlcm_error *err) {
-  mlcm__db_stmt *stmt = NULL;
-  cJSON *json = NULL;
-  bool row = false;
-  const char *after = NULL;
-  out[0] = '\0';
-  mlcm_status st = mlcm__sql_first(f->conn,
-                                   "SELECT a.seq, a.entry FROM event e JOIN audit_entry a ON a.seq = e.audit_seq"
-                                   " WHERE e.kind = 'version.registered' AND e.model = ?1 AND e.version = ?2",
-                                   MLCM__BIND(mlcm__text(l->model), mlcm__i64(l->number)), &stmt, &row, err);
-  if (!st && row) {
-    size_t len = 0;
-    const char *entry = mlcm__db_blob(stmt, 1, &len);
-    const mlcm__json_limits limits = {.max_bytes = MLCM__AUDIT_ENTRY_MAX, .max_depth = ENTRY_DEPTH};
-    mlcm_status parsed = mlcm__json_parse(f->ctx, "audit entry", entry ? entry : "", len, limits, &json, NULL);
-    if (!parsed) parsed = mlcm__json_get_string(json, "after", "audit entry", &after, NULL);
-    if (parsed == MLCM_OK && strncmp(after, "sha256:", 7) == 0 && strlen(after) == 7 + MLCM__SHA256_HEX)
-      memcpy(out, after + 7, MLCM__SHA256_HEX + 1);
-    *seq = mlcm__db_i64(stmt, 0);
-  }
-  mlcm__db_reset(stmt);
-  cJSON_Delete(json);
-  return st;
+/* Whether the audit log has the text's digest for the version's registration. *seq: the entry. */
+static mlcm_status find_in_log(mlcm__fsck *f, const listing *l, bool *is_logged, int64_t *seq, mlcm_error *err) {
+  char digest[MLCM__DIGEST_TEXT + 1];
+  mlcm__digest_from_hex(l->digest, digest);
+  return mlcm__sql_i64(f->conn,
+                       "WITH registered AS (SELECT a.seq, CAST(a.entry AS TEXT) AS entry FROM event e"
+                       "  JOIN audit_entry a ON a.seq = e.audit_seq"
+                       "  WHERE e.kind = 'version.registered' AND e.model = ?1 AND e.version = ?2)"
+                       " SELECT seq FROM registered WHERE CASE WHEN json_valid(entry) THEN json_extract(entry, '$.after') END = ?3",
+                       MLCM__BIND(mlcm__text(l->model), mlcm__i64(l->number), mlcm__text(digest)), is_logged, seq, err);
 }
 
 /* The text with `sha256` in the backup's table, copied into the report. NULL: not there. */
@@ -145,7 +130,8 @@ static mlcm_status text_in_backup(mlcm__fsck *f, const char *sha256, const char 
   mlcm_status st = mlcm__sql_first(f->spare_conn, "SELECT text FROM manifest WHERE sha256 = ?1", MLCM__BIND(mlcm__text(sha256)),
                                    &stmt, &row, err);
   if (!st && row) {
-    const char *text = mlcm__db_blob(stmt, 0, out_len);
+    const char *text = mlcm__db_text(stmt, 0);
+    *out_len = strlen(text);
     st = mlcm__hex_of(text, *out_len, hex, err);
     if (!st && strcmp(hex, sha256) == 0) {
       *out = mlcm__arena_strndup(&f->report->arena, text, *out_len);
@@ -156,6 +142,14 @@ static mlcm_status text_in_backup(mlcm__fsck *f, const char *sha256, const char 
   return st;
 }
 
+/* The size of the object, if it is there; else what the text says stands. */
+static mlcm_status take_size(mlcm__fsck *f, mlcm__manifest_file *file, mlcm_error *err) {
+  mlcm__blob_info info;
+  mlcm_status st = mlcm__blob_stat(f->blobs, file->sha256, &info, err);
+  if (!st) file->size_bytes = info.size_bytes;
+  return st == MLCM_NO_MEMORY ? st : MLCM_OK;
+}
+
 /* Puts the sizes that the objects have into what the damaged text lists; NULL when that does not give `sha256`. */
 static mlcm_status text_from_objects(mlcm__fsck *f, const listing *l, const char **out, size_t *out_len, mlcm_error *err) {
   mlcm__manifest manifest;
@@ -163,11 +157,7 @@ static mlcm_status text_from_objects(mlcm__fsck *f, const listing *l, const char
   char digest[MLCM__SHA256_HEX + 1] = "";
   mlcm_error why = {0};
   mlcm_status st = mlcm__manifest_parse(f->ctx, "it", l->text, l->len, l->digest, &manifest, &why);
-  for (size_t i = 0; !st && f->blobs && i < manifest.n; i++) {
-    mlcm__blob_info info;
-    if (mlcm__blob_stat(f->blobs, manifest.files[i].sha256, &info, NULL) == MLCM_OK)
-      manifest.files[i].size_bytes = info.size_bytes;
-  }
+  for (size_t i = 0; !st && f->blobs && i < manifest.n; i++) st = take_size(f, &manifest.files[i], &why);
   if (!st) st = mlcm__manifest_write(&manifest, &text, out_len, digest, &why);
   if (!st && strcmp(digest, l->sha256) == 0) {
     *out = mlcm__arena_strndup(&f->report->arena, text, *out_len);
@@ -197,12 +187,13 @@ static mlcm_status tell_damaged(mlcm__fsck *f, const listing *l, const mlcm__fsc
 /* Tells a manifest without its digest, with the best way back. *out_text: what can be believed, NULL for nothing. */
 static mlcm_status examine_damaged(mlcm__fsck *f, const listing *l, const char **out_text, size_t *out_len,
                                    const char **out_sha256, mlcm_error *err) {
-  char logged[MLCM__SHA256_HEX + 1], restore[256];
+  char restore[256];
+  bool is_logged = false;
   int64_t seq = 0;
   mlcm__fsck_item item = {.fix = MLCM__FIX_MANIFEST};
-  mlcm_status st = logged_digest(f, l, logged, &seq, err);
+  mlcm_status st = find_in_log(f, l, &is_logged, &seq, err);
   if (st) return st;
-  if (strcmp(logged, l->digest) == 0) {
+  if (is_logged) {
     (void)snprintf(restore, sizeof restore, "the text is confirmed by audit entry %lld", (long long)seq);
     item = (mlcm__fsck_item){.fix = MLCM__FIX_MANIFEST_NAME, .text = l->digest, .text_len = MLCM__SHA256_HEX};
     *out_text = l->text;

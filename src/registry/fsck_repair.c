@@ -242,13 +242,6 @@ static mlcm_status make_folders(repair *r, mlcm_error *err) {
   return MLCM_OK;
 }
 
-static mlcm_status refuse(repair *r, const mlcm_error *why, mlcm_error *err) {
-  r->found->refusal = mlcm__arena_strndup(&r->found->arena, why->message, strlen(why->message));
-  if (r->found->refusal) return MLCM_OK;
-  r->found->refusal = "";
-  return mlcm__fail_memory(err, strlen(why->message) + 1);
-}
-
 mlcm_status mlcm__fsck_repair(mlcm__fsck *f, mlcm_fsck_report *found, const mlcm_attribution *by, mlcm_error *err) {
   repair r = {.f = f, .found = found, .by = by};
   mlcm_registry_options options = MLCM_REGISTRY_OPTIONS_INIT;
@@ -258,7 +251,7 @@ mlcm_status mlcm__fsck_repair(mlcm__fsck *f, mlcm_fsck_report *found, const mlcm
   if (!st) st = run(&r, &why);
   mlcm__blobs_close(r.spare);
   mlcm_registry_close(r.reg);
-  if (st == MLCM_OK) return MLCM_OK;
   if (st == MLCM_NO_MEMORY || st == MLCM_OUTCOME_UNKNOWN) return mlcm__fail_as(err, &why);
-  return refuse(&r, &why, err);
+  if (st) (void)snprintf(found->refusal, sizeof found->refusal, "%s", why.message);
+  return MLCM_OK;
 }

@@ -4,12 +4,13 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "registry/fsck.h"
 
-enum { JSON_MAX = 1 << 30, KEY_MAX = 65536 };
+enum { JSON_MAX = 1 << 30 };
 
 const char *mlcm_damage_name(mlcm_damage kind) {
   static const char *const names[] = {"unknown",  "database", "index", "row",    "counter",
@@ -22,7 +23,6 @@ mlcm_status mlcm__fsck_report_new(mlcm_context *ctx, const char *dir, mlcm_fsck_
   if (!report) return mlcm__fail_memory(err, sizeof *report);
   report->ctx = mlcm__context_retain(ctx);
   mlcm__arena_init(&report->arena, ctx);
-  report->refusal = "";
   report->dir = mlcm__arena_strndup(&report->arena, dir, strlen(dir));
   if (!report->dir) {
     mlcm_fsck_report_free(report);
@@ -43,23 +43,28 @@ void mlcm_fsck_report_free(mlcm_fsck_report *report) {
 
 /* ---- telling ---- */
 
-static bool keep(mlcm__arena *arena, const char **text) {
-  const char *given = *text ? *text : "";
-  *text = mlcm__arena_strndup(arena, given, strlen(given));
-  return *text != NULL;
+static mlcm_status keep(mlcm__arena *arena, const char *text, size_t len, const char **out, mlcm_error *err) {
+  *out = mlcm__arena_strndup(arena, text, len);
+  return *out ? MLCM_OK : mlcm__fail_memory(err, len + 1);
+}
+
+static mlcm_status keep_texts(mlcm__arena *arena, mlcm_finding *shown, mlcm_error *err) {
+  const char **const texts[] = {&shown->object, &shown->problem, &shown->expected, &shown->found, &shown->restore};
+  mlcm_status st = MLCM_OK;
+  for (size_t i = 0; !st && i < sizeof texts / sizeof texts[0]; i++) {
+    const char *given = *texts[i] ? *texts[i] : "";
+    st = keep(arena, given, strlen(given), texts[i], err);
+  }
+  return st;
 }
 
 static mlcm_status add(mlcm_fsck_report *report, const mlcm__fsck_item *item, mlcm_error *err) {
   mlcm__fsck_item copy = *item;
   mlcm_status st = mlcm__reserve(report->ctx, &report->items, &report->cap, report->n + 1, sizeof *report->items, err);
-  if (st) return st;
-  bool kept = keep(&report->arena, &copy.shown.object) && keep(&report->arena, &copy.shown.problem) &&
-              keep(&report->arena, &copy.shown.expected) && keep(&report->arena, &copy.shown.found) &&
-              keep(&report->arena, &copy.shown.restore);
-  if (kept && copy.text) kept = (copy.text = mlcm__arena_strndup(&report->arena, copy.text, copy.text_len)) != NULL;
-  if (!kept) return mlcm__fail_memory(err, copy.text_len);
-  report->items[report->n++] = copy;
-  return MLCM_OK;
+  if (!st) st = keep_texts(&report->arena, &copy.shown, err);
+  if (!st && copy.text) st = keep(&report->arena, copy.text, copy.text_len, &copy.text, err);
+  if (!st) report->items[report->n++] = copy;
+  return st;
 }
 
 mlcm_status mlcm__fsck_tell(mlcm__fsck *f, const mlcm__fsck_item *item, mlcm_error *err) {
@@ -104,20 +109,22 @@ mlcm_status mlcm__fsck_try(mlcm__fsck *f, mlcm__fsck_check *check, const char *o
 
 /* ---- two reports ---- */
 
-/* What makes a finding the same in two looks, as one text. */
-static mlcm_status key_of(mlcm__buffer *key, const mlcm_finding *shown, mlcm_error *err) {
-  mlcm__buffer_clear(key);
-  mlcm__buffer_format(key, "%d %s\n%s", (int)shown->kind, shown->object, shown->problem);
-  return mlcm__buffer_check(key, "a finding", err);
+/* By what makes a finding the same in two looks. */
+static int by_thing(const void *a, const void *b) {
+  const mlcm_finding *x = a, *y = b;
+  int order = (x->kind > y->kind) - (x->kind < y->kind);
+  if (order == 0) order = strcmp(x->object, y->object);
+  return order ? order : strcmp(x->problem, y->problem);
 }
 
-static mlcm_status list_keys(const mlcm_fsck_report *report, mlcm__buffer *key, mlcm__map *keys, mlcm_error *err) {
-  mlcm_status st = MLCM_OK;
-  for (size_t i = 0; !st && i < report->n; i++) {
-    st = key_of(key, &report->items[i].shown, err);
-    if (!st) st = mlcm__map_set(keys, key->data, key->len, key, err);
-  }
-  return st;
+/* Its findings in order of thing; freed with mlcm__free. */
+static mlcm_status sort_findings(const mlcm_fsck_report *report, mlcm_finding **out, mlcm_error *err) {
+  mlcm_finding *sorted = mlcm__alloc_zero(report->ctx, report->n + 1, sizeof *sorted); /* one more: none is fine */
+  if (!sorted) return mlcm__fail_memory(err, (report->n + 1) * sizeof *sorted);
+  for (size_t i = 0; i < report->n; i++) sorted[i] = report->items[i].shown;
+  qsort(sorted, report->n, sizeof *sorted, by_thing);
+  *out = sorted;
+  return MLCM_OK;
 }
 
 static mlcm_status add_repaired(mlcm_fsck_report *after, const mlcm__fsck_item *was, mlcm_error *err) {
@@ -129,17 +136,14 @@ static mlcm_status add_repaired(mlcm_fsck_report *after, const mlcm__fsck_item *
 }
 
 mlcm_status mlcm__fsck_merge(mlcm_fsck_report *after, const mlcm_fsck_report *before, mlcm_error *err) {
-  mlcm__map *keys = NULL;
-  mlcm__buffer key;
-  mlcm__buffer_init(&key, after->ctx, KEY_MAX);
-  mlcm_status st = mlcm__map_new(after->ctx, &keys, err);
-  if (!st) st = list_keys(after, &key, keys, err);
+  mlcm_finding *left = NULL;
+  const size_t n_left = after->n;
+  mlcm_status st = sort_findings(after, &left, err);
   for (size_t i = 0; !st && i < before->n; i++) {
-    st = key_of(&key, &before->items[i].shown, err);
-    if (!st && !mlcm__map_get(keys, key.data, key.len)) st = add_repaired(after, &before->items[i], err);
+    const mlcm__fsck_item *was = &before->items[i];
+    if (!bsearch(&was->shown, left, n_left, sizeof *left, by_thing)) st = add_repaired(after, was, err);
   }
-  mlcm__buffer_reset(&key);
-  mlcm__map_free(keys);
+  mlcm__free(after->ctx, left);
   return st;
 }
 
@@ -183,7 +187,7 @@ static void write_finding(mlcm__json *j, const mlcm_finding *shown) {
   mlcm__json_string(j, "object", shown->object);
   mlcm__json_string(j, "problem", shown->problem);
   mlcm__json_bool(j, "repaired", shown->repaired);
-  mlcm__json_string(j, "restore", shown->restore[0] ? shown->restore : NULL);
+  mlcm__json_string(j, "restore", shown->restore);
   mlcm__json_end(j);
 }
 

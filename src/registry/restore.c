@@ -35,7 +35,7 @@ typedef struct restoring {
 
 static mlcm_status fail_damaged(const restoring *r, const mlcm_fsck_report *report, mlcm_error *err) {
   size_t i = 0;
-  while (i + 1 < report->n && !report->items[i].shown.is_damage) i++;
+  while (!report->items[i].shown.is_damage) i++; /* one is: something is left */
   const mlcm_finding *first = &report->items[i].shown;
   int64_t more = report->summary.left - 1;
   if (more == 0) {
@@ -48,19 +48,22 @@ static mlcm_status fail_damaged(const restoring *r, const mlcm_fsck_report *repo
       r->backup, first->object, first->problem, (long long)more);
 }
 
-/* Checks a directory; *too_old: its schema must be raised first. */
-static mlcm_status check(restoring *r, const char *dir, bool *too_old, mlcm_error *err) {
+static mlcm_status check(restoring *r, const char *dir, mlcm_error *err) {
   mlcm_fsck_report *report = NULL;
   mlcm_fsck_options options = MLCM_FSCK_OPTIONS_INIT;
   options.progress = r->options.progress;
   mlcm_status st = mlcm_fsck(r->ctx, dir, &options, NULL, &report, err);
-  if (st == MLCM_REFUSED && too_old) {
-    *too_old = true;
-    return MLCM_OK;
-  }
   if (!st && report->summary.left > 0) st = fail_damaged(r, report, err);
   mlcm_fsck_report_free(report);
   return st;
+}
+
+/* *too_old: its schema must be raised first. */
+static mlcm_status check_backup(restoring *r, bool *too_old, mlcm_error *err) {
+  mlcm_error why = {0};
+  mlcm_status st = check(r, r->backup, &why);
+  *too_old = st == MLCM_REFUSED;
+  return st == MLCM_OK || *too_old ? MLCM_OK : mlcm__fail_as(err, &why);
 }
 
 /* ---- copying ---- */
@@ -84,21 +87,25 @@ static mlcm_status copy_object(void *user, const mlcm__blob_info *info, mlcm_err
   return st;
 }
 
+static mlcm_status pass_on(restoring *r, const char *name, const uint8_t *chunk, size_t n, int out, mlcm__sha256 *hash,
+                           mlcm_error *err) {
+  int rc = mlcm__write_all(r->ctx, out, chunk, n);
+  if (rc < 0) return mlcm__fail_errno(err, rc, "the copy of '%s' cannot be written", name);
+  mlcm_status st = mlcm__pace_add(&r->pace, (int64_t)n, err);
+  return st ? st : mlcm__sha256_update(hash, chunk, n, err);
+}
+
 static mlcm_status pump(restoring *r, const char *name, int in, int out, mlcm__sha256 *hash, mlcm_error *err) {
   mlcm_context *ctx = r->ctx;
   mlcm_status st = MLCM_OK;
+  int64_t n = 0;
   uint8_t *chunk = mlcm__alloc(ctx, CHUNK);
   if (!chunk) return mlcm__fail_memory(err, CHUNK);
-  while (!st) {
-    int64_t n = ctx->io.read(ctx->io.user, in, chunk, CHUNK);
-    if (n == -EINTR) continue;
-    if (n < 0) st = mlcm__fail_errno(err, (int)n, "'%s' cannot be read", name);
-    if (n <= 0) break;
-    st = mlcm__sha256_update(hash, chunk, (size_t)n, err);
-    int rc = st ? 0 : mlcm__write_all(ctx, out, chunk, (size_t)n);
-    if (rc < 0) st = mlcm__fail_errno(err, rc, "the copy of '%s' cannot be written", name);
-    if (!st) st = mlcm__pace_add(&r->pace, n, err);
-  }
+  do {
+    n = ctx->io.read(ctx->io.user, in, chunk, CHUNK);
+    if (n > 0) st = pass_on(r, name, chunk, (size_t)n, out, hash, err);
+    else if (n < 0 && n != -EINTR) st = mlcm__fail_errno(err, (int)n, "'%s' cannot be read", name);
+  } while (!st && n != 0);
   mlcm__free(ctx, chunk);
   return st;
 }
@@ -212,10 +219,10 @@ static mlcm_status run(restoring *r, const char *dest, mlcm_error *err) {
   bool too_old = false;
   mlcm_status st = read_backup_file(r, err);
   if (!st) st = mlcm__staging_open(&r->staging, r->ctx, dest, err);
-  if (!st) st = check(r, r->backup, &too_old, err);
+  if (!st) st = check_backup(r, &too_old, err);
   if (!st) st = copy_all(r, err);
   if (!st) st = continue_log(r, err);
-  if (!st && too_old) st = check(r, r->staging.path, NULL, err);
+  if (!st && too_old) st = check(r, r->staging.path, err);
   if (!st) st = mlcm__staging_publish(&r->staging, err);
   mlcm__staging_close(&r->staging, st == MLCM_OK || st == MLCM_OUTCOME_UNKNOWN);
   return st;

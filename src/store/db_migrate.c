@@ -47,7 +47,9 @@ mlcm_status mlcm__db_check_schema(mlcm__db_conn *conn, const mlcm__db_options *o
     return MLCM_OK;
   }
   if (state.application_id != (int64_t)(int32_t)options->application_id)
-    return mlcm__fail(err, MLCM_CORRUPT, "database '%s' belongs to another program: its application id is 0x%08llx, not 0x%08x",
+    return mlcm__fail(err, MLCM_CORRUPT,
+                      "database '%s' belongs to another program: its application id is 0x%08llx, not 0x%08x; name another "
+                      "directory, or put back the file that belongs there",
                       path, (unsigned long long)(uint32_t)state.application_id, options->application_id);
   if (state.user_version > (int64_t)options->n_migrations)
     return mlcm__fail(err, MLCM_NEWER_FORMAT,

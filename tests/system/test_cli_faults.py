@@ -91,7 +91,7 @@ class Faults(CliTest):
             database.execute("CREATE TABLE notes(text)")
         database.close()
         for words in (["list"], ["init"], ["register", "a", DIGITS / "digits-1.onnx"]):
-            self.fails(1, "belongs to another program", *words, "--registry", other)
+            self.fails(1, "belongs to another program.*name another directory", *words, "--registry", other)
         self.fails(6, "there is no registry in '.*/plain'", "list", "--registry", self.file("plain", "text"))
         self.fails(6, "Not a directory", "init", self.registry.folder / "plain" / "below")
 
