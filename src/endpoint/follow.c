@@ -173,8 +173,8 @@ static void publish(mlcm_endpoint *ep, mlcm__table *table) {
 
 void mlcm__endpoint_sweep(mlcm_endpoint *ep) {
   const mlcm__table *table = atomic_load(&ep->table);
+  assert(table != NULL); /* from open to close */
   mlcm__guard_sweep(&ep->guard); /* frees old tables, which then hold on to nothing */
-  if (table == NULL) return;
   let_go_outstanding(ep, table);
   let_go_keysets(ep, table);
   mlcm__guard_sweep(&ep->guard);
@@ -207,7 +207,8 @@ void mlcm__endpoint_drop_all(mlcm_endpoint *ep) {
 /* A candidate that cannot be loaded is a fact for the rollout; one that may load on another attempt gets a few of them. */
 static void tell_broken(mlcm_endpoint *ep, const mlcm__routing *routing) {
   mlcm__failed *failed = mlcm__endpoint_failed(ep, routing->candidate);
-  if (failed == NULL || failed->told || routing->rollout_id == 0) return;
+  assert(failed != NULL); /* the failure that brought us here was remembered */
+  if (failed->told) return;
   if (failed->err.kind == MLCM_KIND_TRANSIENT && failed->attempts < MLCM__LOAD_ATTEMPTS) return;
   mlcm_error why = failed->err;
   mlcm_error err;
@@ -251,7 +252,7 @@ mlcm_status mlcm__endpoint_follow(mlcm_endpoint *ep, int64_t now_mono_ns, mlcm_e
   const mlcm__table *table = atomic_load(&ep->table);
   mlcm__routing routing = {0};
   mlcm_status st = mlcm__routing_current(ep->reg, ep->row.id, &routing, err);
-  if (!st && !(ep->settled && table != NULL && table->epoch == (uint64_t)routing.epoch)) {
+  if (!st && !(ep->settled && table->epoch == (uint64_t)routing.epoch)) {
     ep->rollout_id = routing.rollout_id;
     st = adopt(ep, &routing, now_mono_ns, err);
     ep->settled = st == MLCM_OK;

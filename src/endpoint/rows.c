@@ -34,7 +34,7 @@ static void take_birth(mlcm__db_stmt *stmt, void *user) {
   size_t len = 0;
   b->created_ns = mlcm__db_i64(stmt, 0);
   const void *salt = mlcm__db_blob(stmt, 1, &len);
-  if (salt != NULL && len == sizeof b->salt) memcpy(b->salt, salt, len);
+  if (len == sizeof b->salt) memcpy(b->salt, salt, len); /* else the row is damaged, which reading the routing finds */
 }
 
 /* Endpoints of two registries differ in the salt that their first routing drew, and in the time they were made. */

@@ -15,10 +15,7 @@ static void fill_counts(mlcm_endpoint *ep, mlcm_endpoint_info *out) {
   out->flags = ep->flags;
 }
 
-mlcm_status mlcm_endpoint_get_info(mlcm_endpoint *ep, mlcm_endpoint_info *out, mlcm_error *err) {
-  mlcm_status st = mlcm__endpoint_check(ep, "mlcm_endpoint_get_info", err);
-  if (st) return st;
-  if (out == NULL) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_endpoint_get_info: out is NULL");
+static mlcm_endpoint_info info_of(mlcm_endpoint *ep) {
   mlcm_endpoint_info info = {0};
   mlcm__guard_token token = mlcm__guard_enter(&ep->guard);
   const mlcm__table *table = atomic_load(&ep->table);
@@ -29,7 +26,14 @@ mlcm_status mlcm_endpoint_get_info(mlcm_endpoint *ep, mlcm_endpoint_info *out, m
   info.weight_ppm = info.candidate != 0 ? table->candidate_ppm : 0;
   mlcm__guard_leave(token);
   fill_counts(ep, &info);
-  *out = info;
+  return info;
+}
+
+mlcm_status mlcm_endpoint_get_info(mlcm_endpoint *ep, mlcm_endpoint_info *out, mlcm_error *err) {
+  mlcm_status st = mlcm__endpoint_check(ep, "mlcm_endpoint_get_info", err);
+  if (st) return st;
+  if (out == NULL) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_endpoint_get_info: out is NULL");
+  *out = info_of(ep);
   return MLCM_OK;
 }
 
@@ -93,11 +97,9 @@ mlcm_status mlcm_endpoint_to_json(mlcm_endpoint *ep, char **out, mlcm_error *err
   mlcm_status st = mlcm__endpoint_check(ep, "mlcm_endpoint_to_json", err);
   if (st) return st;
   if (out == NULL) return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_endpoint_to_json: out is NULL");
-  mlcm_endpoint_info info;
+  const mlcm_endpoint_info info = info_of(ep);
   mlcm__buffer buffer;
   mlcm__json json;
-  st = mlcm_endpoint_get_info(ep, &info, err);
-  if (st) return st;
   mlcm__buffer_init(&buffer, ep->ctx, 1 << 20);
   mlcm__json_init(&json, &buffer, false);
   mlcm__json_object(&json, NULL);

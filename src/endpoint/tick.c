@@ -160,8 +160,8 @@ mlcm_status mlcm__endpoint_round(mlcm_endpoint *ep, const mlcm_time *now, bool d
   close_periods(ep, now->mono_ns);
   mlcm_status st = mlcm__db_changed(ep->reg->db, &generation, &why);
   note(st, &why, &first, &first_why);
-  bool changed = generation != ep->generation;
-  if (!st && (changed || !ep->settled)) {
+  bool changed = generation != ep->generation; /* and not yet followed to the end */
+  if (changed) {
     st = follow_and_attach(ep, now, &why);
     note(st, &why, &first, &first_why);
   }

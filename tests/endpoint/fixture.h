@@ -29,6 +29,7 @@ typedef struct fixture {
   test_clock clock;
   mlcm_context *ctx;
   mlcm_registry *reg;
+  mlcm_endpoint *ep; /* closed by tear_down; NULL: none, or one that the test closes */
 } fixture;
 
 static UNUSED mlcm_registry *open_registry(mlcm_context *ctx, const char *dir) {
@@ -51,6 +52,7 @@ static UNUSED void set_up(fixture *f) {
 }
 
 static UNUSED void tear_down(fixture *f) {
+  mlcm_endpoint_close(f->ep);
   mlcm_registry_close(f->reg);
   mlcm_context_free(f->ctx);
   test_temp_dir_remove(f->dir);
@@ -91,6 +93,14 @@ static UNUSED mlcm_endpoint *open_endpoint(fixture *f, const char *name, uint32_
   return open_hosted(f, name, flags, (mlcm_endpoint_host){0});
 }
 
+/* A registry with versions 1 to n of "digits", and an endpoint that serves the first. */
+static UNUSED mlcm_endpoint *set_up_serving(fixture *f, int n, uint32_t flags) {
+  set_up(f);
+  add_digits(f, n);
+  f->ep = open_endpoint(f, "digits", flags);
+  return f->ep;
+}
+
 static UNUSED void tick(mlcm_endpoint *ep) { CHECK_OK(mlcm_endpoint_tick(ep, NULL, NULL, err)); }
 
 static UNUSED mlcm_endpoint_info info_of(mlcm_endpoint *ep) {
@@ -125,6 +135,34 @@ static UNUSED mlcm_rollout *start_rollout(fixture *f, const char *plan) {
   return rollout;
 }
 
+/* Half of the traffic for an hour to one more version of "digits"; attributes override. */
+static UNUSED mlcm_rollout *start_half(fixture *f, int candidate) {
+  char plan[512];
+  snprintf(plan, sizeof plan,
+           "mlcm: rollout/v1\nendpoint: digits\ncandidate: digits/%d\nsteps:\n  - {weight: 50%%, for: 1h}\n"
+           "override:\n  - {attribute: x-canary, value: always, to: candidate}\n  - {attribute: x-old, to: stable}\n"
+           "checks:\n  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n",
+           candidate);
+  return start_rollout(f, plan);
+}
+
+/* What a person asks of the newest rollout of "digits". */
+static UNUSED void command(fixture *f, mlcm_command command) {
+  mlcm_rollout *rollout = NULL;
+  CHECK_OK(mlcm_rollout_open(f->reg, "digits", &rollout, err));
+  CHECK_OK(mlcm_rollout_command(rollout, command, NULL, err));
+  mlcm_rollout_close(rollout);
+}
+
+/* A registry with two versions of "digits", the second being rolled out, and an endpoint that serves both. */
+static UNUSED mlcm_endpoint *set_up_rolling(fixture *f, uint32_t flags) {
+  set_up(f);
+  add_digits(f, 2);
+  mlcm_rollout_close(start_half(f, 2));
+  f->ep = open_endpoint(f, "digits", flags);
+  return f->ep;
+}
+
 /* What all processes counted for a version and epoch (0: all epochs), in one scope. */
 typedef struct counted {
   uint64_t routed, completed, errors, outcomes, wrong;
@@ -136,7 +174,7 @@ static UNUSED counted count(mlcm_endpoint *ep, int64_t version, uint64_t epoch, 
   CHECK_OK(mlcm__meter_read(ep->ctx, ep->reg->run_dir, (uint64_t)ep->row.id, &snapshot, err));
   int32_t wrong = mlcm__meter_find_outcome(snapshot, "wrong");
   for (size_t i = 0; i < snapshot->n_cells; ++i) {
-    const mlcm__meter_cell_sum *cell = &snapshot->cells[i];
+    const mlcm__meter_cell_sum *cell = snapshot->cells[i];
     if (cell->version != version || (epoch != 0 && cell->epoch != epoch)) continue;
     const mlcm__meter_sum *sum = &cell->scope[scope];
     c.routed += sum->routed;

@@ -15,9 +15,7 @@ START_TEST(a_missing_endpoint_or_answer_is_refused) {
   mlcm_decision *decision = NULL;
   char *json = NULL;
   int32_t number = 0;
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, MLCM_ENDPOINT_MANUAL);
   const mlcm_str key = MLCM_STR("k");
   const mlcm_status answers[] = {
       mlcm_endpoint_route(NULL, key, &ticket, NULL),
@@ -48,7 +46,6 @@ START_TEST(a_missing_endpoint_or_answer_is_refused) {
   for (size_t i = 0; i < sizeof answers / sizeof answers[0]; ++i)
     ck_assert_msg(answers[i] == MLCM_INVALID_ARGUMENT, "call %d: %s", (int)i, mlcm_status_name(answers[i]));
   ck_assert_uint_eq(info_of(ep).requests, 0);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -177,41 +174,31 @@ END_TEST
 
 START_TEST(a_tick_beside_another_is_busy) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
   ck_assert(mlcm__endpoint_begin_ticking(ep)); /* as another thread would */
   CHECK_FAILS(MLCM_BUSY, "another thread is ticking endpoint 'digits'", mlcm_endpoint_tick(ep, NULL, NULL, err));
   mlcm__endpoint_end_ticking(ep);
   mlcm_time now = mlcm_context_now(f.ctx);
   CHECK_OK(mlcm_endpoint_tick(ep, &now, NULL, err));
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 /* ---- Roles ---------------------------------------------------------------------------------------------------------- */
 
-static const char half[] =
-    "mlcm: rollout/v1\nendpoint: digits\ncandidate: digits/3\nsteps:\n  - {weight: 50%, for: 1h}\nchecks:\n"
-    "  - {name: errors, compare: error, tolerate: 1.25x}\n";
-
 START_TEST(each_ready_version_has_its_role_in_the_state) {
   fixture f;
   char *json = NULL;
-  set_up(&f);
-  add_digits(&f, 3);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
+  mlcm_endpoint *ep = set_up_serving(&f, 3, MLCM_ENDPOINT_MANUAL);
   set_champion(&f, "digits", 2);
   tick(ep);
-  mlcm_rollout_close(start_rollout(&f, half));
+  mlcm_rollout_close(start_half(&f, 3));
   tick(ep);
   CHECK_OK(mlcm_endpoint_to_json(ep, &json, err));
   ck_assert_ptr_nonnull(strstr(json, "{\"version\":1,\"state\":\"ready\",\"role\":\"standby\"}"));
   ck_assert_ptr_nonnull(strstr(json, "{\"version\":2,\"state\":\"ready\",\"role\":\"stable\"}"));
   ck_assert_ptr_nonnull(strstr(json, "{\"version\":3,\"state\":\"ready\",\"role\":\"candidate\"}"));
   mlcm_free(f.ctx, json);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -219,18 +206,14 @@ END_TEST
 START_TEST(decisions_that_nobody_took_are_freed_by_close) {
   fixture f;
   int32_t fd = -1, again = -1;
-  set_up(&f);
-  add_digits(&f, 3);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 3, HOST_RUNS);
   CHECK_OK(mlcm_endpoint_event_fd(ep, &fd, err));
   CHECK_OK(mlcm_endpoint_event_fd(ep, &again, err));
   ck_assert_int_eq(fd, again);
-  mlcm_rollout *rollout = start_rollout(&f, half);
+  mlcm_rollout_close(start_half(&f, 3));
   tick(ep);
-  CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_ABORT, NULL, err));
+  command(&f, MLCM_COMMAND_ABORT);
   tick(ep);
-  mlcm_rollout_close(rollout);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST

@@ -10,15 +10,10 @@
 #include "support/malloc_fault.h"
 #include "support/statement_fault.h" /* here too: it tells CMake to put it in front of SQLite */
 
-static const char plan[] =
-    "mlcm: rollout/v1\nendpoint: digits\ncandidate: digits/2\nsteps:\n  - {weight: 50%, for: 1h}\n"
-    "override:\n  - {attribute: x-canary, value: always, to: candidate}\n  - {attribute: x-old, to: stable}\n"
-    "checks:\n  - {name: wrong, compare: outcome.wrong, tolerate: 1.25x}\n";
-
 static void build(fixture *f) {
   set_up(f);
   add_digits(f, 3);
-  mlcm_rollout_close(start_rollout(f, plan));
+  mlcm_rollout_close(start_half(f, 2));
 }
 
 static mlcm_status open_with_backend(mlcm_registry *reg, mlcm_endpoint **out, mlcm_error *err) {

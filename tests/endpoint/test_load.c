@@ -30,9 +30,7 @@ static int64_t add_changed(fixture *f, const char *from, const char *to) {
 
 START_TEST(infer_answers_from_the_champion_and_counts) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, MLCM_ENDPOINT_MANUAL);
   ck_assert_int_eq(answering(ep, "k"), 1);
   set_champion(&f, "digits", 2);
   tick(ep);
@@ -41,7 +39,16 @@ START_TEST(infer_answers_from_the_champion_and_counts) {
   ck_assert_uint_eq(c.routed, 1);
   ck_assert_uint_eq(c.completed, 1);
   ck_assert_uint_eq(c.errors, 0);
-  mlcm_endpoint_close(ep);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(answer_is_given_without_a_ticket_too) {
+  fixture f;
+  float answer = 0;
+  mlcm_endpoint *ep = set_up_serving(&f, 1, MLCM_ENDPOINT_MANUAL);
+  CHECK_OK(ask(ep, "k", 1, 2, &answer, NULL, err));
+  ck_assert_float_eq(answer, 4);
   tear_down(&f);
 }
 END_TEST
@@ -51,15 +58,12 @@ START_TEST(input_that_does_not_fit_is_told_and_counted_as_an_error) {
   float row[3] = {1, 2, 3};
   float answer = 0;
   mlcm_ticket ticket = {0};
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, MLCM_ENDPOINT_MANUAL);
   mlcm_input in = mlcm_input_f32(row, 1, 3);
   mlcm_output out = mlcm_output_f32(&answer, 1);
   CHECK_FAILS(MLCM_MISMATCH, "", mlcm_endpoint_infer(ep, MLCM_STR("k"), &in, 1, &out, 1, &ticket, err));
   ck_assert_int_eq(ticket.version, 1);
   ck_assert_uint_eq(count(ep, 1, 0, MLCM__SCOPE_REQUEST).errors, 1);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -90,9 +94,7 @@ START_TEST(changed_byte_is_refused_with_file_and_digests_and_the_old_version_ser
   fixture f;
   char sha256[65];
   mlcm_error err;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, MLCM_ENDPOINT_MANUAL);
   damage(&f, "digits/2", sha256);
   set_champion(&f, "digits", 2);
   ck_assert_int_eq(mlcm_endpoint_tick(ep, NULL, NULL, &err), MLCM_CORRUPT);
@@ -101,7 +103,6 @@ START_TEST(changed_byte_is_refused_with_file_and_digests_and_the_old_version_ser
   const char *found = strstr(err.message, "found sha256:");
   ck_assert_msg(found != NULL && strspn(found + 13, "0123456789abcdef") == 64, "no digest of the bytes: %s", err.message);
   ck_assert_int_eq(answering(ep, "k"), 1);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -121,9 +122,7 @@ END_TEST
 START_TEST(version_that_heals_is_loaded_on_a_later_attempt) {
   fixture f;
   char sha256[65];
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, MLCM_ENDPOINT_MANUAL);
   damage(&f, "digits/2", sha256);
   set_champion(&f, "digits", 2);
   CHECK_FAILS(MLCM_CORRUPT, "", mlcm_endpoint_tick(ep, NULL, NULL, err));
@@ -131,20 +130,16 @@ START_TEST(version_that_heals_is_loaded_on_a_later_attempt) {
   test_clock_advance(&f.clock, TEST_SECOND_NS);
   tick(ep);
   ck_assert_int_eq(answering(ep, "k"), 2);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(operator_that_is_missing_is_named_and_the_old_version_serves) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, MLCM_ENDPOINT_MANUAL);
   set_champion(&f, "digits", add_changed(&f, "MatMul", "MatMux"));
   CHECK_FAILS(MLCM_UNSUPPORTED, "MatMux", mlcm_endpoint_tick(ep, NULL, NULL, err));
   ck_assert_int_eq(answering(ep, "k"), 1);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -152,16 +147,13 @@ END_TEST
 START_TEST(way_back_needs_no_loading) {
   fixture f;
   char sha256[65];
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, MLCM_ENDPOINT_MANUAL);
   set_champion(&f, "digits", 2);
   tick(ep);
   damage(&f, "digits/1", sha256); /* would be refused if it were read again */
   set_champion(&f, "digits", 1);
   tick(ep);
   ck_assert_int_eq(answering(ep, "k"), 1);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -316,6 +308,7 @@ END_TEST
 
 int main(void) {
   const TTest *tests[] = {infer_answers_from_the_champion_and_counts,
+                          answer_is_given_without_a_ticket_too,
                           input_that_does_not_fit_is_told_and_counted_as_an_error,
                           session_of_a_version_outlives_the_snapshot_and_the_registry,
                           changed_byte_is_refused_with_file_and_digests_and_the_old_version_serves,

@@ -8,14 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char plan[] = "mlcm: rollout/v1\n"
-                           "endpoint: digits\n"
-                           "candidate: digits/2\n"
-                           "steps:\n"
-                           "  - {weight: 50%, for: 1h}\n"
-                           "checks:\n"
-                           "  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n";
-
 /* ---- What the other process does ------------------------------------------------------------------------------------ */
 
 static int complain(const mlcm_error *err) {
@@ -96,7 +88,7 @@ START_TEST(outcome_from_another_process_counts_for_version_epoch_and_key) {
   char text[MLCM_TICKET_TEXT_SIZE];
   set_up(&f);
   add_digits(&f, 2);
-  mlcm_rollout_close(start_rollout(&f, plan));
+  mlcm_rollout_close(start_half(&f, 2));
   mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
   mlcm_ticket ticket = route(ep, "user-42");
   complete(ep, &ticket, true);
@@ -116,15 +108,12 @@ END_TEST
 START_TEST(mangled_ticket_is_refused_elsewhere) {
   fixture f;
   char text[MLCM_TICKET_TEXT_SIZE];
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
   mlcm_ticket ticket = route(ep, "user-42");
   mlcm_ticket_to_text(&ticket, text);
   text[20] = text[20] == 'A' ? 'B' : 'A';
   ck_assert_int_eq(report_elsewhere(&f, text, "1"), 2);
   ck_assert_uint_eq(count(ep, 1, 0, MLCM__SCOPE_REQUEST).outcomes, 0);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST

@@ -8,29 +8,10 @@
 #include <poll.h>
 #include <unistd.h>
 
-static const char half[] = "mlcm: rollout/v1\n"
-                           "endpoint: digits\n"
-                           "candidate: digits/2\n"
-                           "steps:\n"
-                           "  - {weight: 50%, for: 1h}\n"
-                           "override:\n"
-                           "  - {attribute: x-canary, value: always, to: candidate}\n"
-                           "  - {attribute: x-old, to: stable}\n"
-                           "checks:\n"
-                           "  - {name: wrong answers, compare: outcome.wrong, tolerate: 1.25x}\n";
-
-/* Starts `plan` and an endpoint that follows it. */
-static mlcm_endpoint *begin(fixture *f, const char *plan, uint32_t flags) {
-  mlcm_rollout_close(start_rollout(f, plan));
-  return open_endpoint(f, "digits", flags);
-}
-
 START_TEST(keys_are_split_by_weight_and_stay_where_they_are) {
   fixture f;
   int n = 0;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = begin(&f, half, HOST_RUNS);
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
   for (int i = 0; i < 4000; ++i) {
     mlcm_ticket ticket = route_i(ep, i);
     ck_assert_int_eq(ticket.version, ticket.flags & MLCM_TICKET_CANDIDATE ? 2 : 1);
@@ -40,7 +21,6 @@ START_TEST(keys_are_split_by_weight_and_stay_where_they_are) {
   ck_assert_int_gt(n, 1850);
   ck_assert_int_lt(n, 2150);
   ck_assert_int_eq(info_of(ep).weight_ppm, 500000);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -48,22 +28,17 @@ END_TEST
 START_TEST(requests_without_a_key_are_split_too) {
   fixture f;
   int n = 0;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = begin(&f, half, HOST_RUNS);
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
   for (int i = 0; i < 4000; ++i) n += route(ep, "").version == 2;
   ck_assert_int_gt(n, 1850);
   ck_assert_int_lt(n, 2150);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(each_key_is_a_unit_once_and_each_request_without_key_is_one) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = begin(&f, half, HOST_RUNS);
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
   mlcm_ticket first = route(ep, "user-42");
   mlcm_ticket again = route(ep, "user-42");
   mlcm_ticket none = route(ep, "");
@@ -88,37 +63,30 @@ START_TEST(each_key_is_a_unit_once_and_each_request_without_key_is_one) {
   ck_assert_uint_eq(units, 3);
   ck_assert_uint_eq(outcome_units, 3);
   ck_assert_uint_eq(repeats, 1);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(first_outcome_of_a_key_is_its_unit_even_when_an_earlier_request_got_none) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = begin(&f, half, HOST_RUNS);
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
   route(ep, "user-42");
   mlcm_ticket second = route(ep, "user-42");
   report(ep, &second, 1);
   report(ep, &second, 1); /* a copy of the ticket would do the same */
   ck_assert_uint_eq(count(ep, second.version, 0, MLCM__SCOPE_KEY).outcomes, 1);
   ck_assert_uint_eq(count(ep, second.version, 0, MLCM__SCOPE_REQUEST).outcomes, 2);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(two_handles_count_a_key_once_between_them) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = begin(&f, half, HOST_RUNS);
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
   mlcm_endpoint *other = open_endpoint(&f, "digits", HOST_RUNS | MLCM_ENDPOINT_FOLLOW);
   ck_assert(route(ep, "user-42").flags & MLCM_TICKET_UNIT);
   ck_assert(!(route(other, "user-42").flags & MLCM_TICKET_UNIT));
   mlcm_endpoint_close(other);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -126,9 +94,7 @@ END_TEST
 START_TEST(override_decides_and_never_enters_a_comparison) {
   fixture f;
   mlcm_ticket ticket;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = begin(&f, half, HOST_RUNS);
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
   mlcm_attribute canary = {MLCM_STR("x-canary"), MLCM_STR("always")};
   mlcm_attribute old = {MLCM_STR("x-old"), MLCM_STR("")};
   mlcm_attribute neither = {MLCM_STR("x-canary"), MLCM_STR("perhaps")};
@@ -150,16 +116,13 @@ START_TEST(override_decides_and_never_enters_a_comparison) {
   ck_assert_uint_eq(c.errors, 20);
   ck_assert_uint_eq(c.wrong, 20);
   ck_assert_uint_eq(count(ep, 2, 0, MLCM__SCOPE_REQUEST).errors, 0);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(hanging_candidate_is_seen_in_the_units) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = begin(&f, half, HOST_RUNS | MLCM_ENDPOINT_FOLLOW);
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS | MLCM_ENDPOINT_FOLLOW);
   for (int i = 0; i < 200; ++i) {
     mlcm_ticket ticket = route_i(ep, i);
     if (ticket.version == 1) complete(ep, &ticket, true);
@@ -172,7 +135,6 @@ START_TEST(hanging_candidate_is_seen_in_the_units) {
   ck_assert_uint_gt(c.routed, 50);
   ck_assert_uint_eq(c.errors, c.routed);
   ck_assert_uint_eq(count(ep, 1, 0, MLCM__SCOPE_KEY).errors, 0);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -181,16 +143,12 @@ START_TEST(ticket_of_an_earlier_rollout_takes_no_key_from_this_one) {
   fixture f;
   set_up(&f);
   add_digits(&f, 3);
-  mlcm_rollout *first = start_rollout(&f, half);
+  mlcm_rollout_close(start_half(&f, 2));
   mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
   mlcm_ticket late = route(ep, "user-42");
-  CHECK_OK(mlcm_rollout_command(first, MLCM_COMMAND_ABORT, NULL, err));
+  command(&f, MLCM_COMMAND_ABORT);
   tick(ep);
-  mlcm_rollout_close(first);
-  char plan[1024];
-  strcpy(plan, half);
-  memcpy(strstr(plan, "digits/2"), "digits/3", 8);
-  mlcm_rollout_close(start_rollout(&f, plan));
+  mlcm_rollout_close(start_half(&f, 3));
   tick(ep);
   ck_assert_int_eq(info_of(ep).candidate, 3);
   report(ep, &late, 1);
@@ -281,9 +239,7 @@ START_TEST(better_version_is_promoted_and_worse_one_rolled_back_without_a_droppe
   static traffic t;
   fixture f;
   int64_t id = 0;
-  set_up(&f);
-  add_digits(&f, 3);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
+  mlcm_endpoint *ep = set_up_serving(&f, 3, MLCM_ENDPOINT_MANUAL);
   t.wrong = wrong;
   ck_assert_int_eq(run_to_the_end(&f, ep, &t, 2, &id), MLCM_ACTION_PROMOTE);
   check_replay(&f, id);
@@ -298,7 +254,6 @@ START_TEST(better_version_is_promoted_and_worse_one_rolled_back_without_a_droppe
   for (int i = 0; i < 100; ++i) ck_assert_int_eq(answering(ep, "k"), 2);
   ck_assert_int_eq(t.n_dropped, 0);
   ck_assert_uint_eq(info_of(ep).tick_failures, 0);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -336,9 +291,7 @@ START_TEST(candidate_that_cannot_be_loaded_rolls_back_and_stable_serves_on) {
   char sha256[65];
   char plan[1024];
   mlcm_decision *decision = NULL;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, MLCM_ENDPOINT_MANUAL);
   damage(&f, "digits/2", sha256);
   snprintf(plan, sizeof plan, loop_plan, 2);
   mlcm_rollout_close(start_rollout(&f, plan));
@@ -355,7 +308,6 @@ START_TEST(candidate_that_cannot_be_loaded_rolls_back_and_stable_serves_on) {
   mlcm_decision_free(decision);
   tick(ep);
   for (int i = 0; i < 100; ++i) ck_assert_int_eq(answering(ep, "k"), 1);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -364,12 +316,9 @@ START_TEST(rollback_takes_effect_while_the_store_does_not_take_it) {
   fixture f;
   mlcm__db_conn *conn = NULL;
   mlcm_decision *decision = NULL;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_rollout *rollout = start_rollout(&f, half);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
   tick(ep); /* takes the lease */
-  CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_ABORT, NULL, err));
+  command(&f, MLCM_COMMAND_ABORT);
   test_clock_advance(&f.clock, TEST_SECOND_NS);
   CHECK_OK(mlcm__registry_write_begin(f.reg, &conn, err)); /* somebody sits on the writer lock */
   CHECK_FAILS(MLCM_BUSY, "", mlcm_endpoint_tick(ep, NULL, &decision, err));
@@ -381,8 +330,6 @@ START_TEST(rollback_takes_effect_while_the_store_does_not_take_it) {
   ck_assert_ptr_nonnull(decision);
   ck_assert_int_eq(mlcm_decision_action(decision), MLCM_ACTION_ABORT);
   mlcm_decision_free(decision);
-  mlcm_rollout_close(rollout);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -390,20 +337,28 @@ END_TEST
 START_TEST(command_of_a_person_is_obeyed_at_the_next_tick) {
   fixture f;
   mlcm_decision *decision = NULL;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_rollout *rollout = start_rollout(&f, half);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
   tick(ep);
-  CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_PROMOTE, NULL, err));
+  command(&f, MLCM_COMMAND_PROMOTE);
   test_clock_advance(&f.clock, TEST_SECOND_NS);
   CHECK_OK(mlcm_endpoint_tick(ep, NULL, &decision, err));
   ck_assert_ptr_nonnull(decision);
   ck_assert_int_eq(mlcm_decision_action(decision), MLCM_ACTION_PROMOTE);
   ck_assert_int_eq(route(ep, "k").version, 2);
   mlcm_decision_free(decision);
-  mlcm_rollout_close(rollout);
-  mlcm_endpoint_close(ep);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(round_that_is_not_due_leaves_the_rollout_alone) {
+  fixture f;
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
+  tick(ep);
+  const mlcm_time now = {.wall_ns = mlcm__wall_ns(f.ctx), .mono_ns = mlcm__mono_ns(f.ctx)};
+  const int64_t next_tick_ns = ep->next_tick_ns;
+  ck_assert_int_gt(next_tick_ns, now.mono_ns);
+  CHECK_OK(mlcm__endpoint_round(ep, &now, true, NULL, err));
+  ck_assert_int_eq(ep->next_tick_ns, next_tick_ns);
   tear_down(&f);
 }
 END_TEST
@@ -412,11 +367,8 @@ START_TEST(undo_is_followed_without_loading) {
   fixture f;
   char sha256[65];
   int64_t to = 0;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_rollout *rollout = start_rollout(&f, half);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL);
-  CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_PROMOTE, NULL, err));
+  mlcm_endpoint *ep = set_up_rolling(&f, MLCM_ENDPOINT_MANUAL);
+  command(&f, MLCM_COMMAND_PROMOTE);
   tick(ep);
   ck_assert_int_eq(answering(ep, "k"), 2);
   damage(&f, "digits/1", sha256);
@@ -424,8 +376,6 @@ START_TEST(undo_is_followed_without_loading) {
   ck_assert_int_eq(to, 1);
   tick(ep);
   ck_assert_int_eq(answering(ep, "k"), 1);
-  mlcm_rollout_close(rollout);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -466,18 +416,17 @@ START_TEST(host_is_told_of_each_decision_once_and_in_order_by_whomever_it_was_ta
   add_digits(&f, 2);
   mlcm_endpoint *steering = open_listening(&f, &own, HOST_RUNS);
   mlcm_endpoint *following = open_listening(&f, &others, HOST_RUNS | MLCM_ENDPOINT_FOLLOW);
-  mlcm_rollout *rollout = start_rollout(&f, half);
+  mlcm_rollout_close(start_half(&f, 2));
   const mlcm_command commands[] = {MLCM_COMMAND_PAUSE, MLCM_COMMAND_RESUME, MLCM_COMMAND_ABORT};
   for (int i = 0; i < 3; ++i) {
     tick(steering);
-    CHECK_OK(mlcm_rollout_command(rollout, commands[i], NULL, err));
+    command(&f, commands[i]);
     test_clock_advance(&f.clock, TEST_SECOND_NS);
     tick(steering);
     tick(following);
   }
   check_news(&own);
   check_news(&others);
-  mlcm_rollout_close(rollout);
   mlcm_endpoint_close(following);
   mlcm_endpoint_close(steering);
   tear_down(&f);
@@ -490,13 +439,12 @@ START_TEST(rollout_that_began_and_ended_between_two_ticks_is_news_too) {
   set_up(&f);
   add_digits(&f, 2);
   mlcm_endpoint *ep = open_listening(&f, &all, HOST_RUNS);
-  mlcm_rollout *rollout = start_rollout(&f, half);
-  CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_ABORT, NULL, err)); /* nobody holds the lease: obeyed by the call */
+  mlcm_rollout_close(start_half(&f, 2));
+  command(&f, MLCM_COMMAND_ABORT); /* nobody holds the lease: obeyed by the call */
   tick(ep);
   ck_assert_int_eq(all.n, 2);
   ck_assert_int_eq(all.action[0], MLCM_ACTION_START);
   ck_assert_int_eq(all.action[1], MLCM_ACTION_ABORT);
-  mlcm_rollout_close(rollout);
   mlcm_endpoint_close(ep);
   tear_down(&f);
 }
@@ -507,11 +455,10 @@ START_TEST(decisions_before_the_endpoint_was_opened_are_no_news) {
   news all = {0};
   set_up(&f);
   add_digits(&f, 2);
-  mlcm_rollout *rollout = start_rollout(&f, half);
+  mlcm_rollout_close(start_half(&f, 2));
   mlcm_endpoint *ep = open_listening(&f, &all, HOST_RUNS);
   tick(ep);
   ck_assert_int_eq(all.n, 0);
-  mlcm_rollout_close(rollout);
   mlcm_endpoint_close(ep);
   tear_down(&f);
 }
@@ -526,15 +473,13 @@ START_TEST(descriptor_is_readable_while_decisions_wait) {
   fixture f;
   int32_t fd = -1;
   mlcm_decision *decision = NULL;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
   CHECK_OK(mlcm_endpoint_event_fd(ep, &fd, err));
   ck_assert(!is_readable(fd));
-  mlcm_rollout *rollout = start_rollout(&f, half);
+  mlcm_rollout_close(start_half(&f, 2));
   tick(ep);
   ck_assert(is_readable(fd));
-  CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_PAUSE, NULL, err));
+  command(&f, MLCM_COMMAND_PAUSE);
   test_clock_advance(&f.clock, TEST_SECOND_NS);
   tick(ep);
   CHECK_OK(mlcm_endpoint_next_decision(ep, &decision, err));
@@ -547,8 +492,6 @@ START_TEST(descriptor_is_readable_while_decisions_wait) {
   ck_assert(!is_readable(fd));
   CHECK_OK(mlcm_endpoint_next_decision(ep, &decision, err));
   ck_assert_ptr_null(decision);
-  mlcm_rollout_close(rollout);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -558,14 +501,12 @@ START_TEST(newest_decisions_are_kept_when_nobody_takes_them) {
   int32_t fd = -1;
   int64_t n = 0;
   int64_t last = 0;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
   CHECK_OK(mlcm_endpoint_event_fd(ep, &fd, err));
-  mlcm_rollout *rollout = start_rollout(&f, half);
+  mlcm_rollout_close(start_half(&f, 2));
   tick(ep);
   for (int i = 0; i < 70; ++i) { /* decisions 2 to 71 */
-    CHECK_OK(mlcm_rollout_command(rollout, i % 2 ? MLCM_COMMAND_RESUME : MLCM_COMMAND_PAUSE, NULL, err));
+    command(&f, i % 2 ? MLCM_COMMAND_RESUME : MLCM_COMMAND_PAUSE);
     test_clock_advance(&f.clock, TEST_SECOND_NS);
     tick(ep);
   }
@@ -579,8 +520,6 @@ START_TEST(newest_decisions_are_kept_when_nobody_takes_them) {
   }
   ck_assert_int_eq(n, 64);
   ck_assert_int_eq(last, 71);
-  mlcm_rollout_close(rollout);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -592,16 +531,15 @@ START_TEST(following_handle_never_steers) {
   add_digits(&f, 2);
   mlcm_endpoint *steering = open_endpoint(&f, "digits", HOST_RUNS);
   mlcm_endpoint *following = open_endpoint(&f, "digits", HOST_RUNS | MLCM_ENDPOINT_FOLLOW);
-  mlcm_rollout *rollout = start_rollout(&f, half);
+  mlcm_rollout_close(start_half(&f, 2));
   tick(steering);
-  CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_PAUSE, NULL, err));
+  command(&f, MLCM_COMMAND_PAUSE);
   test_clock_advance(&f.clock, TEST_SECOND_NS);
   CHECK_OK(mlcm_endpoint_tick(following, NULL, &decision, err));
   ck_assert_ptr_null(decision);
   CHECK_OK(mlcm_endpoint_tick(steering, NULL, &decision, err));
   ck_assert_ptr_nonnull(decision);
   mlcm_decision_free(decision);
-  mlcm_rollout_close(rollout);
   mlcm_endpoint_close(following);
   mlcm_endpoint_close(steering);
   tear_down(&f);
@@ -612,16 +550,15 @@ START_TEST(key_sets_of_a_rollout_are_removed_when_it_is_over) {
   fixture f;
   set_up(&f);
   add_digits(&f, 2);
-  mlcm_rollout *rollout = start_rollout(&f, half);
+  mlcm_rollout_close(start_half(&f, 2));
   mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
   mlcm_ticket ticket = route(ep, "k");
   report(ep, &ticket, 1);
   size_t during = test_count_entries(f.reg->run_dir);
-  CHECK_OK(mlcm_rollout_command(rollout, MLCM_COMMAND_ABORT, NULL, err));
+  command(&f, MLCM_COMMAND_ABORT);
   tick(ep);
   tick(ep);
   ck_assert_uint_le(test_count_entries(f.reg->run_dir), during - 2); /* completions and one outcome */
-  mlcm_rollout_close(rollout);
   mlcm_endpoint_close(ep);
   tear_down(&f);
 }
@@ -657,7 +594,7 @@ START_TEST(tick_survives_any_failing_allocation) {
   fixture f;
   set_up(&f);
   add_digits(&f, 2);
-  mlcm_rollout_close(start_rollout(&f, half));
+  mlcm_rollout_close(start_half(&f, 2));
   test_fault_memory(serve_and_tick, NULL, &f);
   mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
   tick(ep);
@@ -682,7 +619,7 @@ START_TEST(key_sets_of_a_rollout_that_ended_while_nobody_served_go_with_the_next
   fixture f;
   set_up(&f);
   add_digits(&f, 2);
-  mlcm_rollout *rollout = start_rollout(&f, half);
+  mlcm_rollout *rollout = start_half(&f, 2);
   int64_t id = mlcm_rollout_id(rollout);
   mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
   mlcm_ticket ticket = route(ep, "user-1");
@@ -705,7 +642,7 @@ START_TEST(key_sets_of_a_running_rollout_and_strange_files_stay) {
   add_digits(&f, 2);
   ck_assert_int_eq(add_version(&f, "letters", 1), 1);
   set_champion(&f, "letters", 1);
-  mlcm_rollout *rollout = start_rollout(&f, half);
+  mlcm_rollout *rollout = start_half(&f, 2);
   int64_t id = mlcm_rollout_id(rollout);
   mlcm_endpoint_close(open_endpoint(&f, "digits", HOST_RUNS));
   char *strange = test_path(f.dir, "run/keys+mine+complete");
@@ -735,6 +672,7 @@ int main(void) {
                           candidate_that_cannot_be_loaded_rolls_back_and_stable_serves_on,
                           rollback_takes_effect_while_the_store_does_not_take_it,
                           command_of_a_person_is_obeyed_at_the_next_tick,
+                          round_that_is_not_due_leaves_the_rollout_alone,
                           undo_is_followed_without_loading,
                           host_is_told_of_each_decision_once_and_in_order_by_whomever_it_was_taken,
                           rollout_that_began_and_ended_between_two_ticks_is_news_too,

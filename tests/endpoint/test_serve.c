@@ -10,22 +10,17 @@
 
 START_TEST(routes_everything_to_the_alias) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
   for (int i = 0; i < 100; ++i) ck_assert_int_eq(route_i(ep, i).version, 1);
   ck_assert_uint_eq(info_of(ep).requests, 100);
   ck_assert_int_eq(info_of(ep).candidate, 0);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(ticket_says_key_time_and_place) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
   mlcm_ticket keyed = route(ep, "user-42");
   mlcm_ticket again = route(ep, "user-42");
   mlcm_ticket other = route(ep, "");
@@ -36,7 +31,6 @@ START_TEST(ticket_says_key_time_and_place) {
   ck_assert_uint_eq(other.flags, MLCM_TICKET_UNIT); /* not sticky */
   ck_assert_uint_ne(other.key_hash, third.key_hash);
   ck_assert_uint_eq(keyed.reserved, 0);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -113,40 +107,32 @@ END_TEST
 
 START_TEST(moved_alias_is_followed_at_the_next_tick) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
   uint64_t epoch = info_of(ep).epoch;
   set_champion(&f, "digits", 2);
   ck_assert_int_eq(route(ep, "k").version, 1);
   tick(ep);
   ck_assert_int_eq(route(ep, "k").version, 2);
   ck_assert_uint_gt(info_of(ep).epoch, epoch);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(tick_without_news_publishes_nothing) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
   for (int i = 0; i < 5; ++i) tick(ep);
   ck_assert_uint_eq(info_of(ep).swaps, 1);
   add_version(&f, "digits", 3); /* news, but not of this endpoint's routing */
   tick(ep);
   ck_assert_uint_eq(info_of(ep).swaps, 1);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(completions_and_outcomes_are_counted_for_the_version_and_epoch_that_answered) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
   mlcm_ticket old[10];
   for (int i = 0; i < 10; ++i) old[i] = route_i(ep, i);
   set_champion(&f, "digits", 2);
@@ -165,7 +151,6 @@ START_TEST(completions_and_outcomes_are_counted_for_the_version_and_epoch_that_a
   ck_assert_uint_eq(c.routed, 1);
   ck_assert_uint_eq(c.completed, 1);
   ck_assert_uint_eq(c.outcomes, 0);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -208,17 +193,17 @@ END_TEST
 
 START_TEST(ticket_with_impossible_values_is_refused) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
   const mlcm_ticket good = route(ep, "k");
+  mlcm_ticket impossible[3] = {good, good, good};
+  impossible[0].version = 0;
+  impossible[1].reserved = 1;
+  impossible[2].flags |= 1u << 30;
+  for (int i = 0; i < 3; ++i) {
+    CHECK_FAILS(MLCM_INVALID_ARGUMENT, "no routing writes", mlcm_endpoint_complete(ep, &impossible[i], 1, 1, err));
+    CHECK_FAILS(MLCM_INVALID_ARGUMENT, "no routing writes", mlcm_endpoint_report(ep, &impossible[i], "wrong", 1, err));
+  }
   mlcm_ticket bad = good;
-  bad.flags |= 1u << 30;
-  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "values", mlcm_endpoint_report(ep, &bad, "wrong", 1, err));
-  bad = good;
-  bad.reserved = 1;
-  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "values", mlcm_endpoint_report(ep, &bad, "wrong", 1, err));
-  bad = good;
   bad.version = 7;
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "version 7", mlcm_endpoint_report(ep, &bad, "wrong", 1, err));
   bad = good;
@@ -226,16 +211,13 @@ START_TEST(ticket_with_impossible_values_is_refused) {
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "epoch 999", mlcm_endpoint_report(ep, &bad, "wrong", 1, err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "NULL", mlcm_endpoint_report(ep, NULL, "wrong", 1, err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "negative", mlcm_endpoint_complete(ep, &good, -1, 1, err));
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(outcome_that_cannot_be_counted_is_refused) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
   mlcm_ticket ticket = route(ep, "k");
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "", mlcm_endpoint_report(ep, &ticket, "", 1, err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "", mlcm_endpoint_report(ep, &ticket, "no good", 1, err));
@@ -243,7 +225,6 @@ START_TEST(outcome_that_cannot_be_counted_is_refused) {
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "finite", mlcm_endpoint_report(ep, &ticket, "score", INFINITY, err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "7 is no outcome", mlcm_endpoint_report_id(ep, &ticket, 7, 1, err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "-1 is no outcome", mlcm_endpoint_report_id(ep, &ticket, -1, 1, err));
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -252,9 +233,7 @@ START_TEST(outcome_number_reports_the_same_as_its_name) {
   fixture f;
   int32_t id = -1;
   int32_t again = -1;
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
   CHECK_OK(mlcm_endpoint_outcome(ep, "wrong", &id, err));
   CHECK_OK(mlcm_endpoint_outcome(ep, "wrong", &again, err));
   ck_assert_int_eq(id, again);
@@ -262,16 +241,13 @@ START_TEST(outcome_number_reports_the_same_as_its_name) {
   CHECK_OK(mlcm_endpoint_report_id(ep, &ticket, id, 1, err));
   report(ep, &ticket, 0);
   ck_assert_uint_eq(count(ep, 1, 0, MLCM__SCOPE_REQUEST).outcomes, 2);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(completion_goes_to_the_handle_that_routed_and_outcomes_anywhere) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
   mlcm_endpoint *other = open_endpoint(&f, "digits", HOST_RUNS | MLCM_ENDPOINT_FOLLOW);
   mlcm_ticket ticket = route(ep, "k");
   CHECK_FAILS(MLCM_INVALID_STATE, "another handle", mlcm_endpoint_complete(other, &ticket, 1, 1, err));
@@ -279,16 +255,24 @@ START_TEST(completion_goes_to_the_handle_that_routed_and_outcomes_anywhere) {
   complete(ep, &ticket, true);
   ck_assert_uint_eq(count(ep, 1, ticket.epoch, MLCM__SCOPE_REQUEST).wrong, 1);
   mlcm_endpoint_close(other);
-  mlcm_endpoint_close(ep);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(completion_of_an_epoch_that_this_handle_does_not_know_counts_nothing) {
+  fixture f;
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
+  mlcm_ticket ticket = route(ep, "k");
+  ticket.epoch += 1000;
+  CHECK_FAILS(MLCM_TIMEOUT, "not counted again", mlcm_endpoint_complete(ep, &ticket, 1, 1, err));
+  ck_assert_uint_eq(count(ep, 1, 0, MLCM__SCOPE_REQUEST).completed, 0);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(outcome_of_an_epoch_before_this_handle_still_counts) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
   mlcm_ticket ticket = route(ep, "k");
   set_champion(&f, "digits", 2);
   mlcm_endpoint *later = open_endpoint(&f, "digits", HOST_RUNS);
@@ -296,16 +280,13 @@ START_TEST(outcome_of_an_epoch_before_this_handle_still_counts) {
   report(later, &ticket, 1);
   ck_assert_uint_eq(count(ep, 1, ticket.epoch, MLCM__SCOPE_REQUEST).wrong, 1);
   mlcm_endpoint_close(later);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(request_that_never_completes_is_an_error_after_the_deadline_and_only_once) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
   mlcm_ticket done = route(ep, "a");
   mlcm_ticket hanging = route(ep, "b");
   complete(ep, &done, true);
@@ -324,16 +305,13 @@ START_TEST(request_that_never_completes_is_an_error_after_the_deadline_and_only_
   ck_assert_uint_eq(c.errors, 1);
   CHECK_FAILS(MLCM_TIMEOUT, "30.000 s", mlcm_endpoint_complete(ep, &hanging, 1, 1, err));
   ck_assert_uint_eq(count(ep, 1, 0, MLCM__SCOPE_REQUEST).completed, 2);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(request_of_a_former_version_is_overdue_too) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
   mlcm_ticket hanging = route(ep, "b");
   set_champion(&f, "digits", 2);
   for (int i = 0; i < 60; ++i) {
@@ -343,7 +321,6 @@ START_TEST(request_of_a_former_version_is_overdue_too) {
     if (i == 21) set_champion(&f, "digits", 2);
   }
   ck_assert_uint_eq(count(ep, 1, hanging.epoch, MLCM__SCOPE_REQUEST).errors, 1);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -422,9 +399,7 @@ END_TEST
 
 START_TEST(version_that_nothing_entitles_is_refused_and_the_old_one_serves) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 2);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
   mlcm__db_conn *conn = NULL;
   mlcm__routing routing = {0};
   CHECK_OK(mlcm__registry_write_begin(f.reg, &conn, err));
@@ -435,18 +410,14 @@ START_TEST(version_that_nothing_entitles_is_refused_and_the_old_one_serves) {
   mlcm__routing_reset(f.ctx, &routing);
   CHECK_FAILS(MLCM_REFUSED, "digits/2 may not serve", mlcm_endpoint_tick(ep, NULL, NULL, err));
   ck_assert_int_eq(route(ep, "k").version, 1);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
 
 START_TEST(infer_needs_an_engine) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
   CHECK_FAILS(MLCM_INVALID_STATE, "without an engine", mlcm_endpoint_infer(ep, MLCM_STR("k"), NULL, 0, NULL, 0, NULL, err));
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -543,14 +514,11 @@ END_TEST
 
 START_TEST(registry_may_be_closed_before_the_endpoint) {
   fixture f;
-  set_up(&f);
-  add_digits(&f, 1);
-  mlcm_endpoint *ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
   mlcm_registry_close(f.reg);
   f.reg = NULL;
   tick(ep);
   ck_assert_int_eq(route(ep, "k").version, 1);
-  mlcm_endpoint_close(ep);
   tear_down(&f);
 }
 END_TEST
@@ -579,6 +547,7 @@ int main(void) {
                           outcome_that_cannot_be_counted_is_refused,
                           outcome_number_reports_the_same_as_its_name,
                           completion_goes_to_the_handle_that_routed_and_outcomes_anywhere,
+                          completion_of_an_epoch_that_this_handle_does_not_know_counts_nothing,
                           outcome_of_an_epoch_before_this_handle_still_counts,
                           request_that_never_completes_is_an_error_after_the_deadline_and_only_once,
                           request_of_a_former_version_is_overdue_too,
