@@ -110,7 +110,7 @@ typedef struct mlcm__meter_process {
 typedef struct mlcm__meter_snapshot {
   mlcm_context *ctx;
   size_t n_cells;
-  mlcm__meter_cell_sum *cells; /* ascending by (epoch, version) */
+  mlcm__meter_cell_sum **cells; /* ascending by (epoch, version) */
   size_t n_outcomes;
   char outcomes[MLCM__SNAPSHOT_OUTCOMES][MLCM__METER_OUTCOME_NAME];
   size_t n_processes;

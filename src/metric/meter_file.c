@@ -98,9 +98,12 @@ static mlcm_status check_header(const mlcm__mapped *m, const char *name, mlcm_er
     return mlcm__fail(err, MLCM_NEWER_FORMAT, "%s: has format %" PRIu32 ", this library reads up to %d; update it", name,
                       h.format, MLCM__METER_FORMAT);
   }
-  const bool sane = h.shards > 0 && h.shards <= MLCM__METER_MAX_SHARDS && (h.shards & (h.shards - 1)) == 0 &&
-                    h.cells == MLCM__METER_CELLS && h.shard_bytes == MLCM__METER_SHARD_BYTES;
-  if (!sane || m->size_bytes != file_bytes(h.shards)) {
+  if (h.shards == 0 || h.shards > MLCM__METER_MAX_SHARDS || (h.shards & (h.shards - 1)) != 0) {
+    return mlcm__fail(err, MLCM_CORRUPT, "%s: its header says %" PRIu32 " shards, not 1, 2, 4, 8 or %d; move it away", name,
+                      h.shards, MLCM__METER_MAX_SHARDS);
+  }
+  const bool fits = h.cells == MLCM__METER_CELLS && h.shard_bytes == MLCM__METER_SHARD_BYTES;
+  if (!fits || m->size_bytes != file_bytes(h.shards)) {
     return mlcm__fail(err, MLCM_CORRUPT,
                       "%s: has %zu bytes, its header says %" PRIu32 " cells of %" PRIu32 " shards of %" PRIu32
                       " bytes; move it away",

@@ -93,7 +93,7 @@ static size_t lower_bound(const mlcm__meter_snapshot *s, int64_t version, uint64
   size_t high = s->n_cells;
   while (low < high) {
     const size_t mid = low + (high - low) / 2;
-    if (comes_before(&s->cells[mid], version, epoch))
+    if (comes_before(s->cells[mid], version, epoch))
       low = mid + 1;
     else
       high = mid;
@@ -102,14 +102,13 @@ static size_t lower_bound(const mlcm__meter_snapshot *s, int64_t version, uint64
 }
 
 static bool is_cell(const mlcm__meter_snapshot *s, size_t at, int64_t version, uint64_t epoch) {
-  return at < s->n_cells && s->cells[at].version == version && s->cells[at].epoch == epoch;
+  return at < s->n_cells && s->cells[at]->version == version && s->cells[at]->epoch == epoch;
 }
 
 static mlcm_status cell_for(reading *r, int64_t version, uint64_t epoch, mlcm__meter_cell_sum **out, mlcm_error *err) {
   mlcm__meter_snapshot *s = r->snapshot;
   const size_t at = lower_bound(s, version, epoch);
   if (!is_cell(s, at, version, epoch)) {
-    /* never: 8,192 cells take a test 200 MiB, and under a sanitizer too long */
     if (s->n_cells == MLCM__SNAPSHOT_CELLS) {
       return mlcm__fail(err, MLCM_LIMIT,
                         "%s: the meter files of one endpoint have more than %d versions and epochs; move old ones away",
@@ -117,13 +116,15 @@ static mlcm_status cell_for(reading *r, int64_t version, uint64_t epoch, mlcm__m
     }
     mlcm_status st = mlcm__reserve(r->ctx, &s->cells, &r->cells_cap, s->n_cells + 1, sizeof *s->cells, err);
     if (st) return st;
+    mlcm__meter_cell_sum *cell = mlcm__alloc_zero(r->ctx, 1, sizeof *cell);
+    if (!cell) return mlcm__fail_memory(err, sizeof *cell);
+    cell->version = version;
+    cell->epoch = epoch;
     memmove(&s->cells[at + 1], &s->cells[at], (s->n_cells - at) * sizeof *s->cells);
-    memset(&s->cells[at], 0, sizeof *s->cells);
-    s->cells[at].version = version;
-    s->cells[at].epoch = epoch;
+    s->cells[at] = cell;
     s->n_cells++;
   }
-  *out = &s->cells[at];
+  *out = s->cells[at];
   return MLCM_OK;
 }
 
@@ -255,6 +256,7 @@ mlcm_status mlcm__meter_read(mlcm_context *ctx, const char *run_dir, uint64_t en
 void mlcm__meter_snapshot_free(mlcm__meter_snapshot *snapshot) {
   if (!snapshot) return;
   mlcm_context *ctx = snapshot->ctx;
+  for (size_t i = 0; i < snapshot->n_cells; i++) mlcm__free(ctx, snapshot->cells[i]);
   mlcm__free(ctx, snapshot->cells);
   mlcm__free(ctx, snapshot->processes);
   mlcm__free(ctx, snapshot);
@@ -263,7 +265,7 @@ void mlcm__meter_snapshot_free(mlcm__meter_snapshot *snapshot) {
 
 const mlcm__meter_cell_sum *mlcm__meter_find(const mlcm__meter_snapshot *snapshot, int64_t version, uint64_t epoch) {
   const size_t at = lower_bound(snapshot, version, epoch);
-  return is_cell(snapshot, at, version, epoch) ? &snapshot->cells[at] : NULL;
+  return is_cell(snapshot, at, version, epoch) ? snapshot->cells[at] : NULL;
 }
 
 int32_t mlcm__meter_find_outcome(const mlcm__meter_snapshot *snapshot, const char *name) {

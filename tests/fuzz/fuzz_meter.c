@@ -67,7 +67,7 @@ static void check(const mlcm__meter_snapshot *s) {
   for (size_t i = 0; i < s->n_outcomes; i++)
     if (!memchr(s->outcomes[i], 0, MLCM__METER_OUTCOME_NAME)) abort();
   for (size_t i = 0; i < s->n_cells; i++)
-    if (mlcm__meter_find(s, s->cells[i].version, s->cells[i].epoch) != &s->cells[i]) abort();
+    if (mlcm__meter_find(s, s->cells[i]->version, s->cells[i]->epoch) != s->cells[i]) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -189,7 +189,7 @@ START_TEST(threads_that_claim_the_same_cells_get_the_same_ones) {
   mlcm__meter_snapshot *s = read_all(&r);
   ck_assert_uint_eq(s->n_cells, 40);
   ck_assert_uint_eq(s->n_outcomes, MLCM__METER_OUTCOMES);
-  for (size_t i = 0; i < 40; i++) ck_assert_uint_eq(s->cells[i].scope[MLCM__SCOPE_KEY].routed, HAMMER_THREADS);
+  for (size_t i = 0; i < 40; i++) ck_assert_uint_eq(s->cells[i]->scope[MLCM__SCOPE_KEY].routed, HAMMER_THREADS);
   mlcm__meter_snapshot_free(s);
   mlcm__meter_close(h.meter);
   close_room(&r);
@@ -229,9 +229,9 @@ START_TEST(cells_beyond_one_file_go_into_a_further_one) {
   ck_assert_uint_eq(s->n_cells, MLCM__METER_CELLS + 3);
   ck_assert_uint_eq(s->n_processes, 1);
   for (size_t i = 0; i < s->n_cells; i++) {
-    ck_assert_uint_eq(s->cells[i].epoch, i + 1);
-    ck_assert_uint_eq(s->cells[i].scope[MLCM__SCOPE_KEY].outcome[0].bad, i + 1 > 100 ? 1 : 2);
-    ck_assert_uint_eq(s->cells[i].scope[MLCM__SCOPE_KEY].outcome[1].bad, i + 1 > 100 ? 1 : 0);
+    ck_assert_uint_eq(s->cells[i]->epoch, i + 1);
+    ck_assert_uint_eq(s->cells[i]->scope[MLCM__SCOPE_KEY].outcome[0].bad, i + 1 > 100 ? 1 : 2);
+    ck_assert_uint_eq(s->cells[i]->scope[MLCM__SCOPE_KEY].outcome[1].bad, i + 1 > 100 ? 1 : 0);
   }
   mlcm__meter_snapshot_free(s);
   mlcm__meter_close(meter);
@@ -398,8 +398,8 @@ START_TEST(cells_come_sorted_by_epoch_and_version) {
   for (size_t i = 0; i < 6; i++) {
     ck_assert_ptr_nonnull(mlcm__meter_find(s, keys[i].version, keys[i].epoch));
     if (i == 0) continue;
-    const mlcm__meter_cell_sum *a = &s->cells[i - 1];
-    const mlcm__meter_cell_sum *b = &s->cells[i];
+    const mlcm__meter_cell_sum *a = s->cells[i - 1];
+    const mlcm__meter_cell_sum *b = s->cells[i];
     ck_assert(a->epoch < b->epoch || (a->epoch == b->epoch && a->version < b->version));
   }
   ck_assert_ptr_null(mlcm__meter_find(s, 2, 1));
