@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ static void guard_streams(void) {
 int main(int argc, char **argv) {
   static cli c; /* all zero */
   guard_streams();
+  signal(SIGXFSZ, SIG_IGN); /* a file beyond `ulimit -f` is an error to tell, not a sudden death */
   setlocale(LC_CTYPE, ""); /* for the widths of characters; numbers stay as in C */
   c.json = typed(argc, argv, "--json");
   c.quiet = typed(argc, argv, "--quiet");

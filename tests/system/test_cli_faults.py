@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -171,6 +172,16 @@ class Faults(CliTest):
                 ["man"], ["version", "--json"], ["show", "none/1", "--json"], ["lst"], ["gate", "lint", "PLAN"], ["gate", "lint", "PLAN", "--json"])
 
     @unittest.skipIf(PRELOAD is None, "a sanitizer is in the way")
+    def test_a_file_larger_than_allowed_is_told_and_nothing_is_registered(self):
+        big = self.registry.folder / "big.bin"
+        big.write_bytes(bytes(3 << 20))
+        allow = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        done = subprocess.run([BIN / "mlcm", "register", "big", big], env=self.registry.env, text=True, capture_output=True, preexec_fn=allow)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("File too large", done.stderr)
+        self.assertEqual(self.json("list")["models"], [])
+        self.register(1)
+
     def test_memory_that_runs_out_is_said_and_nothing_is_lost(self):
         self.registry.digits(1, 2)
         self.registry.start(2, ["{name: wrong, compare: outcome.wrong, tolerate: 1.25x}"])
