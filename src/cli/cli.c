@@ -38,8 +38,7 @@ int cli_open(cli *c, uint32_t flags) {
 }
 
 void cli_close(cli *c) {
-  for (size_t i = 0; i < c->n_cleaned; i++) free(c->cleaned[i]);
-  free(c->cleaned);
+  cli_clean_reset(c);
   mlcm_registry_close(c->reg);
   mlcm_context_free(c->ctx);
 }
@@ -112,6 +111,13 @@ int cli_usage(cli *c, const char *format, ...) {
 const char *cli_clean(cli *c, const char *text) {
   c->cleaned = cli_must(realloc(c->cleaned, (c->n_cleaned + 1) * sizeof *c->cleaned));
   return c->cleaned[c->n_cleaned++] = cli_clean_text(text);
+}
+
+void cli_clean_reset(cli *c) {
+  for (size_t i = 0; i < c->n_cleaned; i++) free(c->cleaned[i]);
+  free(c->cleaned);
+  c->cleaned = NULL;
+  c->n_cleaned = 0;
 }
 
 int cli_json(cJSON *object) {

@@ -35,7 +35,7 @@ typedef struct cli {
   mlcm_registry *reg; /* opened on demand */
   mlcm_error err;     /* of the last failing call */
   mlcm_attribution by; /* --actor, --reason */
-  char **cleaned;      /* texts of cli_clean, kept until the end */
+  char **cleaned; /* texts of cli_clean */
   size_t n_cleaned;
 } cli;
 
@@ -54,8 +54,10 @@ int cli_usage(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
 /* Tells a usage error that stands in c->args.error. Answers EXIT_USAGE. */
 int cli_usage_fail(cli *c);
 
-/* Text from a registry, a model, a file or the command line as it may be shown (text.h). Lives as long as `c`. */
+/* Text from a registry, a model, a file or the command line as it may be shown (text.h). Lives until cli_clean_reset. */
 const char *cli_clean(cli *c, const char *text);
+/* Frees all that cli_clean gave out: for what goes on for hours. */
+void cli_clean_reset(cli *c);
 
 /* Prints one JSON object on a line of its own and deletes it; answers EXIT_OK. */
 int cli_json(cJSON *object);

@@ -87,23 +87,25 @@ static int print_feed(cli *c, const mlcm_feed *feed, int64_t *after) {
 /* Prints what came after *after. Answers 0 or an exit code; *out_n is how much that was. */
 static int print_after(cli *c, int64_t *after, size_t limit, size_t *out_n) {
   mlcm_feed *feed = NULL;
+  *out_n = 0;
   if (mlcm_changes(c->reg, *after, limit, &feed, &c->err) != MLCM_OK) return cli_fail(c);
   int code = print_feed(c, feed, after);
   *out_n = mlcm_feed_n(feed);
   mlcm_feed_free(feed);
+  cli_clean_reset(c);
   return code;
 }
 
 /* Until Ctrl-C, or until nobody reads any more. */
 static int follow(cli *c, int64_t after, size_t limit) {
-  int code = EXIT_OK;
-  while (!code && !cli_interrupted()) { /* rarely: the registry is lost meanwhile */
+  while (!cli_interrupted()) {
     size_t n;
-    code = print_after(c, &after, limit, &n);
+    int code = print_after(c, &after, limit, &n);
+    if (code) return code;
     if (fflush(stdout) != 0) return EXIT_ERROR; /* main tells it */
     if (n == 0) cli_nap(100);
   }
-  return code ? code : EXIT_INTERRUPTED; /* rarely: as above */
+  return EXIT_INTERRUPTED;
 }
 
 int cmd_log(cli *c) {

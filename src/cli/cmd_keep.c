@@ -22,7 +22,7 @@ static void print_report(cli *c, const mlcm_fsck_report *report) {
   for (size_t i = 0; i < mlcm_fsck_report_n(report); i++) {
     mlcm_finding finding = mlcm_fsck_report_at(report, i);
     print_finding(c, &finding);
-    can_repair = can_repair || (finding.can_repair && !finding.repaired);
+    can_repair = can_repair || finding.can_repair;
   }
   if (s.damaged)
     snprintf(outcome, sizeof outcome, "%lld damaged, %lld repaired, %lld left", (long long)s.damaged, (long long)s.repaired,

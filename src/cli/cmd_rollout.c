@@ -14,34 +14,32 @@ int cli_rollout_json(cli *c, const mlcm_rollout_state *state) {
   return mlcm_rollout_state_to_json(state, &json, &c->err) == MLCM_OK ? cli_json_text(c, json) : cli_fail(c);
 }
 
-static int print_started(cli *c, mlcm_rollout *rollout) {
-  mlcm_rollout_state *state = NULL;
-  if (mlcm_rollout_state_get(rollout, &state, &c->err) != MLCM_OK) return cli_fail(c);
+static int print_started(cli *c, const mlcm_rollout_state *state) {
   const mlcm_rollout_summary *s = mlcm_rollout_state_summary(state);
-  int code = EXIT_OK;
-  if (c->json) {
-    code = cli_rollout_json(c, state);
-  } else {
-    cli_line(c, 2, "started rollout %lld of %s%s%s: /%lld against /%lld (@%s), step %d of %d at %.4g %%", (long long)s->id,
-             cli_on(&c->out, STYLE_NAME), cli_clean(c, s->endpoint), cli_off(&c->out), (long long)s->candidate,
-             (long long)s->stable, s->alias, s->step, s->n_steps, (double)s->weight_ppm / 10000);
-    if (s->n_serving == 0)
-      cli_say(c, "no process serves '%s' now: it waits until one opens the endpoint", cli_clean(c, s->endpoint));
-    cli_next(c, "mlcm rollout watch %s", cli_clean(c, s->endpoint));
-  }
-  mlcm_rollout_state_free(state);
-  return code;
+  if (c->json) return cli_rollout_json(c, state);
+  cli_line(c, 2, "started rollout %lld of %s%s%s: /%lld against /%lld (@%s), step %d of %d at %.4g %%", (long long)s->id,
+           cli_on(&c->out, STYLE_NAME), cli_clean(c, s->endpoint), cli_off(&c->out), (long long)s->candidate,
+           (long long)s->stable, s->alias, s->step, s->n_steps, (double)s->weight_ppm / 10000);
+  if (s->n_serving == 0)
+    cli_say(c, "no process serves '%s' now: it waits until one opens the endpoint", cli_clean(c, s->endpoint));
+  cli_next(c, "mlcm rollout watch %s", cli_clean(c, s->endpoint));
+  return EXIT_OK;
 }
 
 int cmd_rollout_start(cli *c) {
   mlcm_rollout *rollout = NULL;
+  mlcm_rollout_state *state = NULL;
+  const char *plan = c->args.positional[0];
   char *text = NULL;
   size_t len;
-  int code = cli_read_file(c, c->args.positional[0], PLAN_MAX_BYTES, &text, &len);
+  int code = cli_read_file(c, plan, PLAN_MAX_BYTES, &text, &len);
   if (!code) code = cli_open(c, 0);
-  if (!code && mlcm_rollout_start(c->reg, c->args.positional[0], (mlcm_str){text, len}, &c->by, &rollout, &c->err) != MLCM_OK)
-    code = cli_fail(c);
-  if (!code) code = print_started(c, rollout);
+  if (code) goto done;
+  mlcm_status st = mlcm_rollout_start(c->reg, plan, (mlcm_str){text, len}, &c->by, &rollout, &c->err);
+  if (st == MLCM_OK) st = mlcm_rollout_state_get(rollout, &state, &c->err);
+  code = st == MLCM_OK ? print_started(c, state) : cli_fail(c);
+done:
+  mlcm_rollout_state_free(state);
   mlcm_rollout_close(rollout);
   free(text);
   return code;

@@ -109,6 +109,7 @@ static int look(cli *c, mlcm_rollout *rollout, watcher *w, bool *out_ended) {
   if (*out_ended && !w->draws && !c->json) cli_tree_line(c, state);
   if (*out_ended && !code) code = cli_tree_exit_code(s->status);
   mlcm_rollout_state_free(state);
+  cli_clean_reset(c);
   return code;
 }
 

@@ -15,10 +15,9 @@ static void options_of(FILE *f, const cli_command *c) {
   for (size_t k = 0; k < n; k++) fprintf(f, " --%s", options[k]->name);
 }
 
-/* Whether two commands are verbs of one group ("alias set" and "alias delete"). */
+/* Whether b is in the group of the verb a ("alias set" and "alias delete"). */
 static bool same_group(const cli_command *a, const cli_command *b) {
-  const size_t len = strcspn(a->name, " ");
-  return a->name[len] && strncmp(a->name, b->name, len + 1) == 0;
+  return strncmp(a->name, b->name, strcspn(a->name, " ") + 1) == 0;
 }
 
 /* Whether command i is the first of its group; the first of all is in none. */

@@ -24,16 +24,15 @@ static bool is_about(const cli_command *command, const char *topic) {
   return strncmp(command->name, topic, len) == 0 && (command->name[len] == ' ' || command->name[len] == '\0');
 }
 
-/* "  left       right", the right part folded to the width. */
+/* "  left       right", the right part folded to the width; on a narrow terminal below the left one. */
 static void entry(int columns, int indent, const char *left, const char *right) {
-  const bool narrow = columns > 0 && columns < indent + 20;
-  int used = printf("  %-*s%s", narrow ? 0 : indent - 3, left, narrow ? "" : " ");
-  if (narrow) indent = 6;
-  if (narrow || used > indent) {
-    printf("\n%*s", indent, "");
-    used = indent;
+  if (columns > 0 && columns < indent + 20) {
+    printf("  %s\n      ", left);
+    cli_fold(stdout, columns, 6, 6, right);
+  } else {
+    const int used = printf("  %-*s ", indent - 3, left);
+    cli_fold(stdout, columns, used, indent, right);
   }
-  cli_fold(stdout, columns, used, indent, right);
   putchar('\n');
 }
 

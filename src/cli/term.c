@@ -13,12 +13,12 @@
 #include <wchar.h>
 
 void cli_term_resize(cli_term *t) {
-  struct winsize size;
+  struct winsize size = {0};
   t->columns = t->rows = 0;
   if (!t->tty) return;
-  bool known = ioctl(fileno(t->file), TIOCGWINSZ, &size) == 0;
-  t->columns = known && size.ws_col > 0 ? size.ws_col : 80;
-  t->rows = known && size.ws_row > 0 ? size.ws_row : 24;
+  (void)ioctl(fileno(t->file), TIOCGWINSZ, &size);
+  t->columns = size.ws_col > 0 ? size.ws_col : 80; /* 0: it does not know */
+  t->rows = size.ws_row > 0 ? size.ws_row : 24;
 }
 
 static bool set(const char *variable) {
@@ -62,14 +62,14 @@ cli_words cli_marked(const cli_term *t, cli_mark mark) {
 /* Bytes and columns of the character at `text`. A byte that is none in this locale takes a column. */
 static size_t character(const char *text, size_t left, mbstate_t *state, int *width) {
   wchar_t c;
-  size_t n = mbrtowc(&c, text, left, state);
-  if (n == (size_t)-1 || n == (size_t)-2) {
+  const size_t n = mbrtowc(&c, text, left, state);
+  if (n > left) { /* none, or only its beginning */
     memset(state, 0, sizeof *state);
     *width = 1;
     return 1;
   }
   *width = wcwidth(c) > 0 ? wcwidth(c) : 0;
-  return n > 0 ? n : 1;
+  return n;
 }
 
 /* Bytes of the longest beginning of `text` that fits into `columns`; escape codes take none. */

@@ -109,27 +109,41 @@ class CliTest(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (code, ""), f"mlcm {args}: {done.stderr}")
         self.assertRegex(done.stderr, pattern)
 
-    def on_terminal(self, *args, columns=100, rows=40, term="xterm", code=None, **env):
-        """What the program prints when its output is a terminal."""
+    def start_on_terminal(self, *args, columns=100, rows=40, term="xterm", **env):
+        """The program on a terminal of its own: answers the process and the terminal's other end."""
         parent, child = pty.openpty()
-        fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.resize(child, columns, rows)
         env = {"LC_ALL": "C.UTF-8", "NO_COLOR": "", **self.registry.env, **({"TERM": term} if term is not None else {}), **env}
         if term is None:
             env.pop("TERM", None)
         process = subprocess.Popen([BIN / "mlcm", *map(str, args)], env=env, stdout=child, stderr=child)
         os.close(child)
+        return process, parent
+
+    @staticmethod
+    def resize(terminal, columns, rows):
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    @staticmethod
+    def read_terminal(terminal, part=None):
+        """What appears on it until `part` is there, or until the program has ended."""
         out = b""
-        while True:
+        while part is None or part.encode() not in out:
             try:
-                piece = os.read(parent, 65536)
+                out += os.read(terminal, 65536)
             except OSError: # the other end is closed
                 break
-            out += piece
+        return out.decode()
+
+    def on_terminal(self, *args, code=None, **more):
+        """What the program prints when its output is a terminal; see start_on_terminal."""
+        process, terminal = self.start_on_terminal(*args, **more)
+        out = self.read_terminal(terminal)
         process.wait()
-        os.close(parent)
+        os.close(terminal)
         if code is not None:
             self.assertEqual(process.returncode, code, out)
-        return out.decode()
+        return out
 
 
 class Process:

@@ -46,12 +46,13 @@ class Faults(CliTest):
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=60)
             self.assertEqual(process.returncode, 130, words)
-        process = self.program("rollout", "status", "digits", "--wait", stdout=subprocess.PIPE)
-        caught = lambda: int(re.search("SigCgt:\t(.*)", pathlib.Path(f"/proc/{process.pid}/status").read_text()).group(1), 16)
-        until(lambda: caught() & 1 << signal.SIGINT - 1, "it waits for Ctrl-C")
-        process.send_signal(signal.SIGINT)
-        self.assertIn("step 1 of 1", process.communicate(timeout=60)[0]) # where it stood
-        self.assertEqual(process.returncode, 130)
+        for words, shown in ((["rollout", "status", "digits", "--wait"], "step 1 of 1"), (["log", "--follow", "--after", 99], "")): # where it stood; nothing yet
+            process = self.program(*words, stdout=subprocess.PIPE)
+            caught = lambda: int(re.search("SigCgt:\t(.*)", pathlib.Path(f"/proc/{process.pid}/status").read_text()).group(1), 16)
+            until(lambda: caught() & 1 << signal.SIGINT - 1, "it waits for Ctrl-C")
+            process.send_signal(signal.SIGINT)
+            self.assertIn(shown, process.communicate(timeout=60)[0])
+            self.assertEqual(process.returncode, 130)
 
     def test_follow_tells_what_comes_later(self):
         process = self.program("log", "--follow", "--json", stdout=subprocess.PIPE)
@@ -65,10 +66,14 @@ class Faults(CliTest):
     def test_output_that_cannot_be_written_is_an_error(self):
         self.registry.digits(1, 2)
         self.registry.start(2, ["{name: wrong, compare: outcome.wrong, tolerate: 1.25x}"])
-        for words in (["list"], ["show", "digits/1", "--json"], ["help"], ["man"], ["version"], ["log", "--follow"], ["rollout", "watch", "digits"]):
+        def unwritten(*words):
             with open("/dev/full", "w") as full:
                 done = subprocess.run([BIN / "mlcm", *words], env=self.registry.env, stdout=full, stderr=subprocess.PIPE, text=True)
             self.assertEqual((done.returncode, done.stderr), (1, "mlcm: the output could not be written\n"), words)
+        for words in (["list"], ["show", "digits/1", "--json"], ["help"], ["man"], ["version"], ["log", "--follow"], ["rollout", "watch", "digits"]):
+            unwritten(*words)
+        self.mlcm("rollout", "abort", "digits")
+        unwritten("rollout", "watch", "digits") # that it was aborted does not hide it
         with open("/dev/full", "w") as full: # a worse exit status stays
             done = subprocess.run([BIN / "mlcm", "show", "none/1", "--json"], env=self.registry.env, stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertEqual(done.returncode, 6)
@@ -95,6 +100,14 @@ class Faults(CliTest):
             self.fails(1, "belongs to another program.*name another directory", *words, "--registry", other)
         self.fails(6, "there is no registry in '.*/plain'", "list", "--registry", self.file("plain", "text"))
         self.fails(6, "Not a directory", "init", self.registry.folder / "plain" / "below")
+
+    def test_a_feed_that_is_lost_is_told(self):
+        self.register(1)
+        with sqlite3.connect(self.registry.dir / "registry.db") as database:
+            database.execute("DROP TABLE event")
+        database.close()
+        for more in ([], ["--follow"]):
+            self.fails(1, "no such table: event", "log", *more)
 
     def test_a_newer_registry_asks_for_a_newer_program(self):
         self.register(1)
@@ -171,7 +184,6 @@ class Faults(CliTest):
                 ["run", "digits/1", "--input", DIGITS / "traffic.csv", "--without", "digit", "--limit", "2"], ["help", "list"], ["help", "alias", "--json"], ["completion", "fish"],
                 ["man"], ["version", "--json"], ["show", "none/1", "--json"], ["lst"], ["gate", "lint", "PLAN"], ["gate", "lint", "PLAN", "--json"])
 
-    @unittest.skipIf(PRELOAD is None, "a sanitizer is in the way")
     def test_a_file_larger_than_allowed_is_told_and_nothing_is_registered(self):
         big = self.registry.folder / "big.bin"
         big.write_bytes(bytes(3 << 20))
@@ -182,6 +194,7 @@ class Faults(CliTest):
         self.assertEqual(self.json("list")["models"], [])
         self.register(1)
 
+    @unittest.skipIf(PRELOAD is None, "a sanitizer is in the way")
     def test_memory_that_runs_out_is_said_and_nothing_is_lost(self):
         self.registry.digits(1, 2)
         self.registry.start(2, ["{name: wrong, compare: outcome.wrong, tolerate: 1.25x}"])
@@ -190,6 +203,17 @@ class Faults(CliTest):
             self.attack(args, True, 8)
             self.attack(args, False, 3)
         self.assertTrue(self.json("fsck")["clean"])
+
+    @unittest.skipIf(PRELOAD is None, "a sanitizer is in the way")
+    def test_an_answer_without_memory_is_said(self):
+        self.register(1)
+        count = self.registry.folder / "count"
+        for args, what in ((["list", "--json"], "model"), (["register", "digits", DIGITS / "digits-2.onnx", "--json"], "version")):
+            self.shot(args, 0, False, count)
+            last = int(count.read_text())
+            said = [self.shot(args, n, False).stdout for n in range(last - 60, last)] # the answer is made near the end
+            self.assertTrue(any(f"out of memory while building the {what}'s JSON" in text for text in said), said)
+            self.assertEqual({len(text.splitlines()) for text in said}, {1})
 
     @unittest.skipIf(PRELOAD is None, "a sanitizer is in the way")
     def test_a_change_without_memory_is_made_whole_or_not_at_all(self):

@@ -42,7 +42,9 @@ class Rollouts(CliTest):
         self.fails(6, "endpoint 'none' does not exist", "rollout", "list", "none")
         self.fails(6, "/nowhere: No such file", "rollout", "start", "/nowhere")
         self.fails(1, "plan.yaml", "rollout", "start", self.file("plan.yaml", "nothing"))
+        self.fails(6, "digits@champion has no earlier good version", "rollout", "undo", "digits")
         self.registry.start(2, [COMPARE])
+        self.fails(7, "rollout 1 is active", "rollout", "undo", "digits")
         self.fails(6, "rollout 9", "rollout", "explain", "digits", "--rollout", 9)
         self.fails(6, "decision 9", "rollout", "explain", "digits", "--decision", 9)
         self.mlcm("rollout", "abort", "digits")
@@ -91,6 +93,14 @@ class Rollouts(CliTest):
         out = self.mlcm("rollout", "replay", "digits", code=1)
         self.assertRegex(out, "rollout 1: 0 of 2 decisions identical: decision 1 differs at byte ")
         self.assertTrue(self.json("rollout", "replay", "digits", code=1)["difference"])
+
+    def test_a_rollout_without_its_endpoint_is_no_empty_list(self):
+        self.registry.start(2, [COMPARE])
+        with sqlite3.connect(self.registry.dir / "registry.db") as database:
+            database.execute("DELETE FROM endpoint")
+        database.close()
+        for words in (["list"], ["explain", "digits", "--rollout", 1]):
+            self.fails(6, "endpoint 1 does not exist", "rollout", *words)
 
     def test_a_report_of_what_became_of_an_answer(self):
         service = Service(self.registry, 100)

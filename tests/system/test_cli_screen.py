@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import unittest
 
@@ -45,6 +46,27 @@ class Screen(CliTest):
         shown = self.on_terminal("list")
         self.assertIn("MODEL", shown)
         self.assertNotIn("MODEL", self.mlcm("list"))
+
+    def test_a_terminal_of_another_size_is_drawn_anew(self):
+        self.registry.digits(1, 2)
+        self.registry.start(2, ["{name: wrong, compare: outcome.wrong, tolerate: 1.25x}"])
+        process, terminal = self.start_on_terminal("rollout", "watch", "digits", columns=100)
+        self.assertNotIn("\033[H", self.read_terminal(terminal, "nothing is measured"))
+        self.resize(terminal, 50, 40)
+        shown = self.read_terminal(terminal, "\033[H\033[J") + self.read_terminal(terminal, "nothing is")
+        self.narrow(shown.split("\033[H\033[J")[1], 50)
+        process.send_signal(signal.SIGINT)
+        self.read_terminal(terminal)
+        self.assertEqual(process.wait(), 130)
+        os.close(terminal)
+
+    def test_json_is_never_drawn(self):
+        self.registry.digits(1, 2)
+        self.registry.start(2, ["{name: wrong, compare: outcome.wrong, tolerate: 1.25x}"])
+        self.mlcm("rollout", "pause", "digits")
+        for words, n in ((["rollout", "watch", "digits", "--timeout", 0], 2), (["rollout", "status", "digits"], 1), (["list"], 1), (["verify", "digits/1"], 1)):
+            shown = self.on_terminal(*words, "--json").splitlines()
+            self.assertEqual((len(shown), {type(json.loads(line)) for line in shown}), (n, {dict}), words)
 
     def test_rollouts_without_a_process_that_serves(self):
         self.registry.digits(1, 2)

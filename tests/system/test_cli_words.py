@@ -111,6 +111,7 @@ class Words(CliTest):
         self.assertEqual(self.mlcm("help", "alias", "set"), self.mlcm("alias", "set", "--help"))
         self.assertIn("Example\n", self.mlcm("list", "--help"))
         self.assertEqual([c["name"] for c in json.loads(self.raw("help", "alias", "--json").stdout)["commands"]], ["alias set", "alias delete", "alias history"])
+        self.fails(2, "there is no help on 're'", "help", "re") # neither a command nor a group, though some begin so
         done = self.raw("help", "nothing", "--json")
         self.assertEqual((done.returncode, json.loads(done.stdout)["error"]["status"]), (2, "USAGE"))
 
