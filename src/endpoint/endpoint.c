@@ -149,8 +149,6 @@ static void init_locks(mlcm_endpoint *ep) {
 }
 
 static void free_rest(mlcm_endpoint *ep) {
-  pthread_mutex_destroy(&ep->lock);
-  pthread_cond_destroy(&ep->wake);
   mlcm__forkmark_reset(&ep->forkmark);
   mlcm__free(ep->ctx, ep->backend);
   mlcm_context *ctx = ep->ctx;
@@ -202,7 +200,8 @@ mlcm_status mlcm_endpoint_open(mlcm_registry *reg, const char *name, const mlcm_
 void mlcm_endpoint_close(mlcm_endpoint *ep) {
   if (ep == NULL) return;
   if (mlcm__forkmark_is_child(&ep->forkmark)) { /* rarely: in a child that leaves by _exit, with its counts */
-    /* Thread, lease, meter and callbacks are the parent's; touching them here could take something away from it. */
+    /* Thread, lease, meter and callbacks are the parent's; touching them here could take something away from it. The locks are
+     * as the thread held them, which is not here: to destroy a condition that it waits for would wait for ever. */
     free_rest(ep);
     return;
   }
@@ -213,5 +212,7 @@ void mlcm_endpoint_close(mlcm_endpoint *ep) {
   mlcm__endpoint_drop_waiting(ep);
   if (ep->host.destroy != NULL) ep->host.destroy(ep->host.user);
   mlcm__registry_release(ep->reg);
+  pthread_mutex_destroy(&ep->lock);
+  pthread_cond_destroy(&ep->wake);
   free_rest(ep);
 }

@@ -173,7 +173,8 @@ mlcm_status mlcm__db_open(mlcm_context *ctx, const char *path, const mlcm__db_op
   return status;
 }
 
-/* In a forked child SQLite's connections are left alone: closing them would touch files that the parent is using. */
+/* In a forked child SQLite's connections are left alone: closing them would touch files that the parent is using. So are the
+ * locks: to destroy a condition that a thread of the parent waits for would wait for ever. */
 void mlcm__db_close(mlcm__db *db) {
   if (!db) return;
   mlcm_context *ctx = db->ctx;
@@ -185,11 +186,11 @@ void mlcm__db_close(mlcm__db *db) {
     }
     mlcm__db_disconnect(db->watcher);
     mlcm__db_disconnect(db->writer);
+    pthread_cond_destroy(&db->returned);
+    pthread_mutex_destroy(&db->mutex);
+    pthread_mutex_destroy(&db->watch_mutex);
   }
   mlcm__lock_close(db->lock);
-  pthread_cond_destroy(&db->returned);
-  pthread_mutex_destroy(&db->mutex);
-  pthread_mutex_destroy(&db->watch_mutex);
   mlcm__free(ctx, db->vfs);
   mlcm__free(ctx, db->uri);
   mlcm__free(ctx, db->path);

@@ -46,6 +46,7 @@ typedef struct local_waiter {
 
 struct mlcm__lock {
   mlcm_context *ctx;
+  pid_t pid; /* that opened it */
   char *path;
   int fd;
   queue_page *page;
@@ -243,6 +244,7 @@ mlcm_status mlcm__lock_open(mlcm_context *ctx, const char *path, mlcm__lock **ou
   mlcm__lock *lock = (mlcm__lock *)mlcm__alloc_zero(ctx, 1, sizeof *lock);
   if (!lock) return mlcm__fail_memory(err, sizeof *lock);
   lock->ctx = ctx;
+  lock->pid = getpid();
   lock->path = mlcm__strdup(ctx, path);
   lock->fd = -1;
   mlcm_status status = MLCM_OK;
@@ -272,8 +274,10 @@ done:
 void mlcm__lock_close(mlcm__lock *lock) {
   if (!lock) return;
   mlcm_context *ctx = lock->ctx;
-  pthread_mutex_destroy(&lock->mutex);
-  pthread_cond_destroy(&lock->turn);
+  if (lock->pid == getpid()) { /* in a forked child threads that are not there may wait in them, and this for those */
+    pthread_mutex_destroy(&lock->mutex);
+    pthread_cond_destroy(&lock->turn);
+  }
   munmap(lock->page, FILE_BYTES);
   ctx->io.close(ctx->io.user, lock->fd);
   mlcm__free(ctx, lock->path);
