@@ -30,8 +30,7 @@ typedef struct run {
 
 typedef struct replay {
   mlcm_context *ctx;
-  const mlcm_policy *policy;
-  int32_t check;
+  mlcm_policy only; /* the policy with the one check that is fed: a run's gate is as small as can be; lives as long as this */
   mlcm__csv csv;
   int column[2 + N_COUNTS]; /* run, tick, then the counts in the order of mlcm_counts; -1: absent */
   mlcm__map *by_name;       /* name to run */
@@ -49,8 +48,9 @@ static const char *const column_names[2 + N_COUNTS] = {
 
 /* ---- Set-up -------------------------------------------------------------------------------------------------------- */
 
-/* The check that the counts are for: the one that compares errors, else the only one that compares outcomes. */
-static mlcm_status choose_check(const mlcm_policy *policy, int32_t *out, mlcm_error *err) {
+/* The policy with nothing but the check that the counts are for: the one that compares errors, else the only one that compares
+ * outcomes. How its alpha is shared stays as it is. */
+static mlcm_status choose_check(const mlcm_policy *policy, mlcm_policy *out, mlcm_error *err) {
   int32_t error = -1, outcome = -1, n_error = 0, n_outcome = 0;
   for (size_t i = 0; i < policy->n_checks; i++) {
     const mlcm_check *c = &policy->checks[i];
@@ -63,8 +63,16 @@ static mlcm_status choose_check(const mlcm_policy *policy, int32_t *out, mlcm_er
       n_outcome++;
     }
   }
-  *out = n_error == 1 ? error : n_error == 0 && n_outcome == 1 ? outcome : -1;
-  if (*out >= 0) return MLCM_OK;
+  const int32_t chosen = n_error == 1 ? error : n_error == 0 && n_outcome == 1 ? outcome : -1;
+  if (chosen >= 0) {
+    *out = (mlcm_policy){.ctx = policy->ctx,
+                         .refs = 1,
+                         .settings = policy->settings,
+                         .n_checks = 1,
+                         .n_comparing = policy->n_comparing,
+                         .checks = &policy->checks[chosen]};
+    return MLCM_OK;
+  }
   if (n_error + n_outcome == 0)
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
                       "the policy compares neither errors nor an outcome, so these counts are for none of "
@@ -120,7 +128,7 @@ static mlcm_status new_run(replay *r, const char *name, size_t len, run **out, m
   one->verdict = MLCM_INCONCLUSIVE;
   if (name) one->name = mlcm__strndup(r->ctx, name, len);
   if (name && !one->name) st = mlcm__fail_memory(err, len + 1);
-  if (!st) st = mlcm_gate_new(r->policy, &one->gate, err);
+  if (!st) st = mlcm_gate_new(&r->only, &one->gate, err);
   if (!st && name) st = mlcm__map_set(r->by_name, name, len, one, err);
   if (st) {
     free_run(r->ctx, one);
@@ -184,8 +192,8 @@ static mlcm_status read_row(const replay *r, int64_t *out_tick, mlcm_counts *out
 }
 
 static void write_tick(replay *r, const run *one, int64_t tick) {
-  const mlcm__check_progress *p = &one->gate->checks[r->check];
-  double log_e_pass = mlcm__progress_log_e_pass(&r->policy->checks[r->check], p);
+  const mlcm__check_progress *p = &one->gate->checks[0];
+  double log_e_pass = mlcm__progress_log_e_pass(&r->only.checks[0], p);
   char fail[40], pass[40];
   mlcm__gate_number(p->fail.log_e, 17, fail);
   mlcm__gate_number(log_e_pass, 17, pass);
@@ -207,12 +215,12 @@ static mlcm_status take_row(replay *r, mlcm_error *err) {
   if (!st) st = find_run(r, &r->latest, err);
   if (st) return st;
   run *one = r->latest;
-  mlcm_observation seen = {.check = r->check, .n_strata = 1, .fail = &counts, .pass = &counts};
+  mlcm_observation seen = {.check = 0, .n_strata = 1, .fail = &counts, .pass = &counts};
   st = mlcm_gate_observe(one->gate, one->n_ticks, &seen, 1, err); /* the file has no time: ticks count */
   assert(st == MLCM_OK);                                          /* read_row has refused what it would */
   (void)st;
   one->n_ticks++;
-  mlcm_verdict_kind verdict = mlcm__progress_verdict(&one->gate->checks[r->check]);
+  mlcm_verdict_kind verdict = mlcm__progress_verdict(&one->gate->checks[0]);
   if (verdict != one->verdict) one->decided_tick = tick;
   one->verdict = verdict;
   write_tick(r, one, tick);
@@ -222,7 +230,7 @@ static mlcm_status take_row(replay *r, mlcm_error *err) {
 static void write_closing_lines(replay *r) {
   for (size_t i = 0; i < r->n_runs; i++) {
     const run *one = r->runs[i];
-    mlcm_check_state state = mlcm_gate_check(one->gate, (size_t)r->check);
+    mlcm_check_state state = mlcm_gate_check(one->gate, 0);
     mlcm__buffer_format(&r->text, "%s%s%s", one->name ? "run " : "", one->name ? one->name : "", one->name ? ": " : "");
     if (one->verdict == MLCM_INCONCLUSIVE)
       mlcm__buffer_format(&r->text, "inconclusive after %lld ticks: %s\n", (long long)one->n_ticks, state.reason);
@@ -285,12 +293,12 @@ mlcm_status mlcm_gate_replay(mlcm_context *ctx, const mlcm_policy *policy, const
     return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "mlcm_gate_replay: ctx, policy, name and csv must not be NULL");
   if (csv.len > MAX_INPUT_BYTES)
     return mlcm__fail(err, MLCM_LIMIT, "%s: %zu bytes, the limit is %zu", name, csv.len, MAX_INPUT_BYTES);
-  replay r = {.ctx = ctx, .policy = policy};
+  replay r = {.ctx = ctx};
   mlcm__csv_init(&r.csv, ctx, name, csv.ptr ? csv : (mlcm_str){"", 0});
   mlcm__buffer_init(&r.json_bytes, ctx, MAX_OUTPUT_BYTES);
   mlcm__buffer_init(&r.text, ctx, MAX_OUTPUT_BYTES);
   mlcm__json_init(&r.json, &r.json_bytes, false);
-  mlcm_status st = choose_check(policy, &r.check, err);
+  mlcm_status st = choose_check(policy, &r.only, err);
   if (!st) st = mlcm__map_new(ctx, &r.by_name, err);
   if (!st) st = run_all(&r, err);
   if (!st) st = hand_over(&r, out_json, out_text, err);
