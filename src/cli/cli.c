@@ -113,6 +113,23 @@ const char *cli_clean(cli *c, const char *text) {
   return c->cleaned[c->n_cleaned++] = cli_clean_text(text);
 }
 
+const char *cli_word(cli *c, const char *text) {
+  static const char plain[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-./:@%+,=";
+  cli_page page;
+  if (*text && !text[strspn(text, plain)]) return cli_clean(c, text);
+  FILE *file = cli_page_open(&page);
+  fputc('\'', file);
+  for (const char *p = text; *p; p++) {
+    if (*p == '\'') fputs("'\\'", file); /* ends the quotes, quotes the quote, begins them again */
+    fputc(*p, file);
+  }
+  fputc('\'', file);
+  char *quoted = cli_page_close(&page);
+  const char *clean = cli_clean(c, quoted);
+  free(quoted);
+  return clean;
+}
+
 void cli_clean_reset(cli *c) {
   for (size_t i = 0; i < c->n_cleaned; i++) free(c->cleaned[i]);
   free(c->cleaned);
@@ -154,6 +171,16 @@ void cli_line(cli *c, int indent, const char *format, ...) {
   va_start(list, format);
   fold_line(c, 0, indent, format, list);
   va_end(list);
+}
+
+void cli_lines(cli *c, const char *text) {
+  while (*text) {
+    const size_t len = strcspn(text, "\n");
+    char *line = cli_must(strndup(text, len));
+    cli_line(c, (int)strspn(line, " ") + 2, "%s", cli_clean(c, line));
+    free(line);
+    text += len + (text[len] == '\n');
+  }
 }
 
 void cli_judge(cli *c, bool good, const char *format, ...) {

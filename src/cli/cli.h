@@ -56,7 +56,9 @@ int cli_usage_fail(cli *c);
 
 /* Text from a registry, a model, a file or the command line as it may be shown (text.h). Lives until cli_clean_reset. */
 const char *cli_clean(cli *c, const char *text);
-/* Frees all that cli_clean gave out: for what goes on for hours. */
+/* The same as a word that can be pasted into a shell: in quotes where it must be. */
+const char *cli_word(cli *c, const char *text);
+/* Frees all that the two gave out: for what goes on for hours. */
 void cli_clean_reset(cli *c);
 
 /* Prints one JSON object on a line of its own and deletes it; answers EXIT_OK. */
@@ -66,6 +68,8 @@ int cli_json_text(cli *c, char *json);
 /* A copy of library JSON as a tree, to put into a larger object; frees the text. */
 cJSON *cli_json_tree(cli *c, char *json);
 
+/* Lines of text that the library made, each cleaned and then told by cli_line, its later parts two spaces deeper. */
+void cli_lines(cli *c, const char *text);
 /* A line on stdout; on a terminal folded at spaces, so that a long reason keeps its words whole. Later lines begin with `indent`
  * spaces. */
 void cli_line(cli *c, int indent, const char *format, ...) MLCM_PRINTF(3, 4);

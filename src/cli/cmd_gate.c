@@ -63,7 +63,7 @@ static int lint(cli *c, const policy_file *file, mlcm_lint_options *options) {
   if (c->json)
     puts(json);
   else
-    fputs(text, stdout); /* nothing to say against it: nothing */
+    cli_lines(c, text); /* nothing to say against it: nothing */
   mlcm_free(c->ctx, json);
   mlcm_free(c->ctx, text);
   return EXIT_OK;

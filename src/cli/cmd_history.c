@@ -65,7 +65,7 @@ static void print_change(cli *c, const mlcm_change *change) {
   if (*change->model) snprintf(object, sizeof object, "%s", change->model);
   if (change->version) snprintf(object + strlen(object), sizeof object - strlen(object), "/%lld", (long long)change->version);
   if (*change->alias) snprintf(object + strlen(object), sizeof object - strlen(object), "@%s", change->alias);
-  cli_line(c, 8, "%6lld  %s  %-22s %-24s %s%s%s%s", (long long)change->seq, cli_date(change->time_ns).text, change->kind, object,
+  cli_line(c, 8, "%6lld  %s  %-19s %-18s %s%s%s%s", (long long)change->seq, cli_date(change->time_ns).text, change->kind, object,
            cli_clean(c, change->actor), *change->reason ? "  \"" : "", cli_clean(c, change->reason), *change->reason ? "\"" : "");
 }
 

@@ -22,7 +22,7 @@ static void print_report(cli *c, const mlcm_fsck_report *report) {
   for (size_t i = 0; i < mlcm_fsck_report_n(report); i++) {
     mlcm_finding finding = mlcm_fsck_report_at(report, i);
     print_finding(c, &finding);
-    can_repair = can_repair || finding.can_repair;
+    if (finding.can_repair) can_repair = true;
   }
   if (s.damaged)
     snprintf(outcome, sizeof outcome, "%lld damaged, %lld repaired, %lld left", (long long)s.damaged, (long long)s.repaired,
@@ -94,7 +94,7 @@ int cmd_backup_make(cli *c) {
   cli_progress_end(&progress);
   if (st != MLCM_OK) return cli_fail(c);
   code = print_backup(c, "backup in", dir, &result);
-  cli_next(c, "mlcm fsck --registry %s", cli_clean(c, dir));
+  cli_next(c, "mlcm fsck --registry %s", cli_word(c, dir));
   return code;
 }
 

@@ -73,8 +73,11 @@ static int register_as(cli *c, mlcm_register_options *options) {
   cli_progress_end(&progress);
   if (st != MLCM_OK) return cli_fail(c);
   code = print_version(c, version);
-  if (options->n_aliases == 0)
-    cli_next(c, "mlcm alias set %s champion %lld", mlcm_version_model(version), (long long)mlcm_version_number(version));
+  if (options->n_aliases == 0 && mlcm_version_number(version) == 1)
+    cli_next(c, "mlcm alias set %s champion 1", cli_word(c, mlcm_version_model(version)));
+  else if (options->n_aliases == 0)
+    cli_next(c, "mlcm rollout start PLAN, with 'candidate: %s/%lld'", cli_clean(c, mlcm_version_model(version)),
+             (long long)mlcm_version_number(version));
   mlcm_version_free(version);
   return code;
 }
@@ -168,7 +171,7 @@ int cmd_delete(cli *c) {
   mlcm_status st = version ? mlcm_version_delete(c->reg, ref.model, version, flags, &c->by, &c->err)
                            : mlcm_model_delete(c->reg, ref.model, flags, &c->by, &c->err);
   code = told(c, st, &ref, version, "deleted");
-  if (!code) cli_next(c, "mlcm restore %s brings it back", c->args.positional[0]);
+  if (!code) cli_next(c, "mlcm restore %s brings it back", cli_word(c, c->args.positional[0]));
   return code;
 }
 

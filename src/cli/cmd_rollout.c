@@ -3,7 +3,6 @@
  * cmd_rollout.c - rollouts: start and steer them, explain and replay what was decided.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli.h"
 #include "progress.h"
@@ -22,7 +21,7 @@ static int print_started(cli *c, const mlcm_rollout_state *state) {
            (long long)s->stable, s->alias, s->step, s->n_steps, (double)s->weight_ppm / 10000);
   if (s->n_serving == 0)
     cli_say(c, "no process serves '%s' now: it waits until one opens the endpoint", cli_clean(c, s->endpoint));
-  cli_next(c, "mlcm rollout watch %s", cli_clean(c, s->endpoint));
+  cli_next(c, "mlcm rollout watch %s", cli_word(c, s->endpoint));
   return EXIT_OK;
 }
 
@@ -45,14 +44,25 @@ done:
   return code;
 }
 
+/* Rollout `id`, which must be one of the endpoint's. */
+static int open_by_id(cli *c, const char *endpoint, int64_t id, mlcm_rollout **out) {
+  int64_t found = 0;
+  size_t n = 0;
+  mlcm_status st = mlcm_rollout_list(c->reg, endpoint, id + 1, &found, 1, &n, &c->err);
+  if (st == MLCM_OK && found != id)
+    return cli_error(c, MLCM_NOT_FOUND, "endpoint '%s' has no rollout %lld", endpoint, (long long)id);
+  if (st == MLCM_OK) st = mlcm_rollout_open_by_id(c->reg, id, out, &c->err);
+  return st == MLCM_OK ? 0 : cli_fail(c);
+}
+
 int cli_rollout_open(cli *c, uint32_t flags, mlcm_rollout **out) {
+  const char *endpoint = c->args.positional[0];
   int64_t id = 0;
-  int code = cli_get_number(c, "rollout", 1, INT64_MAX, "a number", &id);
+  int code = cli_get_number(c, "rollout", 1, INT64_MAX - 1, "a number", &id);
   if (!code) code = cli_open(c, flags);
   if (code) return code;
-  mlcm_status st =
-      id ? mlcm_rollout_open_by_id(c->reg, id, out, &c->err) : mlcm_rollout_open(c->reg, c->args.positional[0], out, &c->err);
-  return st == MLCM_OK ? 0 : cli_fail(c);
+  if (id) return open_by_id(c, endpoint, id, out);
+  return mlcm_rollout_open(c->reg, endpoint, out, &c->err) == MLCM_OK ? 0 : cli_fail(c);
 }
 
 /* ---- steering ------------------------------------------------------------------------------------------------------ */
@@ -116,17 +126,6 @@ int cmd_rollout_undo(cli *c) {
 
 /* ---- explain and replay -------------------------------------------------------------------------------------------- */
 
-/* Several lines, without what could move the cursor. */
-static void print_lines(cli *c, char *text) {
-  for (char *line = text; *line;) {
-    size_t len = strcspn(line, "\n");
-    bool more = line[len] == '\n';
-    line[len] = '\0';
-    cli_line(c, (int)strspn(line, " ") + 2, "%s", cli_clean(c, line));
-    line += len + more;
-  }
-}
-
 int cmd_rollout_explain(cli *c) {
   mlcm_rollout *rollout = NULL;
   mlcm_decision *decision = NULL;
@@ -142,7 +141,7 @@ int cmd_rollout_explain(cli *c) {
   else if (mlcm_decision_explain(c->ctx, decision, &text, &c->err) != MLCM_OK)
     code = cli_fail(c);
   else
-    print_lines(c, text);
+    cli_lines(c, text);
   mlcm_free(c->ctx, text);
   mlcm_decision_free(decision);
   mlcm_rollout_close(rollout);

@@ -80,6 +80,17 @@ START_TEST(text_that_could_move_the_cursor_is_not_shown) {
 }
 END_TEST
 
+START_TEST(words_can_be_pasted_into_a_shell) {
+  static const struct {
+    const char *text, *word;
+  } rows[] = {{"digits/1@a-b_c.d", "digits/1@a-b_c.d"}, {"my model", "'my model'"}, {"$HOME", "'$HOME'"}, {"", "''"},
+              {"it's", "'it'\\''s'"},                   {"a\033[2J", "'a?[2J'"}};
+  cli c = {0};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) ck_assert_str_eq(cli_word(&c, rows[i].text), rows[i].word);
+  cli_close(&c);
+}
+END_TEST
+
 START_TEST(clean_texts_can_be_given_back) {
   cli c = {0};
   ck_assert_str_eq(cli_clean(&c, "a\rb"), "a?b");
@@ -98,6 +109,7 @@ int main(void) {
                           whole_numbers_and_nothing_else,
                           finite_numbers_and_nothing_else,
                           text_that_could_move_the_cursor_is_not_shown,
+                          words_can_be_pasted_into_a_shell,
                           clean_texts_can_be_given_back};
   return TEST_RUN("cli_text", tests);
 }

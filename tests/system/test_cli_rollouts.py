@@ -45,7 +45,8 @@ class Rollouts(CliTest):
         self.fails(6, "digits@champion has no earlier good version", "rollout", "undo", "digits")
         self.registry.start(2, [COMPARE])
         self.fails(7, "rollout 1 is active", "rollout", "undo", "digits")
-        self.fails(6, "rollout 9", "rollout", "explain", "digits", "--rollout", 9)
+        self.fails(6, "endpoint 'digits' has no rollout 9", "rollout", "explain", "digits", "--rollout", 9)
+        self.fails(6, "endpoint 'other' does not exist", "rollout", "explain", "other", "--rollout", 1)
         self.fails(6, "decision 9", "rollout", "explain", "digits", "--decision", 9)
         self.mlcm("rollout", "abort", "digits")
         for verb in ("pause", "resume", "promote", "abort"):
@@ -99,8 +100,7 @@ class Rollouts(CliTest):
         with sqlite3.connect(self.registry.dir / "registry.db") as database:
             database.execute("DELETE FROM endpoint")
         database.close()
-        for words in (["list"], ["explain", "digits", "--rollout", 1]):
-            self.fails(6, "endpoint 1 does not exist", "rollout", *words)
+        self.fails(6, "endpoint 1 does not exist", "rollout", "list")
 
     def test_a_report_of_what_became_of_an_answer(self):
         service = Service(self.registry, 100)

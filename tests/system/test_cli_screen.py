@@ -90,6 +90,17 @@ class Screen(CliTest):
                 done = subprocess.run([os.fsencode(BIN / "mlcm"), *args, b"--json"], env=self.registry.env, capture_output=True)
                 self.assertTrue(json.loads(done.stdout.decode())["error"]["message"])
 
+    def test_advice_on_a_plan_is_folded(self):
+        self.registry.digits(1, 2)
+        self.registry.start(2, ["{name: wrong, compare: outcome.wrong, tolerate: 1.25x}"])
+        plan = self.registry.folder / "plan-2.yaml"
+        self.assertGreater(max(map(len, self.mlcm("gate", "lint", plan).splitlines())), 150)
+        self.narrow(self.on_terminal("gate", "lint", plan, columns=90), 90)
+
+    def test_the_feed_fits_a_usual_terminal(self):
+        self.register(1, "--alias", "champion", "--actor", "ana")
+        self.assertEqual(len(self.on_terminal("log", columns=80).splitlines()), 3)
+
     def narrow(self, text, columns):
         lines = re.sub(r"\033\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "").split("\n")
         self.assertLessEqual(max(map(len, lines)), columns, text)
@@ -161,8 +172,11 @@ class Screen(CliTest):
 
     def test_what_to_do_next_is_said_where_somebody_reads_it(self):
         self.assertIn("next: mlcm register", self.on_terminal("init", self.registry.folder / "second"))
-        said = "next: mlcm alias set digits champion 1"
-        self.assertIn(said, self.on_terminal("register", "digits", DIGITS / "digits-1.onnx"))
+        said = lambda name, *more: self.on_terminal("register", name, DIGITS / "digits-1.onnx", *more, NO_COLOR="1")
+        self.assertIn("next: mlcm alias set digits champion 1\r\n", said("digits"))
+        self.assertIn("next: mlcm rollout start PLAN, with 'candidate: digits/2'\r\n", said("digits"))
+        self.assertNotIn("next:", said("digits", "--alias", "best"))
+        self.assertIn("next: mlcm alias set 'it'\\''s mine' champion 1\r\n", said("it's mine"))
         for quiet in ("--quiet", "--json"):
             self.assertNotIn("next:", self.on_terminal("register", "digits", DIGITS / "digits-1.onnx", quiet))
         self.assertIn("next: mlcm restore digits/1", self.on_terminal("delete", "digits/1"))

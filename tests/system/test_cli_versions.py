@@ -192,7 +192,7 @@ class Versions(CliTest):
         self.register(1, "--alias", "champion", "--actor", "ana", "--reason", "a start")
         self.mlcm("backup", "make", self.registry.folder / "backup")
         lines = self.mlcm("log").splitlines()
-        self.assertRegex(lines[1], r'^     2  .{19}  version.registered     digits/1                 ana  "a start"$')
+        self.assertRegex(lines[1], r'^     2  .{19}  version.registered  digits/1           ana  "a start"$')
         self.assertRegex(lines[2], "digits/1@champion")
         self.assertRegex(lines[3], "registry.backed_up  ")
         self.assertEqual(self.raw("log", "--limit", 2).stderr, "perhaps more: --after 2\n")
