@@ -141,24 +141,33 @@ static void write_sum(mlcm__json *j, const mlcm__counted *counted, const mlcm__m
   mlcm__json_end(j);
 }
 
-void mlcm__counted_write(mlcm__json *j, mlcm__counted *counted) {
+static void write_cell(mlcm__json *j, const mlcm__counted *counted, const mlcm__counted_cell *cell) {
   char text[24];
+  mlcm__json_object(j, NULL);
+  snprintf(text, sizeof(text), "%llu", (unsigned long long)cell->epoch);
+  mlcm__json_string(j, "epoch", text);
+  mlcm__json_array(j, "scopes");
+  for (int s = 0; s < MLCM__COUNTED_SCOPES; s++) write_sum(j, counted, &cell->scope[s]);
+  mlcm__json_end(j);
+  snprintf(text, sizeof(text), "%lld", (long long)cell->version);
+  mlcm__json_string(j, "version", text);
+  mlcm__json_end(j);
+}
+
+bool mlcm__counted_write(mlcm__json *j, mlcm__counted *counted) {
+  int n = 0;
+  bool is_more = false;
   mlcm__json_array(j, "cells");
-  for (size_t i = 0; i < counted->n; i++) {
+  for (size_t i = 0; i < counted->n && !is_more; i++) {
     mlcm__counted_cell *cell = &counted->cells[i];
-    if (!cell->is_new) continue;
+    is_more = cell->is_new && n == MLCM__COUNTED_LINE_CELLS;
+    if (!cell->is_new || is_more) continue;
+    write_cell(j, counted, cell);
     cell->is_new = false;
-    mlcm__json_object(j, NULL);
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)cell->epoch);
-    mlcm__json_string(j, "epoch", text);
-    mlcm__json_array(j, "scopes");
-    for (int s = 0; s < MLCM__COUNTED_SCOPES; s++) write_sum(j, counted, &cell->scope[s]);
-    mlcm__json_end(j);
-    snprintf(text, sizeof(text), "%lld", (long long)cell->version);
-    mlcm__json_string(j, "version", text);
-    mlcm__json_end(j);
+    n++;
   }
   mlcm__json_end(j);
+  return is_more;
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
@@ -241,15 +250,18 @@ mlcm_status mlcm__counted_read(mlcm_context *ctx, const cJSON *object, mlcm__cou
   const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, "cells");
   int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : -1;
   if (n < 0) return damaged(err, "cells are not a list");
-  if (n > MLCM__SNAPSHOT_CELLS) return damaged(err, "more cells than an endpoint has");
-  mlcm_status st = mlcm__reserve(ctx, &out->cells, &out->cap, out->n + (size_t)n + 1, sizeof(*out->cells), err);
+  size_t most = out->n + (size_t)n;
+  if (most > MLCM__SNAPSHOT_CELLS) most = MLCM__SNAPSHOT_CELLS;
+  mlcm_status st = mlcm__reserve(ctx, &out->cells, &out->cap, most + 1, sizeof(*out->cells), err);
   const cJSON *item = st ? NULL : list->child;
   for (; !st && item; item = item->next) {
     mlcm__counted_cell *cell = &out->cells[out->n]; /* read behind the last, then moved to its place */
     st = read_cell(item, out, cell, err);
     if (st) break;
     size_t place = place_of(out, cell);
-    if (place == out->n)
+    if (place == MLCM__SNAPSHOT_CELLS)
+      st = mlcm__fail(err, MLCM_CORRUPT, "%s are damaged: more than the %d cells that an endpoint has", what, MLCM__SNAPSHOT_CELLS);
+    else if (place == out->n)
       out->n++;
     else
       out->cells[place] = *cell;

@@ -13,6 +13,7 @@
 #include "metric/meter.h"
 
 enum { MLCM__COUNTED_KEY = 0, MLCM__COUNTED_REQUEST = 1, MLCM__COUNTED_SCOPES = 2 };
+enum { MLCM__COUNTED_LINE_CELLS = 32 }; /* of one line of totals: below 2.5 MB, whatever they have counted */
 
 typedef struct mlcm__counted_cell {
   int64_t version;
@@ -49,9 +50,10 @@ int32_t mlcm__counted_outcome(const mlcm__counted *counted, const char *name); /
 /* True when no counter of `later` is below its counterpart in `earlier` (NULL: all zero): false means that a meter file is gone. */
 bool mlcm__counted_grew(const mlcm__counted_cell *later, const mlcm__counted_cell *earlier);
 
-/* Writes the cells that are new as members of the object that is open in `j`; afterwards none is. */
-void mlcm__counted_write(mlcm__json *j, mlcm__counted *counted);
-/* Takes the cells of such an object over those of the same epoch and version. */
+/* Writes cells that are new, as many as a line may have, as members of the object that is open in `j`; they are new no more. True
+ * when others are left. */
+bool mlcm__counted_write(mlcm__json *j, mlcm__counted *counted);
+/* Takes the cells of such an object over those of the same epoch and version. MLCM_CORRUPT: also more than an endpoint has. */
 mlcm_status mlcm__counted_read(mlcm_context *ctx, const cJSON *object, mlcm__counted *out, mlcm_error *err);
 
 #endif

@@ -86,7 +86,21 @@ static void write_traffic(mlcm__json *j, const mlcm_traffic *t) {
   mlcm__json_end(j);
 }
 
+/* Ends the line that began at `first`. What could not be read again would break the chain for ever, so it is not written. */
+static mlcm_status end_line(mlcm__buffer *out, size_t first, mlcm_error *err) {
+  mlcm__buffer_char(out, '\n');
+  const mlcm_status st = mlcm__buffer_check(out, "the evidence of a rollout", err);
+  if (st) return st;
+  const size_t len = out->len - first - 1;
+  if (len <= LINE_MAX_BYTES) return MLCM_OK;
+  out->len = first;
+  out->data[first] = '\0';
+  return mlcm__fail(err, MLCM_LIMIT, "%s has %zu bytes, more than the limit of %d: its checks see too many routing epochs at once",
+                    what, len, LINE_MAX_BYTES);
+}
+
 mlcm_status mlcm__evidence_write(mlcm__buffer *out, const mlcm__tick *tick, mlcm_error *err) {
+  const size_t first = out->len;
   mlcm__json j;
   mlcm__json_init(&j, out, true);
   mlcm__json_object(&j, NULL);
@@ -100,18 +114,21 @@ mlcm_status mlcm__evidence_write(mlcm__buffer *out, const mlcm__tick *tick, mlcm
   mlcm__json_end(&j);
   write_i64(&j, "wall_ns", tick->wall_ns);
   mlcm__json_end(&j);
-  mlcm__buffer_char(out, '\n');
-  return mlcm__buffer_check(out, "the evidence of a rollout", err);
+  return end_line(out, first, err);
 }
 
 mlcm_status mlcm__evidence_write_counted(mlcm__buffer *out, mlcm__counted *counted, mlcm_error *err) {
-  mlcm__json j;
-  mlcm__json_init(&j, out, true);
-  mlcm__json_object(&j, NULL);
-  mlcm__counted_write(&j, counted);
-  mlcm__json_end(&j);
-  mlcm__buffer_char(out, '\n');
-  return mlcm__buffer_check(out, "the evidence of a rollout", err);
+  mlcm_status st = MLCM_OK;
+  for (bool is_more = true; !st && is_more;) {
+    const size_t first = out->len;
+    mlcm__json j;
+    mlcm__json_init(&j, out, true);
+    mlcm__json_object(&j, NULL);
+    is_more = mlcm__counted_write(&j, counted);
+    mlcm__json_end(&j);
+    st = end_line(out, first, err);
+  }
+  return st;
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
@@ -127,6 +144,16 @@ typedef struct line_reader {
 
 static mlcm_status corrupt(line_reader *r, const char *why) {
   return mlcm__fail(r->err, MLCM_CORRUPT, "%s is damaged: %s", what, why);
+}
+
+/* How many items a member has that must be a list, with a limit. */
+static mlcm_status count_items(line_reader *r, const cJSON *list, const char *key, int most, int *out) {
+  const int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : -1;
+  if (n > most)
+    return mlcm__fail(r->err, MLCM_CORRUPT, "%s is damaged: '%s' has %d items, more than the limit of %d", what, key, n, most);
+  if (n < 0) return mlcm__fail(r->err, MLCM_CORRUPT, "%s is damaged: '%s' is not a list", what, key);
+  *out = n;
+  return MLCM_OK;
 }
 
 /* A whole number in 0 .. 2^50. */
@@ -145,10 +172,10 @@ static bool read_row(const cJSON *array, int64_t *out, size_t n) {
 
 static mlcm_status read_strata(line_reader *r, const cJSON *object, const char *key, int32_t *out_n) {
   const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, key);
-  int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : -1;
-  if (n < 0 || n > MAX_STRATA) return corrupt(r, "strata are not a list, or too many");
   mlcm__evidence_line *line = r->line;
-  mlcm_status st = mlcm__reserve(r->ctx, &line->counts, &line->counts_cap, r->n_counts + (size_t)n, sizeof(mlcm_counts), r->err);
+  int n = 0;
+  mlcm_status st = count_items(r, list, key, MAX_STRATA, &n);
+  if (!st) st = mlcm__reserve(r->ctx, &line->counts, &line->counts_cap, r->n_counts + (size_t)n, sizeof(mlcm_counts), r->err);
   if (st) return st;
   for (const cJSON *row = list->child; row; row = row->next) {
     int64_t v[4];
@@ -226,21 +253,21 @@ static void point_at(mlcm__evidence_line *line) {
 
 static mlcm_status read_observations(line_reader *r, const cJSON *root) {
   const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "checks");
-  int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : -1;
-  if (n < 0 || n > MAX_CHECKS) return corrupt(r, "checks are not a list, or too many");
   mlcm__evidence_line *line = r->line;
-  mlcm_status st =
-      mlcm__reserve(r->ctx, &line->observations, &line->observations_cap, (size_t)n, sizeof(*line->observations), r->err);
+  int n = 0;
+  mlcm_status st = count_items(r, list, "checks", MAX_CHECKS, &n);
+  if (!st) st = mlcm__reserve(r->ctx, &line->observations, &line->observations_cap, (size_t)n, sizeof(*line->observations), r->err);
+  if (st) return st;
   for (const cJSON *item = list->child; !st && item; item = item->next) st = read_observation(r, item);
   return st;
 }
 
 static mlcm_status read_traffic(line_reader *r, const cJSON *root) {
   const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "traffic");
-  int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : -1;
-  if (n < 0 || n > MAX_STRATA) return corrupt(r, "traffic is not a list, or too long");
   mlcm__evidence_line *line = r->line;
-  mlcm_status st = mlcm__reserve(r->ctx, &line->traffic, &line->traffic_cap, (size_t)n, sizeof(*line->traffic), r->err);
+  int n = 0;
+  mlcm_status st = count_items(r, list, "traffic", MAX_STRATA, &n);
+  if (!st) st = mlcm__reserve(r->ctx, &line->traffic, &line->traffic_cap, (size_t)n, sizeof(*line->traffic), r->err);
   if (st) return st;
   for (const cJSON *row = list->child; row; row = row->next) {
     int64_t v[8];
@@ -292,6 +319,7 @@ mlcm_status mlcm__evidence_read(mlcm_context *ctx, const char *line, size_t len,
   line_reader r = {.ctx = ctx, .line = out, .err = err};
   clear(ctx, out);
   mlcm_status st = mlcm__json_parse(ctx, "evidence", line, len, (mlcm__json_limits){LINE_MAX_BYTES, 12}, &root, err);
+  if (st == MLCM_LIMIT) st = MLCM_PARSE; /* longer or deeper than any line that is written */
   if (!st) {
     out->is_counted = cJSON_GetObjectItemCaseSensitive(root, "cells") != NULL;
     if (!out->is_counted)

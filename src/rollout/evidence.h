@@ -14,9 +14,9 @@
 #include "rollout/counted.h"
 #include "rollout/machine.h"
 
-/* Appends the tick's line, '\n' included. */
+/* Appends the tick's line, '\n' included. MLCM_LIMIT: it would be too long to be read again; nothing is appended. */
 mlcm_status mlcm__evidence_write(mlcm__buffer *out, const mlcm__tick *tick, mlcm_error *err);
-/* Appends the line of totals. */
+/* Appends the totals: a line of them, or as many as the cells that changed need. */
 mlcm_status mlcm__evidence_write_counted(mlcm__buffer *out, mlcm__counted *counted, mlcm_error *err);
 
 /* A line read back: `tick` points into the rest. Reused from line to line; start with zeros, end with _reset. */

@@ -27,7 +27,7 @@ void mlcm__live_end(mlcm_registry *reg, mlcm__live *live);
 void mlcm__live_close(mlcm_registry *reg, mlcm__live *live);
 
 /* The watcher's side: whole lines that follow what `head` shows, in *out (cleared first); none when there is no such file or it is
- * of another moment. MLCM_NO_MEMORY, MLCM_IO. */
+ * of another moment. MLCM_NO_MEMORY, MLCM_IO, MLCM_LIMIT: a file longer than any holder writes. */
 mlcm_status mlcm__live_read(mlcm_registry *reg, const mlcm__rollout_head *head, mlcm__buffer *out, mlcm_error *err);
 
 #endif

@@ -219,8 +219,10 @@ mlcm_status mlcm__decision_of(mlcm_context *ctx, const char *record, mlcm_decisi
   if (!st) st = mlcm__json_parse(ctx, "decision record", record, strlen(record), (mlcm__json_limits){RECORD_MAX, 16}, &root, err);
   if (!st) st = read_words(root, d, err);
   if (!st) st = read_numbers(root, d, err);
-  if (st == MLCM_PARSE && err) err->code = MLCM_CORRUPT;
-  if (st == MLCM_PARSE) st = MLCM_CORRUPT;
+  if (st == MLCM_PARSE || st == MLCM_LIMIT) {
+    if (err) err->code = MLCM_CORRUPT;
+    st = MLCM_CORRUPT;
+  }
   if (!st) {
     *out = d;
     d = NULL;
