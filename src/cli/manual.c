@@ -93,5 +93,7 @@ void cli_manual(FILE *f) {
   for (size_t k = 0; k < cli_n_common_options; k++) roff_option(f, &cli_common_options[k]);
   roff_exit_codes(f);
   fprintf(f, ".SH ENVIRONMENT\n.TP\n.B MLCM_REGISTRY\nThe registry when \\fB\\-\\-registry\\fR is not given.\n"
-             ".TP\n.B NO_COLOR\nWhen set and not empty: no colours.\n");
+             ".TP\n.B NO_COLOR\nWhen set and not empty: no colours.\n"
+             ".TP\n.B CLICOLOR_FORCE\nWhen set and not empty: colours also where the output is no terminal.\n"
+             ".SH FILES\n.TP\n.I .mlcm\nThe registry when nothing else names one.\n");
 }

@@ -66,6 +66,8 @@ class Words(CliTest):
             self.assertIn(f".SS mlcm {command['name']}", page)
             for option in command["options"]:
                 self.assertIn("--" + option["name"], page)
+        for known in ("MLCM_REGISTRY", "NO_COLOR", "CLICOLOR_FORCE", ".mlcm"):
+            self.assertRegex(page, f"\n\\.[BI] {re.escape(known)}\n")
 
     def test_completion_is_a_script_that_bash_accepts(self):
         script = self.mlcm("completion", "bash")
