@@ -42,7 +42,8 @@ int mlcm__json_key_order(const char *a, const char *b);
 /* Limits for text from outside. */
 typedef struct mlcm__json_limits {
   size_t max_bytes;
-  int max_depth; /* <= 64 */
+  int max_depth;     /* <= 64 */
+  size_t max_values; /* keys are none; 0: as many as fit. In memory a value takes some 100 bytes, in the text it may take two */
 } mlcm__json_limits;
 
 /* Parses exactly one value: valid UTF-8, depth and size within limits, no duplicate keys, nothing but white space behind it.

@@ -24,6 +24,7 @@ typedef struct scan {
   const char *name, *text;
   size_t len, at;
   int depth, max_depth;
+  size_t n_values, max_values;
   level levels[DEEPEST];
   uint64_t n_objects;
   mlcm__buffer key; /* object number and decoded key */
@@ -254,9 +255,17 @@ static mlcm_status after_value(scan *s) {
   return s->levels[s->depth - 1].is_object ? scan_key(s) : MLCM_OK;
 }
 
+static mlcm_status count_value(scan *s) {
+  if (s->max_values == 0 || s->n_values++ < s->max_values) return MLCM_OK;
+  size_t line = 0, column = 0;
+  position(s, s->at, &line, &column);
+  return mlcm__fail(s->err, MLCM_LIMIT, "%s:%zu:%zu: more values than the limit of %zu", s->name, line, column, s->max_values);
+}
+
 static mlcm_status scan_value(scan *s) {
   for (;;) {
-    mlcm_status st = MLCM_OK;
+    mlcm_status st = count_value(s);
+    if (st) return st;
     if (peek(s) == '{' || peek(s) == '[') {
       st = open_level(s);
       if (st) return st;
@@ -296,7 +305,7 @@ mlcm_status mlcm__json_parse(mlcm_context *ctx, const char *name, const char *te
   assert(limits.max_depth > 0 && limits.max_depth <= DEEPEST);
   if (len > limits.max_bytes)
     return mlcm__fail(err, MLCM_LIMIT, "%s has %zu bytes, more than the limit of %zu", name, len, limits.max_bytes);
-  scan s = {.name = name, .text = text, .len = len, .max_depth = limits.max_depth, .err = err};
+  scan s = {.name = name, .text = text, .len = len, .max_depth = limits.max_depth, .max_values = limits.max_values, .err = err};
   mlcm__buffer_init(&s.key, ctx, len + sizeof(uint64_t));
   mlcm_status st = mlcm__map_new(ctx, &s.keys, err);
   if (!st) st = scan_document(&s);

@@ -28,7 +28,7 @@ static mlcm_status read_rule(const cJSON *item, mlcm__override_rule *out, mlcm_e
 
 static mlcm_status read_rules(mlcm__table *table, const char *json, mlcm_error *err) {
   if (json == NULL || json[0] == '\0') return MLCM_OK;
-  mlcm__json_limits limits = {MAX_RULES_BYTES, 4};
+  mlcm__json_limits limits = {.max_bytes = MAX_RULES_BYTES, .max_depth = 4};
   mlcm_status st = mlcm__json_parse(table->ctx, "override rules", json, strlen(json), limits, &table->rules_json, err);
   if (st) return st;
   int n = cJSON_GetArraySize(table->rules_json);

@@ -13,8 +13,12 @@
 #include "registry/digest.h"
 #include "registry/names.h"
 
-/* A file's object is its path (twice escaped at worst: six bytes for one) and about 120 bytes around it. */
-enum { TEXT_MAX = 512 * 1024 * 1024 };
+enum {
+  TEXT_MAX = 256 << 20,
+  VALUES_MAX = 8 * (MLCM_FILES_MAX + 1), /* a file is four; a later library may know more of it */
+  AROUND_PATH = 160                      /* bytes of a file's object beside its path, of which every byte may be an escaped quote */
+};
+_Static_assert((int64_t)MLCM_FILES_MAX * (2 * MLCM_FILE_PATH_MAX + AROUND_PATH) < TEXT_MAX, "no manifest is too long to be kept");
 
 void mlcm__manifest_init(mlcm__manifest *m, mlcm_context *ctx) { *m = (mlcm__manifest){.ctx = ctx}; }
 
@@ -113,6 +117,12 @@ static mlcm_status read_files(mlcm__manifest *m, const cJSON *root, mlcm_error *
   return MLCM_OK;
 }
 
+/* Before all of it is hashed. */
+static mlcm_status check_length(size_t len, mlcm_error *err) {
+  if (len <= TEXT_MAX) return MLCM_OK;
+  return mlcm__fail(err, MLCM_CORRUPT, "it has %zu bytes, more than the limit of %d", len, TEXT_MAX);
+}
+
 static mlcm_status check_digest(const char *text, size_t len, const char *sha256, mlcm_error *err) {
   char hex[MLCM__SHA256_HEX + 1];
   mlcm_status st = mlcm__hex_of(text, len, hex, err);
@@ -122,11 +132,12 @@ static mlcm_status check_digest(const char *text, size_t len, const char *sha256
 
 mlcm_status mlcm__manifest_parse(mlcm_context *ctx, const char *what, const char *text, size_t len, const char *sha256,
                                  mlcm__manifest *out, mlcm_error *err) {
+  const mlcm__json_limits limits = {.max_bytes = TEXT_MAX, .max_depth = 4, .max_values = VALUES_MAX};
   cJSON *root = NULL;
   mlcm__manifest_init(out, ctx);
-  mlcm_status st = check_digest(text, len, sha256, err);
-  if (!st)
-    st = mlcm__json_parse(ctx, "manifest", text, len, (mlcm__json_limits){.max_bytes = TEXT_MAX, .max_depth = 4}, &root, err);
+  mlcm_status st = check_length(len, err);
+  if (!st) st = check_digest(text, len, sha256, err);
+  if (!st) st = mlcm__json_parse(ctx, "manifest", text, len, limits, &root, err);
   if (!st) st = read_files(out, root, err);
   cJSON_Delete(root);
   if (st == MLCM_OK || st == MLCM_NO_MEMORY || st == MLCM_UNSUPPORTED || st == MLCM_INTERNAL)

@@ -95,7 +95,7 @@ static mlcm_status end_line(mlcm__buffer *out, size_t first, mlcm_error *err) {
   if (len <= LINE_MAX_BYTES) return MLCM_OK;
   out->len = first;
   out->data[first] = '\0';
-  return mlcm__fail(err, MLCM_LIMIT, "%s has %zu bytes, more than the limit of %d: its checks see too many routing epochs at once",
+  return mlcm__fail(err, MLCM_LIMIT, "%s has %zu bytes, more than the limit of %d: checks see too many routing epochs at once",
                     what, len, LINE_MAX_BYTES);
 }
 
@@ -256,7 +256,8 @@ static mlcm_status read_observations(line_reader *r, const cJSON *root) {
   mlcm__evidence_line *line = r->line;
   int n = 0;
   mlcm_status st = count_items(r, list, "checks", MAX_CHECKS, &n);
-  if (!st) st = mlcm__reserve(r->ctx, &line->observations, &line->observations_cap, (size_t)n, sizeof(*line->observations), r->err);
+  if (!st)
+    st = mlcm__reserve(r->ctx, &line->observations, &line->observations_cap, (size_t)n, sizeof(*line->observations), r->err);
   if (st) return st;
   for (const cJSON *item = list->child; !st && item; item = item->next) st = read_observation(r, item);
   return st;
@@ -318,7 +319,8 @@ mlcm_status mlcm__evidence_read(mlcm_context *ctx, const char *line, size_t len,
   cJSON *root = NULL;
   line_reader r = {.ctx = ctx, .line = out, .err = err};
   clear(ctx, out);
-  mlcm_status st = mlcm__json_parse(ctx, "evidence", line, len, (mlcm__json_limits){LINE_MAX_BYTES, 12}, &root, err);
+  const mlcm__json_limits limits = {.max_bytes = LINE_MAX_BYTES, .max_depth = 12};
+  mlcm_status st = mlcm__json_parse(ctx, "evidence", line, len, limits, &root, err);
   if (st == MLCM_LIMIT) st = MLCM_PARSE; /* longer or deeper than any line that is written */
   if (!st) {
     out->is_counted = cJSON_GetObjectItemCaseSensitive(root, "cells") != NULL;

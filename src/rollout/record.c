@@ -12,6 +12,7 @@
 #include "rollout/words.h"
 
 enum { RECORD_MAX = 1 << 20, FORMAT = 2 };
+static const mlcm__json_limits limits = {.max_bytes = RECORD_MAX, .max_depth = 16};
 
 /* What a record is made of: the decision, and, when one is made again, the record there is. Sentences are taken over from that:
  * they are for people, and their wording may change from release to release, while what is decided and why (`cause`) may not. */
@@ -158,8 +159,7 @@ mlcm_status mlcm__record_make_again(const mlcm__machine *machine, const mlcm__ou
   mlcm_error why;
   cJSON *root = NULL;
   mlcm__hex(evidence, MLCM__SHA256_BYTES, hex);
-  mlcm_status st = mlcm__json_parse(machine->ctx, "decision record", recorded, strlen(recorded),
-                                    (mlcm__json_limits){RECORD_MAX, 16}, &root, &why);
+  mlcm_status st = mlcm__json_parse(machine->ctx, "decision record", recorded, strlen(recorded), limits, &root, &why);
   if (st == MLCM_NO_MEMORY) return mlcm__fail_memory(err, strlen(recorded)); /* otherwise it is damaged, and will differ */
   st = write_text(&(source){machine, outcome, rollout_id, hex, root}, out, err);
   cJSON_Delete(root);
@@ -216,7 +216,7 @@ mlcm_status mlcm__decision_of(mlcm_context *ctx, const char *record, mlcm_decisi
   d->ctx = mlcm__context_retain(ctx);
   d->json = mlcm__strdup(ctx, record);
   mlcm_status st = d->json ? MLCM_OK : mlcm__fail_memory(err, strlen(record));
-  if (!st) st = mlcm__json_parse(ctx, "decision record", record, strlen(record), (mlcm__json_limits){RECORD_MAX, 16}, &root, err);
+  if (!st) st = mlcm__json_parse(ctx, "decision record", record, strlen(record), limits, &root, err);
   if (!st) st = read_words(root, d, err);
   if (!st) st = read_numbers(root, d, err);
   if (st == MLCM_PARSE || st == MLCM_LIMIT) {

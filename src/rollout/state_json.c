@@ -180,7 +180,7 @@ mlcm_status mlcm_decision_explain(mlcm_context *ctx, const mlcm_decision *decisi
   cJSON *root = NULL;
   mlcm__buffer_init(&buffer, ctx, EXPLAIN_MAX);
   mlcm_status st = mlcm__json_parse(ctx, "decision record", decision->json, strlen(decision->json),
-                                    (mlcm__json_limits){EXPLAIN_MAX, 16}, &root, err);
+                                    (mlcm__json_limits){.max_bytes = EXPLAIN_MAX, .max_depth = 16}, &root, err);
   if (!st) {
     explain(&buffer, decision, root);
     st = mlcm__buffer_take(&buffer, "an explanation", out, err);

@@ -128,7 +128,7 @@ END_TEST
 
 /* ---- In ------------------------------------------------------------------------------------------------------------ */
 
-static const mlcm__json_limits limits = {10000, 8};
+static const mlcm__json_limits limits = {.max_bytes = 10000, .max_depth = 8};
 
 static mlcm_status parse_n(const char *text, size_t len, cJSON **out, mlcm_error *err) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
@@ -257,6 +257,13 @@ START_TEST(limits_are_named) {
   ck_assert_str_eq(err.message, "f.json has 10001 bytes, more than the limit of 10000");
   ck_assert_int_eq(parse_n("[[[[[[[[[1]]]]]]]]]", 19, &tree, &err), MLCM_LIMIT);
   ck_assert_str_eq(err.message, "f.json:1:9: nested deeper than the limit of 8");
+  const mlcm__json_limits four = {.max_bytes = 100, .max_depth = 8, .max_values = 4};
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  ck_assert_int_eq(mlcm__json_parse(ctx, "f.json", "[1,{\"a\":2}]", 11, four, &tree, &err), MLCM_OK);
+  cJSON_Delete(tree);
+  ck_assert_int_eq(mlcm__json_parse(ctx, "f.json", "[1,{\"a\":[]},3]", 14, four, &tree, &err), MLCM_LIMIT);
+  ck_assert_str_eq(err.message, "f.json:1:13: more values than the limit of 4");
+  mlcm_context_free(ctx);
   memset(large, '1', 64);
   ck_assert_int_eq(parse_n(large, 64, &tree, &err), MLCM_LIMIT);
   ck_assert_int_eq(parse_n(large, 63, &tree, &err), MLCM_OK);
@@ -345,7 +352,7 @@ START_TEST(many_keys_are_read_quickly) {
   }
   mlcm__json_end(&j);
   cJSON *tree = NULL;
-  ck_assert_int_eq(mlcm__json_parse(ctx, "x", b.data, b.len, (mlcm__json_limits){1 << 20, 4}, &tree, NULL), MLCM_OK);
+  ck_assert_int_eq(mlcm__json_parse(ctx, "x", b.data, b.len, (mlcm__json_limits){.max_bytes = 1 << 20, .max_depth = 4}, &tree, NULL), MLCM_OK);
   ck_assert_int_eq(cJSON_GetArraySize(tree), 20000);
   cJSON_Delete(tree);
   mlcm__buffer_reset(&b);

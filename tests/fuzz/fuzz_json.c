@@ -8,7 +8,7 @@
 #include "base/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static const mlcm__json_limits limits = {1 << 20, 64};
+  static const mlcm__json_limits limits = {.max_bytes = 1 << 20, .max_depth = 64};
   mlcm_context *ctx = NULL;
   cJSON *tree = NULL, *again = NULL;
   mlcm_error err;

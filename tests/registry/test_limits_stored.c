@@ -5,13 +5,17 @@
  */
 #include "registry/damage.h"
 
+#include <sys/mman.h>
+
 #include <mlcm/trust.h>
 
 #include "registry/backup_file.h"
+#include "registry/digest.h"
+#include "registry/manifest.h"
 #include "registry/page_token.h"
 #include "registry/search_parse.h"
 
-enum { TOKEN_MAX = 32 << 20, BACKUP_FILE_MAX = 65536, DETAIL_MAX = 1 << 20, MANY_MAX = 1000000 };
+enum { TOKEN_MAX = 32 << 20, BACKUP_FILE_MAX = 65536, DETAIL_MAX = 1 << 20, MANY_MAX = 1000000, MANIFEST_MAX = 256 << 20, MANIFEST_VALUES = 800008 };
 
 /* ---- page tokens ---- */
 
@@ -108,6 +112,48 @@ START_TEST(the_file_of_a_backup_has_a_length) {
 }
 END_TEST
 
+/* ---- manifests ---- */
+
+START_TEST(a_manifest_has_a_length) {
+  const size_t size = MANIFEST_MAX + 1;
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm__manifest m;
+  char *huge = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); /* never looked at */
+  ck_assert_ptr_ne(huge, MAP_FAILED);
+  CHECK_FAILS(MLCM_CORRUPT, "m/1: the manifest is damaged: it has 268435457 bytes, more than the limit of 268435456",
+              mlcm__manifest_parse(ctx, "m/1", huge, size, "", &m, err));
+  mlcm__manifest_reset(&m);
+  munmap(huge, size);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+/* {"files":[],"mlcm":"manifest/v1","more":[0,0,0...]}: `n` values in all. */
+static mlcm_status read_values(size_t n, mlcm_error *err) {
+  static const char head[] = "{\"files\":[],\"mlcm\":\"manifest/v1\",\"more\":[0";
+  const size_t more = n - 5; /* the object, both lists, the text and the first 0 are there */
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  char *text = malloc(sizeof head + 2 * more + 2), *at = text + sizeof head - 1, hex[MLCM__SHA256_HEX + 1];
+  mlcm__manifest m;
+  memcpy(text, head, sizeof head);
+  for (size_t i = 0; i < more; i++, at += 2) memcpy(at, ",0", 2);
+  memcpy(at, "]}", 2);
+  const size_t len = (size_t)(at + 2 - text);
+  ck_assert_int_eq(mlcm__hex_of(text, len, hex, NULL), MLCM_OK);
+  mlcm_status st = mlcm__manifest_parse(ctx, "m/1", text, len, hex, &m, err);
+  mlcm__manifest_reset(&m);
+  free(text);
+  mlcm_context_free(ctx);
+  return st;
+}
+
+/* A value may be two bytes of text and is a hundred in memory: 256 MiB of them would be 12 GiB. */
+START_TEST(a_manifest_has_a_number_of_values) {
+  CHECK_OK(read_values(MANIFEST_VALUES, err));
+  CHECK_FAILS(MLCM_CORRUPT, "more values than the limit of 800008", read_values(MANIFEST_VALUES + 1, err));
+}
+END_TEST
+
 /* ---- details of changes ---- */
 
 /* Pads the detail of a registration with white space to this length. */
@@ -184,6 +230,8 @@ int main(void) {
   const TTest *tests[] = {a_page_token_has_a_length,
                           the_longest_order_has_its_pages,
                           the_file_of_a_backup_has_a_length,
+                          a_manifest_has_a_length,
+                          a_manifest_has_a_number_of_values,
                           a_changes_detail_has_a_length,
                           a_proof_has_64_hashes_at_most,
                           a_million_versions_come_at_once_at_most};
