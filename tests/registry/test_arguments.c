@@ -60,6 +60,20 @@ START_TEST(opening) {
 }
 END_TEST
 
+START_TEST(a_registry_far_down_leaves_room_for_the_reason) {
+  valid v;
+  mlcm_registry *reg = NULL;
+  char dir[3000];
+  set_valid(&v);
+  for (size_t i = 0; i + 1 < sizeof dir; i++) dir[i] = "/folder"[i % 7];
+  dir[sizeof dir - 1] = '\0';
+  CHECK_FAILS(MLCM_NOT_FOUND, "'; make one with `mlcm init`", mlcm_registry_open(v.f.ctx, dir, NULL, &reg, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "'/folder/folder", mlcm_registry_open(v.f.ctx, dir, NULL, &reg, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "No such file", mlcm_backup(v.f.reg, dir, NULL, NULL, NULL, err));
+  clear_valid(&v);
+}
+END_TEST
+
 START_TEST(without_an_error_to_write_to) {
   valid v;
   mlcm_registry *reg = NULL;
@@ -433,6 +447,7 @@ END_TEST
 
 int main(void) {
   const TTest *tests[] = {opening,
+                          a_registry_far_down_leaves_room_for_the_reason,
                           without_an_error_to_write_to,
                           models,
                           versions,

@@ -76,6 +76,17 @@ START_TEST(an_endpoint_follows_its_alias_and_outlives_it) {
 }
 END_TEST
 
+START_TEST(a_lease_that_another_has_taken_since_is_stale) {
+  fixture f;
+  mlcm__db_conn *conn = NULL;
+  set_rows(&f);
+  CHECK_OK(mlcm__registry_write_begin(f.reg, &conn, err));
+  CHECK_FAILS(MLCM_STALE, "another process decides for rollout 1 now", mlcm__lease_renew(conn, 1, 9, 2000, err));
+  mlcm__db_rollback(conn);
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(ids_come_newest_first_and_as_many_as_fit) {
   fixture f;
   int64_t ids[1] = {0};
@@ -294,6 +305,7 @@ int main(void) {
   const TTest *tests[] = {what_does_not_exist_is_not_found,
                           an_endpoint_serves_one_alias_of_one_model,
                           an_endpoint_follows_its_alias_and_outlives_it,
+                          a_lease_that_another_has_taken_since_is_stale,
                           ids_come_newest_first_and_as_many_as_fit,
                           rows_of_the_wrong_size_are_not_read,
                           a_chunk_whose_digest_is_none_is_told,
