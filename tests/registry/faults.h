@@ -20,6 +20,7 @@ typedef enum fault_kind {
   FAULT_CRYPTO,     /* of OpenSSL's */
   FAULT_STATEMENT,  /* an SQL statement is not run */
   FAULT_UNDONE,     /* and its transaction is rolled back, as SQLite does by itself at times */
+  FAULT_SYNC,       /* a commit cannot be synced: its outcome is unknown */
   FAULT_FILE,       /* a call of the I/O table; only with WORLD_FILES */
   FAULT_INTERRUPT,  /* a read is cut short by a signal, which nobody may notice; only with WORLD_FILES */
   FAULT_KINDS
@@ -28,7 +29,9 @@ typedef enum fault_kind {
 enum {
   WORLD_FILES = 1,   /* file calls fail too */
   WORLD_SEVERAL = 2, /* several transactions, or what cannot be read is judged: only statuses and leaks are checked */
-  WORLD_SITES = 4    /* a long call: not each fault, but one for each different way to it (call_site.h) */
+  WORLD_SITES = 4,   /* a long call: not each fault, but one for each different way to it (call_site.h) */
+  WORLD_CLOSED = 8,  /* the call opens the registry itself, or cannot */
+  WORLD_ONLY_FILES = 16
 };
 
 typedef struct world {
@@ -126,6 +129,10 @@ typedef struct fault_run {
   test_io io;
 } fault_run;
 
+static bool is_of_statements(fault_kind kind) {
+  return kind == FAULT_STATEMENT || kind == FAULT_UNDONE || kind == FAULT_SYNC;
+}
+
 static void arm(fault_run *r) {
   const bool by_number = r->n && !r->sites;
   if (r->kind == FAULT_ALLOCATION) {
@@ -141,10 +148,11 @@ static void arm(fault_run *r) {
   crypto.fail_at = r->kind == FAULT_CRYPTO && by_number ? r->n : 0;
   crypto.sites = r->kind == FAULT_CRYPTO ? r->sites : NULL;
   crypto.fired = false;
-  if (r->kind == FAULT_STATEMENT || r->kind == FAULT_UNDONE) {
-    test_statement_arm(r->kind == FAULT_STATEMENT ? SQLITE_IOERR : SQLITE_FULL, r->kind == FAULT_UNDONE, by_number ? r->n : 0,
-                       false);
+  if (is_of_statements(r->kind)) {
+    const int rc = r->kind == FAULT_STATEMENT ? SQLITE_IOERR : r->kind == FAULT_UNDONE ? SQLITE_FULL : SQLITE_IOERR_FSYNC;
+    test_statement_arm(rc, r->kind == FAULT_UNDONE, by_number ? r->n : 0, false);
     test_statement_sites(r->sites);
+    test_statement_only(r->kind == FAULT_SYNC ? "COMMIT" : NULL);
   }
 }
 
@@ -186,8 +194,8 @@ static bool run_once(world *w, world_call *call, fault_run *r) {
   mlcm_io io = test_io_table(&r->io);
   mlcm_clock clock = test_clock_table(&w->f.clock);
   w->f.ctx = test_context(&allocator, &io, &clock);
-  w->f.reg = open_registry(w->f.ctx, w->f.reg_dir, 0);
-  const int64_t before = seq_of(w);
+  w->f.reg = r->flags & WORLD_CLOSED ? NULL : open_registry(w->f.ctx, w->f.reg_dir, 0);
+  const int64_t before = w->f.reg ? seq_of(w) : 0;
   arm(r);
   const mlcm_status st = call(w, &err);
   const bool fired = disarm(r);
@@ -195,7 +203,7 @@ static bool run_once(world *w, world_call *call, fault_run *r) {
   ck_assert_msg(may_answer(r, st), "%s, fault %zu of kind %d: %s: %s", r->name, r->n, (int)r->kind, mlcm_status_name(st),
                 err.message);
   ck_assert_msg(fired || st == r->plain, "%s without a fault: %s", r->name, err.message);
-  if (st && st != MLCM_OUTCOME_UNKNOWN && !(r->flags & WORLD_SEVERAL))
+  if (st && st != MLCM_OUTCOME_UNKNOWN && !(r->flags & (WORLD_SEVERAL | WORLD_CLOSED)))
     ck_assert_msg(seq_of(w) == before, "%s failed, but changed something", r->name);
   mlcm_registry_close(w->f.reg);
   mlcm_context_free(w->f.ctx);
@@ -205,13 +213,17 @@ static bool run_once(world *w, world_call *call, fault_run *r) {
   return fired;
 }
 
+static bool may_come(fault_kind kind, unsigned flags) {
+  return kind >= FAULT_FILE ? (flags & (WORLD_FILES | WORLD_ONLY_FILES)) != 0 : !(flags & WORLD_ONLY_FILES);
+}
+
 /* The call without a fault, then with each in turn. */
 static void world_attack(world *w, const char *name, world_call *call, unsigned flags) {
   enum { TOO_MANY = 20000 };
   fault_run r = {.name = name, .flags = flags};
   (void)run_once(w, call, &r);
   for (r.kind = FAULT_ALLOCATION; r.kind < FAULT_KINDS; r.kind++) {
-    if (r.kind >= FAULT_FILE && !(flags & WORLD_FILES)) continue;
+    if (!may_come(r.kind, flags)) continue;
     test_sites sites = {0};
     r.sites = flags & WORLD_SITES ? &sites : NULL;
     for (r.n = 1; run_once(w, call, &r); r.n++) ck_assert_uint_lt(r.n, TOO_MANY);

@@ -2,6 +2,7 @@
  *
  * test_manifest.c - manifests written and read again, damaged ones, and the largest.
  */
+#include "registry/digest.h"
 #include "registry/fixture.h"
 #include "registry/manifest.h"
 
@@ -48,6 +49,17 @@ START_TEST(a_manifest_reads_back) {
 }
 END_TEST
 
+START_TEST(nothing_is_found_in_a_manifest_of_no_files) {
+  written w = {.ctx = test_context(NULL, NULL, NULL)};
+  mlcm__manifest m;
+  mlcm__manifest_init(&m, w.ctx);
+  ck_assert_ptr_null(mlcm__manifest_find(&m, "a"));
+  CHECK_OK(mlcm__manifest_write(&m, &w.text, &w.len, w.sha256, err));
+  ck_assert_str_eq(w.text, "{\"files\":[],\"mlcm\":\"manifest/v1\"}");
+  clear(&w);
+}
+END_TEST
+
 START_TEST(sizes_that_overflow_are_refused) {
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   mlcm__manifest m;
@@ -64,6 +76,8 @@ END_TEST
 #define DIGEST "\"sha256\":\"abcd000000000000000000000000000000000000000000000000000000000000\""
 
 /* Right digest, wrong text: what a writer of another kind could have left. */
+#define NO_HEX "zzcd000000000000000000000000000000000000000000000000000000000000"
+
 START_TEST(texts_that_are_no_manifest) {
   static const char *const texts[][2] = {
       {"", "manifest"},
@@ -74,6 +88,7 @@ START_TEST(texts_that_are_no_manifest) {
       {"{\"files\":[7],\"mlcm\":\"manifest/v1\"}", "path"},
       {"{\"files\":[{\"path\":\"a\",\"size\":\"1\"}],\"mlcm\":\"manifest/v1\"}", "sha256"},
       {"{\"files\":[{\"path\":\"a\",\"sha256\":\"ab\",\"size\":\"1\"}],\"mlcm\":\"manifest/v1\"}", "has no SHA-256"},
+      {"{\"files\":[{\"path\":\"a\",\"sha256\":\"" NO_HEX "\",\"size\":\"1\"}],\"mlcm\":\"manifest/v1\"}", "has no SHA-256"},
       {"{\"files\":[{\"path\":\"../a\"," DIGEST ",\"size\":\"1\"}],\"mlcm\":\"manifest/v1\"}", "'..' part"},
       {"{\"files\":[{\"path\":\"a\"," DIGEST ",\"size\":\"-1\"}],\"mlcm\":\"manifest/v1\"}", "2^63"},
       {"{\"files\":[{\"path\":\"b\"," DIGEST ",\"size\":\"1\"},{\"path\":\"a\"," DIGEST
@@ -92,7 +107,22 @@ START_TEST(texts_that_are_no_manifest) {
     mlcm__hex(digest, sizeof digest, hex);
     CHECK_FAILS(MLCM_CORRUPT, texts[i][1], mlcm__manifest_parse(ctx, "m/1", texts[i][0], strlen(texts[i][0]), hex, &m, err));
     mlcm__manifest_reset(&m);
+    ck_assert_int_eq(mlcm__manifest_parse(ctx, "m/1", texts[i][0], strlen(texts[i][0]), hex, &m, NULL), MLCM_CORRUPT);
+    mlcm__manifest_reset(&m);
   }
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(a_manifest_of_another_form_is_not_called_damaged) {
+  static const char text[] = "{\"files\":[],\"mlcm\":\"manifest/v9\"}";
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm__manifest m;
+  char hex[MLCM__SHA256_HEX + 1];
+  CHECK_OK(mlcm__hex_of(text, strlen(text), hex, err));
+  CHECK_FAILS(MLCM_UNSUPPORTED, "it has the form 'manifest/v9'",
+              mlcm__manifest_parse(ctx, "m/1", text, strlen(text), hex, &m, err));
+  mlcm__manifest_reset(&m);
   mlcm_context_free(ctx);
 }
 END_TEST
@@ -137,7 +167,12 @@ START_TEST(the_largest_manifest) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {a_manifest_reads_back, sizes_that_overflow_are_refused, texts_that_are_no_manifest,
-                          every_changed_byte_is_found, the_largest_manifest};
+  const TTest *tests[] = {a_manifest_reads_back,
+                          nothing_is_found_in_a_manifest_of_no_files,
+                          sizes_that_overflow_are_refused,
+                          texts_that_are_no_manifest,
+                          a_manifest_of_another_form_is_not_called_damaged,
+                          every_changed_byte_is_found,
+                          the_largest_manifest};
   return TEST_RUN("registry_manifest", tests);
 }
