@@ -42,14 +42,17 @@ static UNUSED mlcm_registry *open_registry(mlcm_context *ctx, const char *dir) {
   return reg;
 }
 
-static UNUSED void set_up(fixture *f) {
+/* allocator NULL: the default */
+static UNUSED void set_up_on(fixture *f, const mlcm_allocator *allocator) {
   memset(f, 0, sizeof *f);
   f->dir = test_temp_dir();
   test_clock_init(&f->clock, TEST_EPOCH_NS);
   mlcm_clock clock = test_clock_table(&f->clock);
-  f->ctx = test_context(NULL, NULL, &clock);
+  f->ctx = test_context(allocator, NULL, &clock);
   f->reg = open_registry(f->ctx, f->dir);
 }
+
+static UNUSED void set_up(fixture *f) { set_up_on(f, NULL); }
 
 static UNUSED void tear_down(fixture *f) {
   mlcm_endpoint_close(f->ep);
@@ -161,6 +164,29 @@ static UNUSED mlcm_endpoint *set_up_rolling(fixture *f, uint32_t flags) {
   mlcm_rollout_close(start_half(f, 2));
   f->ep = open_endpoint(f, "digits", flags);
   return f->ep;
+}
+
+/* SQL, behind everybody's back. */
+static UNUSED void change_store(fixture *f, const char *sql) {
+  mlcm__db_conn *conn = NULL;
+  CHECK_OK(mlcm__db_write_begin(f->reg->db, -1, &conn, err));
+  CHECK_OK(mlcm__db_exec(conn, sql, err));
+  CHECK_OK(mlcm__db_commit(conn, err));
+}
+
+/* Puts a file where the folder of meters and key sets was. */
+static UNUSED void hide_run_dir(const fixture *f) {
+  char *away = test_path(f->dir, "run.away");
+  ck_assert_int_eq(rename(f->reg->run_dir, away), 0);
+  test_write_file(f->reg->run_dir, "", 0);
+  free(away);
+}
+
+static UNUSED void show_run_dir(const fixture *f) {
+  char *away = test_path(f->dir, "run.away");
+  ck_assert_int_eq(remove(f->reg->run_dir), 0);
+  ck_assert_int_eq(rename(away, f->reg->run_dir), 0);
+  free(away);
 }
 
 /* What all processes counted for a version and epoch (0: all epochs), in one scope. */

@@ -5,6 +5,8 @@
  */
 #include "fixture.h"
 
+#include <errno.h>
+
 #include <sqlite3.h>
 
 #include "support/malloc_fault.h"
@@ -121,6 +123,144 @@ START_TEST(memory_of_the_libraries_may_fail) {
 }
 END_TEST
 
+/* ---- The first opening ---------------------------------------------------------------------------------------------- */
+
+/* Statement 1, 2, 3 ... fails until the endpoint's row is made; nobody reads every second error. */
+START_TEST(first_opening_may_fail_at_every_statement) {
+  fixture f;
+  size_t n = 0;
+  set_up(&f);
+  add_digits(&f, 1);
+  for (bool came = true; came;) {
+    mlcm_endpoint *ep = NULL;
+    mlcm_error why = {0};
+    test_statement_arm(SQLITE_IOERR, false, 1 + n / 2, false);
+    mlcm_status st = open_with_backend(f.reg, &ep, n % 2 ? &why : NULL);
+    came = test_statement_disarm();
+    ck_assert(st == MLCM_OK || ep == NULL);
+    ck_assert_msg(came || st == MLCM_OK, "%s", why.message);
+    mlcm_endpoint_close(ep);
+    n++;
+  }
+  ck_assert_uint_gt(n, 10);
+  walks_without_faults(&f);
+  tear_down(&f);
+}
+END_TEST
+
+typedef struct dice {
+  int n_rolls;
+  int fail_at; /* 1-based */
+} dice;
+
+static int roll(void *user, void *out, size_t size_bytes) {
+  dice *d = user;
+  memset(out, d->n_rolls + 1, size_bytes);
+  return ++d->n_rolls == d->fail_at ? EIO : 0;
+}
+
+START_TEST(every_random_number_may_fail) {
+  fixture f;
+  build(&f);
+  for (dice d = {.n_rolls = 0, .fail_at = 1}; d.n_rolls + 1 >= d.fail_at; d.fail_at++) {
+    mlcm_context_options options;
+    mlcm_context *ctx = NULL;
+    mlcm_error why = {0};
+    mlcm_context_options_init(&options, sizeof options);
+    options.random = (mlcm_random){roll, &d};
+    d.n_rolls = 0;
+    CHECK_OK(mlcm_context_new(&options, &ctx, err));
+    mlcm_status st = walk(ctx, &f, &why);
+    ck_assert_msg(d.n_rolls >= d.fail_at || st == MLCM_OK, "number %d: %s", d.fail_at, why.message);
+    mlcm_context_free(ctx);
+  }
+  walks_without_faults(&f);
+  tear_down(&f);
+}
+END_TEST
+
+/* ---- From one rollout to the next ----------------------------------------------------------------------------------- */
+
+/* An endpoint in whose next round one rollout is over and another, of version 3, has begun. */
+static void set_up_change(fixture *f, const mlcm_allocator *allocator) {
+  set_up_on(f, allocator);
+  add_digits(f, 3);
+  mlcm_rollout_close(start_half(f, 2));
+  f->ep = open_endpoint(f, "digits", HOST_RUNS);
+  tick(f->ep);
+  test_clock_advance(&f->clock, 100 * TEST_SECOND_NS); /* its lease runs out: the command is obeyed at once */
+  command(f, MLCM_COMMAND_ABORT);
+  mlcm_rollout_close(start_half(f, 3));
+}
+
+START_TEST(change_of_rollouts_without_memory_is_made_up_for) {
+  size_t n = 0;
+  for (bool came = true; came;) {
+    fixture f;
+    test_memory memory;
+    mlcm_error why = {0};
+    test_memory_init(&memory);
+    mlcm_allocator allocator = test_memory_table(&memory);
+    set_up_change(&f, &allocator);
+    memory.fail_at = memory.n_calls + ++n;
+    mlcm_status st = mlcm_endpoint_tick(f.ep, NULL, NULL, &why);
+    memory.fail_at = 0;
+    came = memory.fired;
+    ck_assert_msg(st == MLCM_OK || (came && st == MLCM_NO_MEMORY), "%s", why.message);
+    ck_assert_int_eq(info_of(f.ep).stable, 1);
+    test_clock_advance(&f.clock, TEST_SECOND_NS);
+    tick(f.ep);
+    ck_assert_int_eq(info_of(f.ep).candidate, 3);
+    tear_down(&f);
+    test_memory_check_empty(&memory, "all is closed");
+  }
+  ck_assert_uint_gt(n, 50);
+}
+END_TEST
+
+START_TEST(change_of_rollouts_with_a_failing_store_leaves_stable_serving) {
+  size_t n = 0;
+  for (bool came = true; came;) {
+    fixture f;
+    mlcm_error why = {0};
+    set_up_change(&f, NULL);
+    test_statement_arm(SQLITE_IOERR, false, ++n, false);
+    mlcm_status st = mlcm_endpoint_tick(f.ep, NULL, NULL, &why);
+    came = test_statement_disarm();
+    ck_assert_msg(came || st == MLCM_OK, "%s", why.message);
+    ck_assert_int_eq(info_of(f.ep).stable, 1);
+    tick(f.ep);
+    if (!came) ck_assert_int_eq(info_of(f.ep).candidate, 3); /* else it may be rolled back: it could not be made ready */
+    tear_down(&f);
+  }
+  ck_assert_uint_gt(n, 20);
+}
+END_TEST
+
+START_TEST(outcome_of_an_epoch_that_the_store_does_not_answer_for_is_an_error) {
+  fixture f;
+  mlcm__db_conn *conn = NULL;
+  mlcm__endpoint_row row;
+  set_up(&f);
+  add_digits(&f, 2);
+  CHECK_OK(mlcm__registry_write_begin(f.reg, &conn, err));
+  CHECK_OK(mlcm__endpoint_ensure(conn, f.reg, "digits", NULL, NULL, &row, err)); /* epoch 1, which nobody serves */
+  CHECK_OK(mlcm__registry_commit(f.reg, &conn, err));
+  set_champion(&f, "digits", 2);
+  f.ep = open_endpoint(&f, "digits", HOST_RUNS);
+  mlcm_ticket ticket = route(f.ep, "k");
+  ticket.epoch = 1;
+  ticket.version = 1;
+  test_statement_arm(SQLITE_IOERR, false, 1, true);
+  CHECK_FAILS(MLCM_IO, "", mlcm_endpoint_report(f.ep, &ticket, MLCM_OUTCOME_WRONG, 1, err));
+  ck_assert(test_statement_disarm());
+  ck_assert_uint_eq(count(f.ep, 1, 1, MLCM__SCOPE_REQUEST).outcomes, 0);
+  report(f.ep, &ticket, 1);
+  ck_assert_uint_eq(count(f.ep, 1, 1, MLCM__SCOPE_REQUEST).outcomes, 1);
+  tear_down(&f);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("endpoint_faults");
   TCase *c = tcase_create("all");
@@ -129,6 +269,11 @@ int main(void) {
   tcase_add_test(c, every_allocation_may_fail);
   tcase_add_test(c, every_io_call_may_fail);
   tcase_add_test(c, memory_of_the_libraries_may_fail);
+  tcase_add_test(c, first_opening_may_fail_at_every_statement);
+  tcase_add_test(c, every_random_number_may_fail);
+  tcase_add_test(c, change_of_rollouts_without_memory_is_made_up_for);
+  tcase_add_test(c, change_of_rollouts_with_a_failing_store_leaves_stable_serving);
+  tcase_add_test(c, outcome_of_an_epoch_that_the_store_does_not_answer_for_is_an_error);
   suite_add_tcase(suite, c);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

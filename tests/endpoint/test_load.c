@@ -119,6 +119,18 @@ START_TEST(endpoint_does_not_open_on_changed_bytes) {
 }
 END_TEST
 
+START_TEST(endpoint_does_not_open_on_a_damaged_routing) {
+  fixture f;
+  mlcm_endpoint *ep = NULL;
+  set_up(&f);
+  add_digits(&f, 1);
+  mlcm_endpoint_close(open_endpoint(&f, "digits", MLCM_ENDPOINT_MANUAL));
+  change_store(&f, "PRAGMA ignore_check_constraints = 1; UPDATE routing SET salt = x'00'; PRAGMA ignore_check_constraints = 0");
+  CHECK_FAILS(MLCM_CORRUPT, "the salt has 1 bytes", mlcm_endpoint_open(f.reg, "digits", NULL, &ep, err));
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(version_that_heals_is_loaded_on_a_later_attempt) {
   fixture f;
   char sha256[65];
@@ -313,6 +325,7 @@ int main(void) {
                           session_of_a_version_outlives_the_snapshot_and_the_registry,
                           changed_byte_is_refused_with_file_and_digests_and_the_old_version_serves,
                           endpoint_does_not_open_on_changed_bytes,
+                          endpoint_does_not_open_on_a_damaged_routing,
                           version_that_heals_is_loaded_on_a_later_attempt,
                           operator_that_is_missing_is_named_and_the_old_version_serves,
                           way_back_needs_no_loading,

@@ -6,6 +6,7 @@
 #include "fixture.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 START_TEST(keys_are_split_by_weight_and_stay_where_they_are) {
@@ -350,6 +351,27 @@ START_TEST(command_of_a_person_is_obeyed_at_the_next_tick) {
 }
 END_TEST
 
+START_TEST(change_by_hand_takes_the_candidates_traffic_until_somebody_aborts) {
+  fixture f;
+  mlcm_decision *decision = NULL;
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
+  ck_assert_int_eq(add_version(&f, "digits", 3), 3);
+  tick(ep);
+  CHECK_OK(mlcm_alias_set(f.reg, "digits", "champion", 3, MLCM_ALIAS_ANY, MLCM_ALIAS_FORCE, NULL, err));
+  static const mlcm_action expected[] = {MLCM_ACTION_PAUSE, MLCM_ACTION_ABORT};
+  for (int i = 0; i < 2; ++i) {
+    test_clock_advance(&f.clock, TEST_SECOND_NS);
+    CHECK_OK(mlcm_endpoint_tick(ep, NULL, &decision, err));
+    ck_assert_ptr_nonnull(decision);
+    ck_assert_int_eq(mlcm_decision_action(decision), expected[i]);
+    mlcm_decision_free(decision);
+    ck_assert(info_of(ep).stable == 3 && info_of(ep).candidate == 0);
+    if (i == 0) command(&f, MLCM_COMMAND_ABORT);
+  }
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(round_that_is_not_due_leaves_the_rollout_alone) {
   fixture f;
   mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS);
@@ -492,6 +514,23 @@ START_TEST(descriptor_is_readable_while_decisions_wait) {
   ck_assert(!is_readable(fd));
   CHECK_OK(mlcm_endpoint_next_decision(ep, &decision, err));
   ck_assert_ptr_null(decision);
+  tear_down(&f);
+}
+END_TEST
+
+START_TEST(descriptor_that_the_system_does_not_give_is_an_error) {
+  fixture f;
+  struct rlimit all, few;
+  int32_t fd = -1;
+  mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
+  int next = dup(0); /* the lowest that is free */
+  ck_assert_int_eq(close(next), 0);
+  ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+  few = (struct rlimit){(rlim_t)next, all.rlim_max};
+  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+  CHECK_FAILS(MLCM_IO, "cannot make a descriptor for endpoint 'digits'", mlcm_endpoint_event_fd(ep, &fd, err));
+  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+  CHECK_OK(mlcm_endpoint_event_fd(ep, &fd, err));
   tear_down(&f);
 }
 END_TEST
@@ -658,6 +697,24 @@ START_TEST(key_sets_of_a_running_rollout_and_strange_files_stay) {
 }
 END_TEST
 
+START_TEST(key_sets_that_cannot_be_removed_are_taken_by_a_later_sweep) {
+  fixture f;
+  mlcm_endpoint *ep = set_up_rolling(&f, HOST_RUNS | MLCM_ENDPOINT_FOLLOW);
+  tick(ep); /* sweeps, and then not for ten minutes */
+  command(&f, MLCM_COMMAND_ABORT);
+  hide_run_dir(&f);
+  for (int i = 0; i < 2; ++i) tick(ep);
+  show_run_dir(&f);
+  ck_assert(has_key_set(&f, 1, "complete"));
+  tick(ep);
+  ck_assert(has_key_set(&f, 1, "complete"));
+  test_clock_advance(&f.clock, 600 * TEST_SECOND_NS);
+  tick(ep);
+  ck_assert(!has_key_set(&f, 1, "complete"));
+  tear_down(&f);
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {keys_are_split_by_weight_and_stay_where_they_are,
                           requests_without_a_key_are_split_too,
@@ -672,17 +729,20 @@ int main(void) {
                           candidate_that_cannot_be_loaded_rolls_back_and_stable_serves_on,
                           rollback_takes_effect_while_the_store_does_not_take_it,
                           command_of_a_person_is_obeyed_at_the_next_tick,
+                          change_by_hand_takes_the_candidates_traffic_until_somebody_aborts,
                           round_that_is_not_due_leaves_the_rollout_alone,
                           undo_is_followed_without_loading,
                           host_is_told_of_each_decision_once_and_in_order_by_whomever_it_was_taken,
                           rollout_that_began_and_ended_between_two_ticks_is_news_too,
                           decisions_before_the_endpoint_was_opened_are_no_news,
-                          tick_survives_any_failing_allocation,
                           descriptor_is_readable_while_decisions_wait,
+                          descriptor_that_the_system_does_not_give_is_an_error,
                           newest_decisions_are_kept_when_nobody_takes_them,
                           following_handle_never_steers,
                           key_sets_of_a_rollout_are_removed_when_it_is_over,
+                          tick_survives_any_failing_allocation,
                           key_sets_of_a_rollout_that_ended_while_nobody_served_go_with_the_next_endpoint,
-                          key_sets_of_a_running_rollout_and_strange_files_stay};
+                          key_sets_of_a_running_rollout_and_strange_files_stay,
+                          key_sets_that_cannot_be_removed_are_taken_by_a_later_sweep};
   return TEST_RUN("endpoint_rollout", tests);
 }

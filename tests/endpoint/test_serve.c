@@ -225,6 +225,7 @@ START_TEST(outcome_that_cannot_be_counted_is_refused) {
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "finite", mlcm_endpoint_report(ep, &ticket, "score", INFINITY, err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "7 is no outcome", mlcm_endpoint_report_id(ep, &ticket, 7, 1, err));
   CHECK_FAILS(MLCM_INVALID_ARGUMENT, "-1 is no outcome", mlcm_endpoint_report_id(ep, &ticket, -1, 1, err));
+  CHECK_FAILS(MLCM_INVALID_ARGUMENT, "8 is no outcome", mlcm_endpoint_report_id(ep, &ticket, MLCM__METER_OUTCOMES, 1, err));
   tear_down(&f);
 }
 END_TEST
@@ -414,6 +415,24 @@ START_TEST(version_that_nothing_entitles_is_refused_and_the_old_one_serves) {
 }
 END_TEST
 
+START_TEST(version_without_a_place_to_count_does_not_serve) {
+  fixture f;
+  uint32_t cell = 0;
+  mlcm_error why;
+  mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
+  for (uint64_t epoch = 1000; epoch < 1000 + MLCM__METER_CELLS - 1; ++epoch)
+    CHECK_OK(mlcm__meter_cell(ep->meter, 9, epoch, &cell, err)); /* its file is full: the next one needs another */
+  set_champion(&f, "digits", 2);
+  hide_run_dir(&f);
+  ck_assert_int_ne(mlcm_endpoint_tick(ep, NULL, NULL, &why), MLCM_OK);
+  ck_assert_int_eq(route(ep, "k").version, 1);
+  show_run_dir(&f);
+  tick(ep);
+  ck_assert_int_eq(route(ep, "k").version, 2);
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(infer_needs_an_engine) {
   fixture f;
   mlcm_endpoint *ep = set_up_serving(&f, 1, HOST_RUNS);
@@ -554,6 +573,7 @@ int main(void) {
                           host_prepares_a_version_before_it_gets_requests_and_keeps_the_one_before,
                           version_that_the_host_cannot_prepare_leaves_the_old_one_serving,
                           version_that_nothing_entitles_is_refused_and_the_old_one_serves,
+                          version_without_a_place_to_count_does_not_serve,
                           infer_needs_an_engine,
                           forked_child_is_told_and_can_close_without_harm,
                           fork_without_the_kernels_help_is_found_by_process_id,
