@@ -16,11 +16,17 @@ mlcm_status mlcm__options_read(const void *options, size_t first_bytes, void *ou
   }
   size_t size = 0;
   memcpy(&size, options, sizeof size);
-  if (size < first_bytes || size > LARGEST_FUTURE_BYTES) {
-    return mlcm__fail(
-        err, MLCM_INVALID_ARGUMENT,
-        "%s: struct_size is %zu, but this library knows %zu to %zu bytes: set the struct up with its _init function", what, size,
-        first_bytes, known_bytes);
+  if (size < first_bytes) {
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                      "%s: struct_size is %zu, but this library knows %zu to %zu bytes: set the struct up with its _init "
+                      "function",
+                      what, size, first_bytes, known_bytes);
+  }
+  if (size > LARGEST_FUTURE_BYTES) {
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT,
+                      "%s: struct_size is %zu, more than the %d that options may ever have: set the struct up with its _init "
+                      "function",
+                      what, size, LARGEST_FUTURE_BYTES);
   }
   const unsigned char *bytes = options;
   for (size_t i = known_bytes; i < size; i++) {

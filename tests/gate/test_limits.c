@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_limits.c - what policies and recorded counts may hold at most, each with the error that says so. docs/limits.md lists them.
+ * test_limits.c - what policies and recorded counts may hold at most, each with the error that says so. docs/limits.md
+ * lists them.
  */
 #include <stdio.h>
 #include <string.h>

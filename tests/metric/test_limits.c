@@ -8,13 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "metric/meter_fixture.h"
 #include "metric/source.h"
-#include "base/hash.h"
+#include "support/httpd.h"
 #include "support/status.h"
 #include "support/suite.h"
 
-enum { ENDPOINT = 7, ANSWER_DEPTH = 16, ANSWER_BYTES = 16 << 20 };
+enum { ENDPOINT = 7, ANSWER_DEPTH = 16 };
 
 /* ---- Shards of a file ---------------------------------------------------------------------------------------------- */
 
@@ -83,13 +84,15 @@ START_TEST(an_endpoint_has_8192_cells_at_most) {
   enum { FILES = MLCM__SNAPSHOT_CELLS / MLCM__METER_CELLS };
   room r = open_room();
   mlcm__meter_snapshot *s = NULL;
-  for (uint32_t i = 0; i < FILES; i++) make_file(&r, i, MLCM__SNAPSHOT_CELLS - (uint64_t)i * MLCM__METER_CELLS, MLCM__METER_CELLS);
+  for (uint32_t i = 0; i < FILES; i++)
+    make_file(&r, i, MLCM__SNAPSHOT_CELLS - (uint64_t)i * MLCM__METER_CELLS, MLCM__METER_CELLS);
   CHECK_OK(mlcm__meter_read(r.ctx, r.dir, ENDPOINT, &s, err));
   ck_assert_uint_eq(s->n_cells, MLCM__SNAPSHOT_CELLS);
   for (size_t i = 0; i < s->n_cells; i++) ck_assert_uint_eq(s->cells[i]->epoch, i + 1);
   mlcm__meter_snapshot_free(s);
   make_file(&r, FILES, MLCM__SNAPSHOT_CELLS + 1, 1);
-  CHECK_FAILS(MLCM_LIMIT, "one endpoint have more than 8192 versions and epochs", mlcm__meter_read(r.ctx, r.dir, ENDPOINT, &s, err));
+  CHECK_FAILS(MLCM_LIMIT, "one endpoint have more than 8192 versions and epochs",
+              mlcm__meter_read(r.ctx, r.dir, ENDPOINT, &s, err));
   close_room(&r);
 }
 END_TEST
@@ -122,7 +125,46 @@ START_TEST(an_answer_has_a_depth) {
 }
 END_TEST
 
+/* What a source of this kind measures of an answer that is as long. */
+static mlcm_measurement measure(const mlcm_source *kind, const char *answer, size_t len) {
+  test_httpd *server = test_httpd_start();
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm_source source = *kind;
+  mlcm_measurement m;
+  char url[128], *body = malloc(len);
+  memset(body, ' ', len);
+  memcpy(body, answer, strlen(answer));
+  const test_reply reply = {.content_type = "application/json", .body = body, .body_len = len};
+  test_httpd_on(server, "/", &reply);
+  test_httpd_on(server, "/api/v1/query", &reply);
+  test_httpd_url(server, kind->query ? "" : "/", url);
+  source.url = url;
+  source.max_age_ns = INT64_MAX;
+  CHECK_OK(mlcm_measure(ctx, &source, 1, &m, err));
+  free(body);
+  mlcm_context_free(ctx);
+  test_httpd_stop(server);
+  return m;
+}
+
+START_TEST(an_answer_has_a_length) {
+  enum { QUERY_BYTES = 1 << 20, PROBE_BYTES = 16 << 20 };
+  static const char value[] = "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1772366399,\"42\"]}}";
+  const mlcm_source query = {.query = "up"}, probe = {0};
+  mlcm_measurement m = measure(&query, value, QUERY_BYTES);
+  ck_assert_msg(m.kind == MLCM_MEASURED_VALUE && m.value == 42, "%s", m.detail);
+  m = measure(&query, value, QUERY_BYTES + 1);
+  ck_assert_int_eq(m.kind, MLCM_MEASURED_ERROR);
+  ck_assert_msg(strstr(m.detail, "1048576") != NULL, "%s", m.detail);
+  m = measure(&probe, "", PROBE_BYTES);
+  ck_assert_msg(m.kind == MLCM_MEASURED_VALUE && m.value == 1, "%s", m.detail);
+  m = measure(&probe, "", PROBE_BYTES + 1);
+  ck_assert_msg(strstr(m.detail, "16777216") != NULL, "%d %s", (int)m.kind, m.detail);
+}
+END_TEST
+
 int main(void) {
-  const TTest *tests[] = {a_meter_file_has_sixteen_shards_at_most, an_endpoint_has_8192_cells_at_most, an_answer_has_a_depth};
+  const TTest *tests[] = {a_meter_file_has_sixteen_shards_at_most, an_endpoint_has_8192_cells_at_most, an_answer_has_a_depth,
+                          an_answer_has_a_length};
   return TEST_RUN("metric_limits", tests);
 }

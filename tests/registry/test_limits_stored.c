@@ -15,7 +15,8 @@
 #include "registry/page_token.h"
 #include "registry/search_parse.h"
 
-enum { TOKEN_MAX = 32 << 20, BACKUP_FILE_MAX = 65536, DETAIL_MAX = 1 << 20, MANY_MAX = 1000000, MANIFEST_MAX = 256 << 20, MANIFEST_VALUES = 800008 };
+enum { TOKEN_MAX = 32 << 20, BACKUP_FILE_MAX = 65536, DETAIL_MAX = 1 << 20, MANY_MAX = 1000000 };
+enum { MANIFEST_MAX = 256 << 20, MANIFEST_VALUES = 800008 };
 
 /* ---- page tokens ---- */
 

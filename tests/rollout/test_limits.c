@@ -32,7 +32,8 @@ START_TEST(a_plan_has_a_hundred_steps_and_override_rules) {
   static const char checks[] = "checks: [{name: e, compare: error, tolerate: 2x}]\n";
   static const char both[] = "steps: [{weight: 5%, for: 5s}]\nchecks: [{name: e, compare: error, tolerate: 2x}]\n";
   check_list("steps: ", "{weight: %d.%d%%, for: 5s}", MLCM__PLAN_MAX_STEPS, checks, "101 steps are too many; the most is 100");
-  check_list("override: ", "{attribute: a%d.%d, to: stable}", MLCM__PLAN_MAX_OVERRIDES, both, "101 override rules are too many; the most is 100");
+  check_list("override: ", "{attribute: a%d.%d, to: stable}", MLCM__PLAN_MAX_OVERRIDES, both,
+             "101 override rules are too many; the most is 100");
 }
 END_TEST
 
@@ -42,7 +43,8 @@ START_TEST(override_rules_have_a_length_together) {
   mlcm_plan *plan = NULL;
   memset(value, 'v', sizeof value - 1);
   (void)snprintf(item, sizeof item, "{attribute: a%%d.%%d, value: %s, to: stable}", value);
-  const char *text = plan_with("override: ", item, 70, "steps: [{weight: 5%, for: 5s}]\nchecks: [{name: e, compare: error, tolerate: 2x}]\n");
+  const char *text = plan_with("override: ", item, 70,
+                               "steps: [{weight: 5%, for: 5s}]\nchecks: [{name: e, compare: error, tolerate: 2x}]\n");
   CHECK_FAILS(MLCM_LIMIT, "longer than 65536 bytes", mlcm_plan_parse(ctx, "p", mlcm_str_of(text), &plan, err));
   mlcm_context_free(ctx);
 }

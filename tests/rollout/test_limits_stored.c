@@ -38,7 +38,8 @@ START_TEST(a_line_of_evidence_has_a_length) {
   static const char shortest[] = "{\"checks\":[],\"mono_ns\":\"1\",\"traffic\":[],\"wall_ns\":\"1\"}";
   char *line = padded(shortest, LINE_MAX_BYTES + 1);
   CHECK_OK(read_line(line, LINE_MAX_BYTES, err));
-  CHECK_FAILS(MLCM_CORRUPT, "evidence has 4194305 bytes, more than the limit of 4194304", read_line(line, LINE_MAX_BYTES + 1, err));
+  CHECK_FAILS(MLCM_CORRUPT, "evidence has 4194305 bytes, more than the limit of 4194304",
+              read_line(line, LINE_MAX_BYTES + 1, err));
   free(line);
 }
 END_TEST
@@ -50,7 +51,8 @@ static mlcm_status write_tick(mlcm__buffer *out, size_t checks, int32_t strata, 
   mlcm_observation *seen = calloc(checks, sizeof *seen);
   mlcm_traffic *routed = calloc(traffic + 1, sizeof *routed);
   for (int32_t i = 0; i <= MAX_STRATA; i++) each[i] = counts;
-  for (size_t i = 0; i < checks; i++) seen[i] = (mlcm_observation){.check = (int32_t)i, .n_strata = strata, .fail = each, .pass = each};
+  for (size_t i = 0; i < checks; i++)
+    seen[i] = (mlcm_observation){.check = (int32_t)i, .n_strata = strata, .fail = each, .pass = each};
   const mlcm__tick tick = {
       .wall_ns = 1, .mono_ns = 1, .observations = seen, .n_observations = checks, .traffic = routed, .n_traffic = traffic};
   mlcm_status st = mlcm__evidence_write(out, &tick, err);
@@ -162,9 +164,8 @@ END_TEST
 
 /* However many lines they come in. */
 START_TEST(totals_have_as_many_cells_as_an_endpoint) {
-  static const char one_more[] = "{\"cells\":[{\"epoch\":\"0\",\"scopes\":["
-                                 "{\"completed\":0,\"errors\":0,\"latency\":[],\"outcomes\":[],\"routed\":0},"
-                                 "{\"completed\":0,\"errors\":0,\"latency\":[],\"outcomes\":[],\"routed\":0}],\"version\":\"1\"}]}";
+#define NOTHING "{\"completed\":0,\"errors\":0,\"latency\":[],\"outcomes\":[],\"routed\":0}"
+  static const char one_more[] = "{\"cells\":[{\"epoch\":\"0\",\"scopes\":[" NOTHING "," NOTHING "],\"version\":\"1\"}]}";
   mlcm_context *ctx = test_context(NULL, NULL, NULL);
   mlcm__counted before = totals_of(ctx, MLCM__SNAPSHOT_CELLS, false), after = {0};
   mlcm__evidence_line line = {0};
