@@ -114,7 +114,7 @@ static void decide_fixes(examination *x, const mlcm__audit_state *state) {
   bool confirmed = state->is_complete && !x->contradicted && (state->entries_fit_head || state->entries_fit_anchor);
   for (size_t i = x->first; i < x->f->report->n; i++) {
     mlcm__fsck_item *item = &x->f->report->items[i];
-    if (item->shown.kind != MLCM_DAMAGE_AUDIT || item->id == 0) continue;
+    if (item->shown.kind != MLCM_DAMAGE_AUDIT) continue;
     bool can = confirmed && is_derived(item->id);
     item->fix = can ? MLCM__FIX_AUDIT : MLCM__FIX_NONE;
     item->shown.can_repair = can;

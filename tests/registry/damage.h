@@ -144,6 +144,17 @@ static UNUSED mlcm_finding only_finding(const mlcm_fsck_report *report) {
   return mlcm_fsck_report_at(report, 0);
 }
 
+/* Whether there is such a finding about `object`, with this in its problem. */
+static UNUSED bool tells(const mlcm_fsck_report *report, const char *object, const char *problem) {
+  for (size_t i = 0; i < mlcm_fsck_report_n(report); i++) {
+    mlcm_finding x = mlcm_fsck_report_at(report, i);
+    if (strcmp(x.object, object) == 0 && strstr(x.problem, problem)) return true;
+  }
+  fprintf(stderr, "nothing of '%s' with '%s' among:\n", object, problem);
+  print_findings(report);
+  return false;
+}
+
 #define CHECK_PART(text, part) ck_assert_msg(strstr(text, part) != NULL, "no '%s' in '%s'", part, text)
 
 #endif
