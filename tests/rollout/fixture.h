@@ -148,7 +148,7 @@ static UNUSED mlcm_counts totals(mlcm_rollout *rollout) {
   return total;
 }
 
-static UNUSED void check_counts(mlcm_counts c, int64_t cn, int64_t cb, int64_t sn, int64_t sb) {
+static UNUSED void check_totals(mlcm_counts c, int64_t cn, int64_t cb, int64_t sn, int64_t sb) {
   ck_assert_int_eq(c.candidate_n, cn);
   ck_assert_int_eq(c.candidate_bad, cb);
   ck_assert_int_eq(c.stable_n, sn);

@@ -184,7 +184,7 @@ START_TEST(a_meter_file_that_vanishes_costs_its_news_and_nothing_counts_twice) {
     ck_assert_int_eq(tick_action(&r, r.rollout), 0);
     serve(&r, &r.s, 20, 0, 20, 0);
     ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-    check_counts(totals(r.rollout), 70, 0, 70, 0);
+    check_totals(totals(r.rollout), 70, 0, 70, 0);
     rolling_tear_down(&r);
   }
 }

@@ -41,7 +41,7 @@ START_TEST(a_closed_holder_gives_the_lease_back) {
   mlcm_rollout_close(r.rollout);
   r.rollout = second;
   ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  check_counts(totals(r.rollout), 100, 1, 100, 1);
+  check_totals(totals(r.rollout), 100, 1, 100, 1);
   rolling_tear_down(&r);
 }
 END_TEST
@@ -63,9 +63,9 @@ START_TEST(after_a_crash_the_next_holder_counts_everything_once) {
               mlcm_rollout_tick(r.rollout, NULL, &decision, err)); /* this process lives: time must run out */
   test_clock_advance(&r.f.clock, MLCM__LEASE_NS);
   ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-  check_counts(totals(r.rollout), 14 * 20 + 5, 1, 14 * 30 + 7, 2);
+  check_totals(totals(r.rollout), 14 * 20 + 5, 1, 14 * 30 + 7, 2);
   for (int i = 0; i < 12; i++) tick_action(&r, r.rollout);
-  check_counts(totals(r.rollout), 14 * 20 + 5, 1, 14 * 30 + 7, 2);
+  check_totals(totals(r.rollout), 14 * 20 + 5, 1, 14 * 30 + 7, 2);
   rolling_tear_down(&r);
 }
 END_TEST

@@ -177,7 +177,7 @@ START_TEST(evidence_whose_commit_had_no_answer_counts_once) {
     if (written) write_behind_its_back(&r);
     serve(&r, &r.s, 5, 1, 5, 0);
     for (int i = 0; i < 12; i++) ck_assert_int_eq(tick_action(&r, r.rollout), 0);
-    check_counts(totals(r.rollout), 25, 1, 35, 1);
+    check_totals(totals(r.rollout), 25, 1, 35, 1);
     CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_ABORT, NULL, err));
     ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_ABORT);
     check_replay(&r, 1, 2);
@@ -198,7 +198,7 @@ START_TEST(a_close_after_a_commit_without_an_answer_writes_nothing_twice) {
     if (written) write_behind_its_back(&r);
     mlcm_rollout_close(r.rollout);
     r.rollout = open_again(&r);
-    check_counts(totals(r.rollout), 20, 0, 30, 1);
+    check_totals(totals(r.rollout), 20, 0, 30, 1);
     ck_assert_int_eq(r.rollout->head.n_chunks, 2);
     ck_assert_str_eq(r.rollout->head.holder, "");
     check_replay(&r, 1, 1);
