@@ -67,7 +67,8 @@ class Rollouts(CliTest):
     def test_a_command_that_waits_for_its_process_is_said_to(self):
         service = Service(self.registry)
         self.addCleanup(service.close)
-        self.registry.start(2, ["{name: up, http: {url: 'http://127.0.0.1:9/'}, status: 200}"], steps="[{weight: 5%, for: 1m}, {weight: 50%, for: 1m}]")
+        self.registry.start(2, ["{name: up, http: {url: 'http://127.0.0.1:9/'}, status: 200, on_fail: hold}"],
+                            steps="[{weight: 5%, for: 1m}, {weight: 50%, for: 1m}]")
         until(lambda: self.registry.status()["n_serving"] == 1 and self.registry.status()["holder"], "it serves and decides")
         try:
             # It may be stopped while it holds the writer lock: then the command is refused as busy. Or when its lease has just run out, on a
