@@ -287,7 +287,7 @@ MLCM_API MLCM_MUST_USE mlcm_status mlcm_gate_to_json(const mlcm_gate *gate, char
 /* ---- What-if and advice -------------------------------------------------------------------------------------------- */
 
 /* Runs the policy over recorded counts: one gate for each value of the column `run`, the file as one step, one tick a row. `name`
- * is for messages; csv is at most 256 MiB with a header line naming, in any order, tick, candidate_requests, candidate_errors,
+ * is for messages; csv is at most 64 MiB with a header line naming, in any order, tick, candidate_requests, candidate_errors,
  * stable_requests, stable_errors and optionally run; other columns are ignored. The counts go to the policy's `compare: error`
  * check, or else to its only comparing check; its alpha is split as the policy says. warm_up.requests and min_samples count
  * candidate_requests; warm_up.for does nothing, as the file has no time.

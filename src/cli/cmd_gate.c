@@ -9,7 +9,7 @@
 #include "cli.h"
 #include "memory.h"
 
-enum { POLICY_MAX_BYTES = 1 << 20, TICKS_MAX_BYTES = 256 << 20 }; /* what the library takes */
+enum { POLICY_MAX_BYTES = 1 << 20, TICKS_MAX_BYTES = 64 << 20 }; /* what the library takes */
 
 /* A policy file: `mlcm: gate/v1`, or the checks of a plan. Exactly one of the two is set. */
 typedef struct policy_file {

@@ -6,6 +6,8 @@
 
 #include "base/json.h"
 
+enum { STATE_MAX = 1 << 20 };
+
 static void fill_counts(mlcm_endpoint *ep, mlcm_endpoint_info *out) {
   for (unsigned i = 0; i < ep->guard.n_slots; ++i) out->requests += atomic_load(&ep->guard.slots[i].routed);
   out->overdue = atomic_load(&ep->n_overdue);
@@ -100,7 +102,7 @@ mlcm_status mlcm_endpoint_to_json(mlcm_endpoint *ep, char **out, mlcm_error *err
   const mlcm_endpoint_info info = info_of(ep);
   mlcm__buffer buffer;
   mlcm__json json;
-  mlcm__buffer_init(&buffer, ep->ctx, 1 << 20);
+  mlcm__buffer_init(&buffer, ep->ctx, STATE_MAX);
   mlcm__json_init(&json, &buffer, false);
   mlcm__json_object(&json, NULL);
   write_info(ep, &json, &info);

@@ -71,7 +71,7 @@ static mlcm_status unfinished_path(mlcm_context *ctx, const mlcm__mapped_spec *s
   mlcm_status st = mlcm__random_bytes(ctx, &salt, sizeof salt, err);
   if (st) return st;
   mlcm__buffer path;
-  mlcm__buffer_init(&path, ctx, 4096);
+  mlcm__buffer_init(&path, ctx, SIZE_MAX);
   mlcm__buffer_format(&path, "%s/%s" MLCM__MAPPED_UNFINISHED "%016" PRIx64, spec->run_dir, spec->name, salt);
   st = mlcm__buffer_take(&path, "path of a shared file", out, err);
   mlcm__buffer_reset(&path);

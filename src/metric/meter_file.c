@@ -163,7 +163,7 @@ mlcm_status mlcm__meter_file_take(mlcm_context *ctx, const char *run_dir, const 
   enum { MOST_NUMBERS = 100000 };
   mlcm__meter_file_id next = *id;
   mlcm_error why;
-  while (next.number < MOST_NUMBERS) { /* never: no test has a hundred thousand handles open */
+  while (next.number < MOST_NUMBERS) {
     char name[MLCM__METER_FILE_NAME];
     mlcm__meter_file_name(&next, name);
     mlcm_status st = take_up(ctx, run_dir, name, out, &why);

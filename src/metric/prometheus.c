@@ -12,7 +12,7 @@
 #include "metric/measurement.h"
 #include "metric/source.h"
 
-enum { ANSWER_DEPTH = 16 };
+enum { ANSWER_DEPTH = 16 }; /* its length is the request's to limit */
 
 /* Member of that name as text, or "" when it is missing or something else. */
 static const char *text_of(const cJSON *object, const char *key) {
@@ -120,7 +120,7 @@ static bool is_json(const char *content_type) { return content_type[0] == 0 || s
 mlcm_status mlcm__prometheus_read(mlcm_context *ctx, int32_t http_status, const char *content_type, const char *body,
                                   size_t body_len, int64_t now_wall_ns, int64_t max_age_ns, mlcm_measurement *out,
                                   mlcm_error *err) {
-  const mlcm__json_limits limits = {.max_bytes = 16 << 20, .max_depth = ANSWER_DEPTH};
+  const mlcm__json_limits limits = {.max_bytes = SIZE_MAX, .max_depth = ANSWER_DEPTH};
   const bool good_status = http_status >= 200 && http_status <= 299;
   mlcm_measurement m = {.http_status = http_status, .at_ns = now_wall_ns};
   mlcm_error why;

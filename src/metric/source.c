@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "metric/measurement.h"
 
+enum { ADDRESS_MAX = 1 << 20 };
+
 /* ---- Description --------------------------------------------------------------------------------------------------- */
 
 static mlcm_status check_url(const mlcm_source *source, size_t index, mlcm_error *err) {
@@ -81,7 +83,7 @@ static int64_t whole_ms(int64_t ns) { return ns <= 1000000 ? 1 : ns / 1000000; }
 
 mlcm_status mlcm__source_url(mlcm_context *ctx, const mlcm_source *source, char **out, mlcm_error *err) {
   mlcm__buffer b;
-  mlcm__buffer_init(&b, ctx, 1 << 20);
+  mlcm__buffer_init(&b, ctx, ADDRESS_MAX);
   const size_t base_len = source->query ? strcspn(source->url, "?") : strlen(source->url);
   size_t path_len = base_len;
   while (source->query && source->url[path_len - 1] == '/') path_len--; /* ends at the host's name: the URL was checked */

@@ -14,6 +14,8 @@
 #include "rollout/handle.h"
 #include "rollout/words.h"
 
+enum { EVENT_JSON_MAX = 65536 };
+
 /* ---- sealing -------------------------------------------------------------------------------------------------------- */
 
 static void drop_record(mlcm_rollout *h) {
@@ -139,7 +141,7 @@ static mlcm_status detail_of(const mlcm_rollout *h, char **out, mlcm_error *err)
   const mlcm__outcome *o = &h->pending.outcome;
   mlcm__buffer buffer;
   mlcm__json j;
-  mlcm__buffer_init(&buffer, h->ctx, 65536);
+  mlcm__buffer_init(&buffer, h->ctx, EVENT_JSON_MAX);
   mlcm__json_init(&j, &buffer, true);
   mlcm__json_object(&j, NULL);
   mlcm__json_string(&j, "action", mlcm__action_word(o->action));

@@ -10,8 +10,6 @@
 
 #include "rollout/handle.h"
 
-enum { LIVE_MAX_BYTES = 64 << 20 };
-
 /* ---- forgetting ----------------------------------------------------------------------------------------------------- */
 
 static void close_pending(mlcm_rollout *h) {
@@ -134,7 +132,7 @@ mlcm_status mlcm__handle_follow(mlcm_rollout *h, mlcm_error *err) {
 mlcm_status mlcm__handle_follow_live(mlcm_rollout *h, mlcm_error *err) {
   mlcm__buffer lines;
   mlcm_error why;
-  mlcm__buffer_init(&lines, h->ctx, LIVE_MAX_BYTES);
+  mlcm__buffer_init(&lines, h->ctx, MLCM__LIVE_MAX);
   mlcm_status st = mlcm__live_read(h->reg, &h->head, &lines, err);
   bool grew = !st && lines.len > h->live.len &&
               (h->live.len == 0 || (h->live_epoch == h->head.lease_epoch && memcmp(lines.data, h->live.data, h->live.len) == 0));

@@ -46,7 +46,7 @@ static mlcm_status header_lines(mlcm_context *ctx, const mlcm_check *check, char
   mlcm_status st = lines ? MLCM_OK : mlcm__fail_memory(err, sizeof *lines);
   for (int64_t i = 0; st == MLCM_OK && i < check->n_headers; i++) {
     mlcm__buffer b;
-    mlcm__buffer_init(&b, ctx, 16384);
+    mlcm__buffer_init(&b, ctx, SIZE_MAX); /* the policy has limits for both */
     mlcm__buffer_format(&b, "%s: %s", check->headers[i].name, check->headers[i].value);
     st = mlcm__buffer_take(&b, "a header", &lines[i], err);
     mlcm__buffer_reset(&b);

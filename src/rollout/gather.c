@@ -10,9 +10,13 @@
 #include <string.h>
 
 #include "gate/latency.h"
+#include "gate/policy.h"
 #include "rollout/sources.h"
 
-enum { MAX_EPOCHS = 1000 }; /* as many strata as a check takes */
+enum {
+  MAX_EPOCHS = 1000,        /* as many strata as a check takes */
+  MAX_CHECK_EPOCHS = 25000  /* of all comparing checks: at most 140 bytes each in a line of evidence, which has 4 MiB */
+};
 
 /* One routing epoch's part of a tick. */
 typedef struct stratum {
@@ -180,11 +184,18 @@ static int by_epoch(const void *a, const void *b) {
   return x < y ? -1 : 1; /* no two strata have the same */
 }
 
+static size_t most_epochs(const mlcm__gather *g) {
+  const size_t n = g->options.plan->policy->n_comparing;
+  return n * MAX_EPOCHS > MAX_CHECK_EPOCHS ? MAX_CHECK_EPOCHS / n : MAX_EPOCHS;
+}
+
 static mlcm_status add_stratum(mlcm__gather *g, uint64_t epoch, mlcm_error *err) {
   int64_t weight_ppm = 0;
-  if (g->n_strata == MAX_EPOCHS)
-    return mlcm__fail(err, MLCM_LIMIT, "its meters count for more than %d routing epochs of one rollout; move old meter files away",
-                      MAX_EPOCHS);
+  if (g->n_strata == most_epochs(g))
+    return mlcm__fail(err, MLCM_LIMIT,
+                      "its meters count for more than %zu routing epochs of one rollout with %zu comparing checks; move old meter "
+                      "files away",
+                      g->n_strata, g->options.plan->policy->n_comparing);
   mlcm_status st = mlcm__reserve(g->ctx, &g->strata, &g->strata_cap, g->n_strata + 1, sizeof(*g->strata), err);
   if (!st) st = weight_of(g, epoch, &weight_ppm, err);
   if (st) return st;

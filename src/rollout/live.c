@@ -10,8 +10,6 @@
 
 #include "base/fs.h"
 
-enum { LIVE_MAX = 64 << 20 };
-
 static mlcm_status live_path(mlcm_registry *reg, int64_t rollout_id, char **out, mlcm_error *err) {
   char name[64];
   snprintf(name, sizeof(name), "rollout-%lld.live", (long long)rollout_id);
@@ -70,7 +68,7 @@ mlcm_status mlcm__live_read(mlcm_registry *reg, const mlcm__rollout_head *head, 
   mlcm__buffer_clear(out);
   if (!head->active || !head->holder[0]) return MLCM_OK;
   mlcm_status st = live_path(reg, head->id, &path, err);
-  if (!st) st = mlcm__read_file(reg->ctx, path, LIVE_MAX, &text, &len, err);
+  if (!st) st = mlcm__read_file(reg->ctx, path, MLCM__LIVE_MAX, &text, &len, err);
   mlcm__free(reg->ctx, path);
   if (st == MLCM_NOT_FOUND) return MLCM_OK;
   if (st) return st;

@@ -12,6 +12,8 @@
 #include "base/buffer.h"
 #include "registry/rollouts.h"
 
+enum { MLCM__LIVE_MAX = 64 << 20 }; /* bytes of the file: twice what may wait for the store */
+
 /* The holder's side; start with zeros. */
 typedef struct mlcm__live {
   char *path;

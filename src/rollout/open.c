@@ -11,8 +11,6 @@
 
 #include "rollout/handle.h"
 
-enum { LIVE_BYTES = 64 << 20 };
-
 /* ---- the handle ----------------------------------------------------------------------------------------------------- */
 
 static mlcm_status handle_new(mlcm_registry *reg, mlcm_rollout **out, mlcm_error *err) {
@@ -21,7 +19,7 @@ static mlcm_status handle_new(mlcm_registry *reg, mlcm_rollout **out, mlcm_error
   h->ctx = mlcm__context_retain(reg->ctx);
   h->reg = mlcm__registry_retain(reg);
   h->pid = getpid();
-  mlcm__buffer_init(&h->live, h->ctx, LIVE_BYTES);
+  mlcm__buffer_init(&h->live, h->ctx, MLCM__LIVE_MAX);
   mlcm__buffer_init(&h->chunk, h->ctx, 2 * (size_t)MLCM__CHUNK_MAX_BYTES);
   *out = h;
   return MLCM_OK;

@@ -5,9 +5,12 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "base/http.h"
 #include "base/json.h"
+#include "support/child.h"
 #include "support/fault.h"
 #include "support/httpd.h"
 #include "support/status.h"
@@ -33,6 +36,43 @@ static mlcm_status read_lists(int depth, mlcm_error *err) {
 START_TEST(json_has_a_depth) {
   CHECK_OK(read_lists(DEEPEST, err));
   CHECK_FAILS(MLCM_LIMIT, "f:1:65: nested deeper than the limit of 64", read_lists(DEEPEST + 1, err));
+}
+END_TEST
+
+/* What reading this text over and over, in a list of 4 MiB, adds to the memory of a process; in KiB. */
+static long kib_to_read(const char *value) {
+  enum { TEXT_BYTES = 4 << 20 };
+  const mlcm__json_limits limits = {.max_bytes = TEXT_BYTES, .max_depth = DEEPEST};
+  const size_t len = strlen(value);
+  char *text = malloc(TEXT_BYTES), *at = text;
+  struct rusage before, after;
+  cJSON *tree = NULL;
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  for (*at++ = '['; at + len + 2 < text + TEXT_BYTES; *at++ = ',') at = mempcpy(at, value, len);
+  at[-1] = ']';
+  (void)getrusage(RUSAGE_SELF, &before);
+  CHECK_OK(mlcm__json_parse(ctx, "f", text, (size_t)(at - text), limits, &tree, err));
+  (void)getrusage(RUSAGE_SELF, &after);
+  return after.ru_maxrss - before.ru_maxrss;
+}
+
+#ifdef MLCM_SANITIZED /* a sanitizer keeps more around each value than there is in it */
+enum { TIMES_THE_TEXT = 200 };
+#else
+enum { TIMES_THE_TEXT = 50 };
+#endif
+
+/* The shortest values, which say the least in the most memory; each in a process of its own. */
+START_TEST(json_takes_fifty_times_its_text_at_most) {
+  static const char *const values[] = {"0", "\"\"", "[]", "{}", "{\"\":0}", "[[[[[0]]]]]"};
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    int how = 0;
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) test_child_exit(kib_to_read(values[i]) > TIMES_THE_TEXT * 4096);
+    ck_assert_int_eq(waitpid(child, &how, 0), child);
+    ck_assert_msg(how == 0, "%s: %d", values[i], how);
+  }
 }
 END_TEST
 
@@ -83,7 +123,7 @@ START_TEST(a_struct_of_options_has_a_size) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {json_has_a_depth, an_answer_has_a_length_unless_the_request_says_otherwise,
-                          a_struct_of_options_has_a_size};
+  const TTest *tests[] = {json_has_a_depth, json_takes_fifty_times_its_text_at_most,
+                          an_answer_has_a_length_unless_the_request_says_otherwise, a_struct_of_options_has_a_size};
   return TEST_RUN("base_limits", tests);
 }

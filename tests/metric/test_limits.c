@@ -61,6 +61,20 @@ START_TEST(a_meter_file_has_sixteen_shards_at_most) {
 }
 END_TEST
 
+/* The next number is taken when a handle of this process has the file open. */
+START_TEST(a_process_has_a_hundred_thousand_files_open_at_most) {
+  room r = open_room();
+  const mlcm__meter_file_id id = {.endpoint_id = ENDPOINT, .process = r.self, .number = 99999};
+  mlcm__meter_file last, more;
+  CHECK_OK(mlcm__meter_file_take(r.ctx, r.dir, &id, 1, &last, err));
+  ck_assert_uint_eq(last.number, 99999);
+  CHECK_FAILS(MLCM_LIMIT, "this process has 100000 meter files of one endpoint open",
+              mlcm__meter_file_take(r.ctx, r.dir, &id, 1, &more, err));
+  mlcm__mapped_close(r.ctx, &last.map);
+  close_room(&r);
+}
+END_TEST
+
 /* ---- Cells of all files together ----------------------------------------------------------------------------------- */
 
 /* A file of another process, with `n` epochs that end at `last`, the latest first; its counters are holes. */
@@ -163,8 +177,38 @@ START_TEST(an_answer_has_a_length) {
 }
 END_TEST
 
+/* The address as it is asked; a query of letters stands in it as it is. */
+static mlcm_status make_address(size_t query_bytes, size_t *out_len, mlcm_error *err) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  char *query = malloc(query_bytes + 1), *address = NULL;
+  memset(query, 'a', query_bytes);
+  query[query_bytes] = '\0';
+  const mlcm_source source = {.url = "http://a", .query = query};
+  mlcm_status st = mlcm__source_url(ctx, &source, &address, err);
+  if (!st) *out_len = strlen(address);
+  mlcm__free(ctx, address);
+  free(query);
+  mlcm_context_free(ctx);
+  return st;
+}
+
+START_TEST(the_address_of_a_source_has_a_length) {
+  enum { ADDRESS_MAX = 1 << 20 };
+  size_t around = 0, len = 0;
+  CHECK_OK(make_address(0, &around, err));
+  CHECK_OK(make_address(ADDRESS_MAX - around, &len, err));
+  ck_assert_uint_eq(len, ADDRESS_MAX);
+  CHECK_FAILS(MLCM_LIMIT, "address of a source is larger than the limit of 1048576 bytes",
+              make_address(ADDRESS_MAX - around + 1, &len, err));
+}
+END_TEST
+
 int main(void) {
-  const TTest *tests[] = {a_meter_file_has_sixteen_shards_at_most, an_endpoint_has_8192_cells_at_most, an_answer_has_a_depth,
-                          an_answer_has_a_length};
+  const TTest *tests[] = {a_meter_file_has_sixteen_shards_at_most,
+                          a_process_has_a_hundred_thousand_files_open_at_most,
+                          an_endpoint_has_8192_cells_at_most,
+                          an_answer_has_a_depth,
+                          an_answer_has_a_length,
+                          the_address_of_a_source_has_a_length};
   return TEST_RUN("metric_limits", tests);
 }

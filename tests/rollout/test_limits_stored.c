@@ -101,6 +101,34 @@ START_TEST(a_line_that_could_not_be_read_is_not_written) {
 }
 END_TEST
 
+/* A plan whose hundred checks compare. */
+static char *hundred_checks(void) {
+  static char plan[8192];
+  size_t len = (size_t)snprintf(plan, sizeof plan, "%s", quick_plan);
+  len -= strlen("]\n");
+  for (int i = 1; i < MLCM__POLICY_MAX_CHECKS; i++)
+    len += (size_t)snprintf(plan + len, sizeof plan - len, ", {name: o%d, compare: outcome.o%d, tolerate: 2x}", i, i);
+  (void)snprintf(plan + len, sizeof plan - len, "]\n");
+  return plan;
+}
+
+/* A check's epoch takes its place in a line of evidence: many checks have fewer of them. */
+START_TEST(checks_and_their_epochs_fit_a_line) {
+  rolling r;
+  mlcm_decision *d = NULL;
+  rolling_set_up(&r);
+  rolling_start(&r, hundred_checks());
+  const int64_t first = routing_of(&r).epoch;
+  for (int i = 0; i < 250; i++) complete(&r.s, 1, first + i, 1, 0);
+  CHECK_OK(mlcm_rollout_tick(r.rollout, NULL, &d, err));
+  complete(&r.s, 1, first + 250, 1, 0);
+  test_clock_advance(&r.f.clock, SECOND);
+  CHECK_FAILS(MLCM_LIMIT, "more than 250 routing epochs of one rollout with 100 comparing checks",
+              mlcm_rollout_tick(r.rollout, NULL, &d, err));
+  rolling_tear_down(&r);
+}
+END_TEST
+
 /* ---- Totals --------------------------------------------------------------------------------------------------------- */
 
 /* Cells of n epochs. `full`: every bucket and every outcome, whose names take the longest escapes, has counted all it can. */
@@ -235,6 +263,7 @@ int main(void) {
   const TTest *tests[] = {a_line_of_evidence_has_a_length,
                           parts_of_a_line_have_a_number,
                           a_line_that_could_not_be_read_is_not_written,
+                          checks_and_their_epochs_fit_a_line,
                           totals_of_any_size_are_read_back,
                           totals_have_as_many_cells_as_an_endpoint,
                           a_record_of_a_decision_has_a_length,
