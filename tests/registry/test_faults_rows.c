@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_faults_rows.c - what a single statement answers, and rows held against a log that lost its entries, under every fault
- * (faults.h). A reader of the same registry is held all the time, so that each call needs a connection of its own.
+ * test_faults_rows.c - what a single statement answers, rows held against a log that lost its entries, and an alias that is served,
+ * under every fault (faults.h). A reader of the same registry is held all the time: each call needs a connection of its own.
  */
 #include "registry/faults.h"
 
@@ -9,9 +9,15 @@
 #include "registry/rows.h"
 #include "support/statement_fault.h" /* here too: it tells CMake to put it in front of SQLite */
 
+/* And an endpoint "o" that serves m@other, where no rollout is. */
 static void build(world *w) {
+  mlcm__db_conn *conn = NULL;
+  mlcm__endpoint_row endpoint;
   *w = (world){0};
   set_rows(&w->f);
+  CHECK_OK(mlcm__registry_write_begin(w->f.reg, &conn, err));
+  CHECK_OK(mlcm__endpoint_ensure(conn, w->f.reg, "o", "m", "other", &endpoint, err));
+  CHECK_OK(mlcm__registry_commit(w->f.reg, &conn, err));
   keep_base(w);
 }
 
@@ -66,6 +72,10 @@ static mlcm_status reading_where_requests_go(CALL) {
   return st;
 }
 
+static mlcm_status moving_an_alias_that_is_served(CALL) {
+  return mlcm_alias_set(w->f.reg, "m", "other", 2, MLCM_ALIAS_ANY, 0, NULL, err);
+}
+
 static mlcm_status verifying(CALL) { return mlcm_audit_verify(w->f.reg, NULL, NULL, NULL, err); }
 
 static mlcm_status hear(void *user, const mlcm__row_fault *fault, mlcm_error *err) {
@@ -99,6 +109,7 @@ static const struct {
     {"reading the feed", reading_the_feed},
     {"asking for the newest change", asking_for_the_newest_change},
     {"reading where requests go", reading_where_requests_go},
+    {"moving an alias that is served", moving_an_alias_that_is_served},
     {"verifying", verifying},
     {"believing events", believing_events},
 };
@@ -113,7 +124,7 @@ static mlcm_status beside_another_reader(CALL) {
   return st;
 }
 
-START_TEST(each_reading_fails_whole_or_succeeds_under_every_fault) {
+START_TEST(each_call_beside_a_reader_fails_whole_or_succeeds_under_every_fault) {
   world w;
   build(&w);
   for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
@@ -127,6 +138,6 @@ END_TEST
 int main(void) {
   take_over_crypto_memory();
   in_memory();
-  const TTest *tests[] = {each_reading_fails_whole_or_succeeds_under_every_fault};
+  const TTest *tests[] = {each_call_beside_a_reader_fails_whole_or_succeeds_under_every_fault};
   return TEST_RUN("registry_faults_rows", tests);
 }
