@@ -381,6 +381,9 @@ START_TEST(round_that_is_not_due_leaves_the_rollout_alone) {
   ck_assert_int_gt(next_tick_ns, now.mono_ns);
   CHECK_OK(mlcm__endpoint_round(ep, &now, true, NULL, err));
   ck_assert_int_eq(ep->next_tick_ns, next_tick_ns);
+  const mlcm_time later = {.wall_ns = now.wall_ns, .mono_ns = next_tick_ns};
+  CHECK_OK(mlcm__endpoint_round(ep, &later, true, NULL, err));
+  ck_assert_int_gt(ep->next_tick_ns, next_tick_ns);
   tear_down(&f);
 }
 END_TEST
@@ -496,6 +499,8 @@ START_TEST(descriptor_is_readable_while_decisions_wait) {
   int32_t fd = -1;
   mlcm_decision *decision = NULL;
   mlcm_endpoint *ep = set_up_serving(&f, 2, HOST_RUNS);
+  CHECK_OK(mlcm_endpoint_next_decision(ep, &decision, err)); /* nothing is kept for who has not asked for it */
+  ck_assert_ptr_null(decision);
   CHECK_OK(mlcm_endpoint_event_fd(ep, &fd, err));
   ck_assert(!is_readable(fd));
   mlcm_rollout_close(start_half(&f, 2));

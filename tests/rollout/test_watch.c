@@ -102,6 +102,27 @@ START_TEST(live_lines_that_were_not_recorded_in_the_end_are_forgotten) {
 }
 END_TEST
 
+START_TEST(live_lines_of_a_holder_who_died_are_forgotten) {
+  rolling r;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  mlcm_rollout *watcher = open_again(&r);
+  tick_with_traffic(&r, 3);
+  check_sees_the_same(&r, watcher);
+  r.rollout->lease.epoch = 0; /* it dies */
+  mlcm_rollout_close(r.rollout);
+  r.rollout = open_again(&r);
+  test_clock_advance(&r.f.clock, 100 * SECOND);
+  tick_with_traffic(&r, 8);
+  ck_assert_int_eq(seen_by(watcher), MLCM_ROLLOUT_PROGRESSING); /* from what it knows */
+  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_PAUSE, NULL, err));
+  ck_assert_int_eq(tick_action(&r, r.rollout), MLCM_ACTION_PAUSE);
+  check_sees_the_same(&r, watcher);
+  mlcm_rollout_close(watcher);
+  rolling_tear_down(&r);
+}
+END_TEST
+
 START_TEST(live_lines_that_say_nothing_are_left_out) {
   rolling r;
   char name[64], text[128];
@@ -159,6 +180,7 @@ int main(void) {
   const TTest *tests[] = {another_handle_sees_the_state_of_this_second,
                           a_watcher_sees_no_decision_before_its_record,
                           live_lines_that_were_not_recorded_in_the_end_are_forgotten,
+                          live_lines_of_a_holder_who_died_are_forgotten,
                           live_lines_that_say_nothing_are_left_out,
                           a_watcher_who_becomes_the_holder_forgets_the_live_lines,
                           lines_without_a_live_file_go_nowhere};
