@@ -117,7 +117,7 @@ static mlcm_status read_values(mlcm__arena *arena, const char *json, size_t len,
   cJSON *root = NULL;
   const cJSON *item = NULL;
   size_t n = 0;
-  mlcm__json_limits limits = {.max_bytes = JSON_MAX, .max_depth = 2, .max_values = capacity + 1}; /* the array and what it holds */
+  mlcm__json_limits limits = {.max_bytes = JSON_MAX, .max_depth = 2, .max_values = 1 + capacity}; /* the array and its items */
   mlcm_status st = mlcm__json_parse(arena->ctx, "page token", json, len, limits, &root, err);
   if (st) return st == MLCM_NO_MEMORY ? st : fail_token(err);
   if (!cJSON_IsArray(root)) st = fail_token(err);
@@ -135,8 +135,10 @@ mlcm_status mlcm__page_token_read(mlcm__arena *arena, const char *query, const c
                                   size_t *out_n, mlcm_error *err) {
   size_t len = strlen(token);
   char check[CHECK_HEX + 1];
-  if (len > TOKEN_BYTES_MAX)
-    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "invalid page token: it has %zu bytes, the longest has %d", len, TOKEN_BYTES_MAX);
+  if (len > TOKEN_BYTES_MAX) {
+    return mlcm__fail(err, MLCM_INVALID_ARGUMENT, "invalid page token: it has %zu bytes, the longest has %d", len,
+                      TOKEN_BYTES_MAX);
+  }
   if (len < CHECK_HEX + 4 || (len - CHECK_HEX) % 2) return fail_token(err);
   size_t json_len = (len - CHECK_HEX) / 2;
   char *json = mlcm__arena_alloc(arena, json_len + 1, 1);

@@ -87,15 +87,16 @@ START_TEST(parsing_much_survives_every_failed_allocation) {
 }
 END_TEST
 
-/* A query of each length takes so much of the arena that each of the other texts, in one round or another, is the one that needs a new
- * block. */
+/* A query of each length takes so much of the arena that each of the other texts, in one round or another, is the one that needs
+ * a new block. */
 START_TEST(each_text_of_a_policy_may_lack_its_memory) {
   static char filler[2048], text[8192];
   for (size_t len = 16; len < sizeof(filler); len += 16) {
     memset(filler, 'q', len);
     filler[len] = '\0';
     snprintf(text, sizeof(text),
-             "mlcm: gate/v1\nchecks:\n  - {name: p, prometheus: {url: 'http://p/%01900d', query: %s, headers: {a: b}}, at_most: 1}\n"
+             "mlcm: gate/v1\nchecks:\n"
+             "  - {name: p, prometheus: {url: 'http://p/%01900d', query: %s, headers: {a: b}}, at_most: 1}\n"
              "  - {name: o, compare: outcome.wrong, tolerate: 2x}\n",
              0, filler);
     ck_assert_uint_gt(test_fault_memory(parse_much, NULL, text), 5);

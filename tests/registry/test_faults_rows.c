@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_faults_rows.c - what a single statement answers, rows held against a log that lost its entries, and an alias that is served,
- * under every fault (faults.h). A reader of the same registry is held all the time: each call needs a connection of its own.
+ * test_faults_rows.c - what a single statement answers, rows held against a log that lost its entries, and an alias that is
+ * served, under every fault (faults.h). A reader of the same registry is held all the time: each call needs a connection of its
+ * own.
  */
 #include "registry/faults.h"
 

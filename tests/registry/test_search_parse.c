@@ -201,8 +201,10 @@ static mlcm_status make_statement(mlcm_context *ctx, size_t used_bytes, size_t n
   mlcm__arena_init(&arena, ctx);
   for (size_t n = 0; !st && n < used_bytes; n += PIECE)
     if (!mlcm__arena_alloc(&arena, used_bytes - n < PIECE ? used_bytes - n : PIECE, 1)) st = mlcm__fail_memory(err, PIECE);
-  if (!st)
-    st = mlcm__search_parse(&arena, MLCM__VERSIONS, "name = 'x' AND tags.`k` IN ('a', 'b')", "tags.a DESC, metrics.b", &search, err);
+  if (!st) {
+    st = mlcm__search_parse(&arena, MLCM__VERSIONS, "name = 'x' AND tags.`k` IN ('a', 'b')", "tags.a DESC, metrics.b", &search,
+                            err);
+  }
   if (!st) st = mlcm__search_sql(&arena, &search, last, n_last, 10, &sql, err);
   mlcm__query_sql_reset(&sql);
   mlcm__arena_reset(&arena);
