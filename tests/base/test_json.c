@@ -200,19 +200,29 @@ START_TEST(complains_with_line_and_column) {
       {"[1e999]", "f.json:1:2: a number is too large for a double"},
       {"NaN", "f.json:1:1: found 'N' where a value should be"},
       {"nul", "f.json:1:1: found 'n' where a value should be"},
+      {"tru!", "f.json:1:1: found 't' where a value should be"},
       {"\"abc", "f.json:1:1: a string is not closed"},
       {"\"a\nb\"", "f.json:1:3: a control character in a string must be escaped"},
       {"[\"\\x\"]", "f.json:1:3: an escape is not one that JSON has"},
       {"\"\\", "f.json:1:2: an escape is not one that JSON has"},
       {"\"\\u12\"", "f.json:1:2: \\u wants four hexadecimal digits"},
       {"\"\\u12zz\"", "f.json:1:2: \\u wants four hexadecimal digits"},
+      {"\"\\u 123\"", "f.json:1:2: \\u wants four hexadecimal digits"},
+      {"\"\\u:123\"", "f.json:1:2: \\u wants four hexadecimal digits"},
       {"\"\\u0000\"", "f.json:1:2: text with a NUL character is not supported"},
       {"\"\\ud800\"", "f.json:1:2: half of a surrogate pair stands alone"},
       {"\"\\ud800\\u0041\"", "f.json:1:2: half of a surrogate pair stands alone"},
       {"\"\\udc00\\ud800\"", "f.json:1:2: half of a surrogate pair stands alone"},
+      {"\"\\ud800\\ue000\"", "f.json:1:2: half of a surrogate pair stands alone"},
+      {"\"\\ud800\\uzzzz\"", "f.json:1:2: half of a surrogate pair stands alone"},
+      {"\"\\ud800\\n1234\"", "f.json:1:2: half of a surrogate pair stands alone"},
+      {"\"\\ud800 12345\"", "f.json:1:2: half of a surrogate pair stands alone"},
+      {"{\"\\x\":1}", "f.json:1:3: an escape is not one that JSON has"},
       {"{\"a\":1,\n\"b\":2,\"\\u0061\":3}", "f.json:2:7: key 'a' stands twice in one object"},
       {"[\"\xC3\xA4\xC3\xA4\", x]", "f.json:1:8: found 'x' where a value should be"},
       {"[\"\xC3\xA4\xFF\"]", "f.json:1:4: the text is not valid UTF-8"},
+      {"\"\xC3\xA4\xFF\xFF\xFF\xFF\xFF\"", "f.json:1:3: the text is not valid UTF-8"},
+      {"\"\xE2\x82", "f.json:1:2: the text is not valid UTF-8"},
       {"\xEF\xBB\xBF{}", "f.json:1:1: found byte 0xef where a value should be"},
       {"{'a':1}", "f.json:1:2: found ''' where a key in double quotes should be"},
       {"/* c */ 1", "f.json:1:1: found '/' where a value should be"},
@@ -230,7 +240,8 @@ END_TEST
 /* Two spellings of one key are one key. */
 START_TEST(keys_are_compared_decoded) {
   static const char *const rows[] = {"{\"\\u00e9\":1,\"\xC3\xA9\":2}", "{\"\xE2\x82\xAC\":1,\"\\u20AC\":2}",
-                                     "{\"\\ud83d\\ude00\":1,\"\xF0\x9F\x98\x80\":2}", "{\"\\/\\n\":1,\"/\\u000a\":2}"};
+                                     "{\"\\ud83d\\ude00\":1,\"\xF0\x9F\x98\x80\":2}", "{\"\\/\\n\":1,\"/\\u000a\":2}",
+                                     "{\"\\uFFFD\":1,\"\xEF\xBF\xBD\":2}"};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     cJSON *tree = NULL;
     mlcm_error err;

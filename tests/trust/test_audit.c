@@ -715,7 +715,8 @@ START_TEST(a_head_file_that_never_reached_the_disk_is_none_and_garbage_is_corrup
       "mlcm-audit-head/1 0000000000000000012-" ROOT "\n", /* no blank */
       "mlcm-audit-head/1 00000000000000000x2 " ROOT "\n", /* no number */
       "mlcm-audit-head/1 -100000000000000012 " ROOT "\n", /* a negative one */
-      "mlcm-audit-head/1 0000000000000000012 x" ROOT "\n",
+      "mlcm-audit-head/1 0000000000000000012 x" ROOT "\n", /* too long */
+      "mlcm-audit-head/1 0000000000000000012 x0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
   };
   fixture f;
   mlcm__audit_head head;
