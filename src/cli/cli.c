@@ -74,8 +74,8 @@ static void tell(cli *c, const char *status, const char *message) {
 
 int cli_fail(cli *c) {
   tell(c, mlcm_status_name(c->err.code), c->err.code == MLCM_CANCELLED ? "interrupted" : c->err.message);
-  if (c->err.code == MLCM_DISK_FULL) cli_next(c, "make room; mlcm gc removes what nothing needs");
-  if (c->err.code == MLCM_CORRUPT) cli_next(c, "mlcm fsck names whatever is damaged");
+  if (c->err.code == MLCM_DISK_FULL) cli_next(c, "make room; mlcm gc removes what nothing needs", NULL, "");
+  if (c->err.code == MLCM_CORRUPT) cli_next(c, "mlcm fsck names whatever is damaged", NULL, "");
   return exit_code_of(c->err.code);
 }
 
@@ -202,14 +202,10 @@ void cli_say(cli *c, const char *format, ...) {
   fputc('\n', stderr);
 }
 
-void cli_next(cli *c, const char *format, ...) {
+void cli_next(cli *c, const char *before, const char *word, const char *behind) {
   if (!cli_talks(c) || !c->msg.tty) return;
-  va_list list;
-  va_start(list, format);
-  fprintf(stderr, "%snext: ", cli_on(&c->msg, STYLE_GREY));
-  vfprintf(stderr, format, list);
-  fprintf(stderr, "%s\n", cli_off(&c->msg));
-  va_end(list);
+  fprintf(stderr, "%snext: %s%s%s%s\n", cli_on(&c->msg, STYLE_GREY), before, word ? cli_word(c, word) : "", behind,
+          cli_off(&c->msg));
 }
 
 /* ---- What was typed ------------------------------------------------------------------------------------------------ */

@@ -79,8 +79,8 @@ void cli_judge(cli *c, bool good, const char *format, ...) MLCM_PRINTF(3, 4);
 bool cli_talks(const cli *c); /* neither --quiet nor --json */
 /* A message for people on stderr, where cli_talks. */
 void cli_say(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
-/* "next: mlcm ..." on stderr in grey, only where somebody sees it. */
-void cli_next(cli *c, const char *format, ...) MLCM_PRINTF(2, 3);
+/* "next: mlcm ..." on stderr in grey, only where somebody sees it; a word between (NULL: none) is written as a shell takes it. */
+void cli_next(cli *c, const char *before, const char *word, const char *behind);
 
 /* Reads a file of at most `max_bytes`, or standard input for "-". *out is NUL-terminated, to be freed. Answers 0 or the exit
  * code, told. */

@@ -153,6 +153,6 @@ int cmd_gc(cli *c) {
   if (st != MLCM_OK) return cli_fail(c);
   if (c->json) return print_gc_json(options.dry_run, &result);
   print_gc(c, options.dry_run, &result);
-  if (options.dry_run && result.unlinked + result.trashed + result.tmp_files > 0) cli_next(c, "mlcm gc");
+  if (options.dry_run && result.unlinked + result.trashed + result.tmp_files > 0) cli_next(c, "mlcm gc", NULL, "");
   return EXIT_OK;
 }

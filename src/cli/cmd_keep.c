@@ -31,7 +31,7 @@ static void print_report(cli *c, const mlcm_fsck_report *report) {
             cli_count(s.objects, "object").text, cli_size(s.bytes).text, cli_count(s.audit_entries, "entry").text, outcome);
   const char *refusal = mlcm_fsck_report_refusal(report);
   if (*refusal) cli_say(c, "nothing was repaired: %s", cli_clean(c, refusal));
-  if (can_repair && !cli_has(&c->args, "repair")) cli_next(c, "mlcm fsck --repair");
+  if (can_repair && !cli_has(&c->args, "repair")) cli_next(c, "mlcm fsck --repair", NULL, "");
 }
 
 static int tell_report(cli *c, const mlcm_fsck_report *report) {
@@ -94,7 +94,7 @@ int cmd_backup_make(cli *c) {
   cli_progress_end(&progress);
   if (st != MLCM_OK) return cli_fail(c);
   code = print_backup(c, "backup in", dir, &result);
-  cli_next(c, "mlcm fsck --registry %s", cli_word(c, dir));
+  cli_next(c, "mlcm fsck --registry ", dir, "");
   return code;
 }
 

@@ -23,7 +23,7 @@ int cmd_init(cli *c) {
     return cli_json(root);
   }
   cli_line(c, 2, "registry at %s", cli_clean(c, mlcm_registry_dir(c->reg)));
-  cli_next(c, "mlcm register NAME model.onnx --alias champion");
+  cli_next(c, "mlcm register NAME model.onnx --alias champion", NULL, "");
   return EXIT_OK;
 }
 
@@ -74,10 +74,9 @@ static int register_as(cli *c, mlcm_register_options *options) {
   if (st != MLCM_OK) return cli_fail(c);
   code = print_version(c, version);
   if (options->n_aliases == 0 && mlcm_version_number(version) == 1)
-    cli_next(c, "mlcm alias set %s champion 1", cli_word(c, mlcm_version_model(version)));
+    cli_next(c, "mlcm alias set ", mlcm_version_model(version), " champion 1");
   else if (options->n_aliases == 0)
-    cli_next(c, "mlcm rollout start PLAN, with 'candidate: %s/%lld'", cli_clean(c, mlcm_version_model(version)),
-             (long long)mlcm_version_number(version));
+    cli_next(c, "mlcm rollout start PLAN, whose candidate is this version", NULL, "");
   mlcm_version_free(version);
   return code;
 }
@@ -171,7 +170,7 @@ int cmd_delete(cli *c) {
   mlcm_status st = version ? mlcm_version_delete(c->reg, ref.model, version, flags, &c->by, &c->err)
                            : mlcm_model_delete(c->reg, ref.model, flags, &c->by, &c->err);
   code = told(c, st, &ref, version, "deleted");
-  if (!code) cli_next(c, "mlcm restore %s brings it back", cli_word(c, c->args.positional[0]));
+  if (!code) cli_next(c, "mlcm restore ", c->args.positional[0], " brings it back");
   return code;
 }
 

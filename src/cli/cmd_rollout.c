@@ -21,7 +21,7 @@ static int print_started(cli *c, const mlcm_rollout_state *state) {
            (long long)s->stable, s->alias, s->step, s->n_steps, (double)s->weight_ppm / 10000);
   if (s->n_serving == 0)
     cli_say(c, "no process serves '%s' now: it waits until one opens the endpoint", cli_clean(c, s->endpoint));
-  cli_next(c, "mlcm rollout watch %s", cli_word(c, s->endpoint));
+  cli_next(c, "mlcm rollout watch ", s->endpoint, "");
   return EXIT_OK;
 }
 

@@ -126,7 +126,7 @@ int cmd_rollout_watch(cli *c) {
     if (!code && !ended) code = pause_between(deadline, w.draws ? 250 : 100);
   }
   if (code == EXIT_TIMEOUT) cli_say(c, "still active after %s s", cli_get(&c->args, "timeout"));
-  if (ended) cli_next(c, "mlcm rollout explain %s", cli_word(c, c->args.positional[0]));
+  if (ended) cli_next(c, "mlcm rollout explain ", c->args.positional[0], "");
   mlcm_rollout_close(rollout);
   return code;
 }

@@ -179,7 +179,7 @@ static int fill(const cli_source *s, const table *t, const size_t *columns, size
 
 int cli_read_csv(const cli_source *s) {
   table t = {0};
-  size_t *columns = NULL, n;
+  size_t *columns = NULL, n = 0;
   int code = cut_table(s, &t);
   if (!code) code = check_without(s, &t);
   if (code) goto done;

@@ -174,7 +174,7 @@ class Screen(CliTest):
         self.assertIn("next: mlcm register", self.on_terminal("init", self.registry.folder / "second"))
         said = lambda name, *more: self.on_terminal("register", name, DIGITS / "digits-1.onnx", *more, NO_COLOR="1")
         self.assertIn("next: mlcm alias set digits champion 1\r\n", said("digits"))
-        self.assertIn("next: mlcm rollout start PLAN, with 'candidate: digits/2'\r\n", said("digits"))
+        self.assertIn("next: mlcm rollout start PLAN, whose candidate is this version\r\n", said("digits"))
         self.assertNotIn("next:", said("digits", "--alias", "best"))
         self.assertIn("next: mlcm alias set 'it'\\''s mine' champion 1\r\n", said("it's mine"))
         for quiet in ("--quiet", "--json"):
