@@ -19,14 +19,21 @@ typedef struct node_view {
   mlcm_attr *attrs;
 } node_view;
 
+/* *good turns false for lack of memory. */
+static void *list_of(mlcm__arena *arena, size_t n, size_t size_bytes, bool *good) {
+  void *list = mlcm__arena_alloc(arena, n, size_bytes);
+  if (list == NULL) *good = false;
+  return list;
+}
+
 static mlcm_status make_lists(mlcm__arena *arena, size_t n_inputs, size_t n_outputs, node_view *v, mlcm_error *err) {
-  v->has_input = mlcm__arena_alloc(arena, n_inputs, 1);
-  v->has_output = mlcm__arena_alloc(arena, n_outputs, 1);
-  v->constants = mlcm__arena_alloc(arena, n_inputs, sizeof *v->constants);
-  v->readers = mlcm__arena_alloc(arena, n_inputs, sizeof *v->readers);
-  v->input_dtypes = mlcm__arena_alloc(arena, n_inputs, sizeof *v->input_dtypes);
-  v->output_dtypes = mlcm__arena_alloc(arena, n_outputs, sizeof *v->output_dtypes);
-  bool good = v->has_input && v->has_output && v->constants && v->readers && v->input_dtypes && v->output_dtypes;
+  bool good = true;
+  v->has_input = list_of(arena, n_inputs, 1, &good);
+  v->has_output = list_of(arena, n_outputs, 1, &good);
+  v->constants = list_of(arena, n_inputs, sizeof *v->constants, &good);
+  v->readers = list_of(arena, n_inputs, sizeof *v->readers, &good);
+  v->input_dtypes = list_of(arena, n_inputs, sizeof *v->input_dtypes, &good);
+  v->output_dtypes = list_of(arena, n_outputs, sizeof *v->output_dtypes, &good);
   return good ? MLCM_OK : mlcm__fail_memory(err, n_inputs * sizeof *v->constants);
 }
 

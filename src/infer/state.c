@@ -110,7 +110,7 @@ const mlcm_host mlcm__host = {.struct_size = sizeof mlcm__host,
 bool mlcm__state_owns_text(const mlcm__state *s, const char *ptr) {
   for (const mlcm__text_block *b = s->text; b != NULL; b = b->next) {
     uintptr_t start = (uintptr_t)b + sizeof *b;
-    if ((uintptr_t)ptr >= start && (uintptr_t)ptr < start + b->used) return true;
+    if ((uintptr_t)ptr - start < b->used) return true; /* what lies before wraps around to far behind */
   }
   return false;
 }

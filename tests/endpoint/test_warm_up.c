@@ -33,6 +33,7 @@ static pbw fixed(int32_t dtype, int64_t rows, int64_t columns) {
 }
 
 static pbw of_unknown_shape(void) { return identity(shapeless("X"), shapeless("Y")); }
+static pbw of_unknown_type(void) { return fixed(0, -1, 4); }
 static pbw of_text(void) { return fixed(MLCM_STRING, -1, 1); }
 static pbw of_more_bytes_than_there_are(void) { return fixed(MLCM_F32, INT64_C(1) << 40, INT64_C(1) << 40); }
 static pbw of_32_mebibytes(void) { return fixed(MLCM_F32, 1024, 8192); }
@@ -66,8 +67,9 @@ static pbw of_many(int n_inputs, int n_outputs) {
 static pbw of_many_inputs(void) { return of_many(MANY, 1); }
 static pbw of_many_outputs(void) { return of_many(1, MANY); }
 
-static pbw (*const graphs[])(void) = {of_unknown_shape, of_text,      of_more_bytes_than_there_are, of_32_mebibytes,
-                                      of_one_row,       of_two_sizes, of_many_inputs,               of_many_outputs};
+static pbw (*const graphs[])(void) = {of_unknown_shape, of_unknown_type, of_text,      of_more_bytes_than_there_are,
+                                      of_32_mebibytes,  of_one_row,      of_two_sizes, of_many_inputs,
+                                      of_many_outputs};
 
 START_TEST(model_serves_whatever_a_warm_up_makes_of_it) {
   fixture f;

@@ -257,6 +257,37 @@ static mlcm_status run_map(fixture *f, const int64_t *keys, const void *values, 
   return mlcm_session_run(f->s, in, 2, out, 1, &err);
 }
 
+static mlcm_status open_and_run_map(mlcm_context *ctx, void *user, mlcm_error *e) {
+  const pbw *model = user;
+  const int64_t key = 2;
+  const float value = 20;
+  float y[2];
+  mlcm_session *s = NULL;
+  mlcm_model_file file = {"m.onnx", model->data, model->len};
+  mlcm_input in[] = {{.data = &key, .dtype = MLCM_I64, .rank = 1, .shape = {1}},
+                     {.data = &value, .dtype = MLCM_F32, .rank = 1, .shape = {1}}};
+  mlcm_output out = mlcm_output_f32(y, 2);
+  mlcm_status st = mlcm_session_open(ctx, &file, 1, NULL, &s, e);
+  if (!st) st = mlcm_session_run(s, in, 2, &out, 1, e);
+  mlcm_session_close(s);
+  return st;
+}
+
+START_TEST(maps_survive_every_failing_allocation) {
+  pbw vocabulary = {0};
+  pbw_text(&vocabulary, 1, "int64_vocabulary");
+  pbw_int(&vocabulary, 8, 1);
+  pbw_int(&vocabulary, 8, 2);
+  pbw_int(&vocabulary, 20, 7);
+  pbw models[] = {make_model(map_graph("CastMap", (pbw){0}, MLCM_F32), 18),
+                  make_model(map_graph("DictVectorizer", vocabulary, MLCM_F32), 18)};
+  for (size_t i = 0; i < 2; i++) {
+    ck_assert_uint_gt(test_fault_memory(open_and_run_map, NULL, &models[i]), 10);
+    pbw_free(&models[i]);
+  }
+}
+END_TEST
+
 START_TEST(castmap_orders_values_by_key) {
   fixture f = open_graph(map_graph("CastMap", (pbw){0}, MLCM_F32));
   const int64_t keys[] = {7, 2, 9};
@@ -329,6 +360,7 @@ int main(void) {
                           an_output_may_be_asked_for_twice,
                           made_strings_and_given_ones_come_out_side_by_side,
                           a_made_string_may_be_longer_than_a_block,
+                          maps_survive_every_failing_allocation,
                           castmap_orders_values_by_key,
                           castmap_makes_numbers_of_texts,
                           castmap_makes_texts_of_numbers,

@@ -93,6 +93,7 @@ static const line LINES[] = {
     {"Cast to=7 | string:\t12\t", "i64:12"},
     {"BatchNormalization epsilon=0. | f32[1,2] f32:1,2 f32:3,4 f32:0,1 f32:1,1", "f32:3,4"},
     {"Gather | f32:5,6 i64:1", "f32:6"},
+    {"Scatter@9 | f32:1,2 i64:1 f32:5", "f32:1,5"},
     {"GatherND | f32:5,6 i64[1,1]", "f32:5"},
     {"Compress | f32:5,6 bool:0,1", "f32:6"},
     {"Transpose | f32:1,2", "f32:1,2"},
@@ -150,6 +151,37 @@ START_TEST(every_form_gives_its_answer) {
 }
 END_TEST
 
+START_TEST(blanks_around_a_number_are_left_out) {
+  static const char *const texts[] = {"12", " 12", "12 ", "\t 12 \t "};
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    one o;
+    mlcm_session *s = NULL;
+    int64_t number = 0;
+    mlcm_output out = mlcm_output_i64(&number, 1);
+    one_make(&o, "Cast to=7 | string:x");
+    *(mlcm_str *)o.data[0] = mlcm_str_of(texts[i]);
+    mlcm_model_file file = {"one.onnx", o.model.data, o.model.len};
+    ck_assert_int_eq(mlcm_session_open(ctx, &file, 1, NULL, &s, &err), MLCM_OK);
+    ck_assert_msg(mlcm_session_run(s, o.inputs, o.n_inputs, &out, 1, &err) == MLCM_OK, "%s", err.message);
+    ck_assert_int_eq(number, 12);
+    mlcm_session_close(s);
+    one_free(&o);
+  }
+  mlcm_context_free(ctx);
+}
+END_TEST
+
+/* Too large to be kept as lanes beside the model: read where it is. */
+START_TEST(a_constant_of_sixteen_million_weights_is_multiplied_as_it_is) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  const line l = {"MatMul | u8:1 !u8[1,16777217]", ""};
+  bool opened = false;
+  ck_assert_msg(one_try(ctx, l.line, 0, 0, &opened, &err) == MLCM_OK, "%s", err.message);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 static mlcm_status open_and_run(mlcm_context *ctx, void *user, mlcm_error *e) {
   bool opened = false;
   return one_try(ctx, ((const line *)user)->line, 0, 0, &opened, e);
@@ -165,6 +197,7 @@ END_TEST
 
 /* Tables too large for the kernel's first block are allocated on their own. */
 START_TEST(large_tables_survive_every_failing_allocation) {
+  enum { KEYS = 5000 };
   static const struct {
     const char *head, *key, *tail;
   } forms[] = {{"ml.LabelEncoder@4 keys_tensor=i64:", "7,", "7 values_tensor=i64:"},
@@ -173,9 +206,9 @@ START_TEST(large_tables_survive_every_failing_allocation) {
   for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
     pbw text = {0};
     pbw_bytes_raw(&text, forms[i].head, strlen(forms[i].head));
-    for (int k = 0; k < 2000; k++) pbw_bytes_raw(&text, forms[i].key, strlen(forms[i].key));
+    for (int k = 0; k < KEYS; k++) pbw_bytes_raw(&text, forms[i].key, strlen(forms[i].key));
     pbw_bytes_raw(&text, forms[i].tail, strlen(forms[i].tail));
-    for (int k = 0; k < 2000; k++) pbw_bytes_raw(&text, "1,", 2);
+    for (int k = 0; k < KEYS; k++) pbw_bytes_raw(&text, "1,", 2);
     const char *input = i == 0 ? "1 | i64:7" : i == 1 ? "1 | f32:7" : "1 | string:k";
     pbw_bytes_raw(&text, input, strlen(input) + 1);
     line l = {text.data, "i64:1"};
@@ -236,7 +269,10 @@ START_TEST(a_constant_may_be_of_every_kind) {
 END_TEST
 
 int main(void) {
-  const TTest *tests[] = {every_form_gives_its_answer, every_form_survives_every_failing_allocation,
+  const TTest *tests[] = {every_form_gives_its_answer,
+                          blanks_around_a_number_are_left_out,
+                          a_constant_of_sixteen_million_weights_is_multiplied_as_it_is,
+                          every_form_survives_every_failing_allocation,
                           large_tables_survive_every_failing_allocation,
                           a_constant_may_be_of_every_kind};
   return TEST_RUN("infer_lines", tests);

@@ -323,6 +323,39 @@ START_TEST(loading_survives_memory_that_ends_at_any_place) {
 }
 END_TEST
 
+/* A hundred nodes: lists that are larger than a block. */
+static pbw chain_model(void) {
+  enum { N = 100 };
+  pbw graph = {0};
+  for (int i = 0; i < N; i++) {
+    char from[16], to[16];
+    snprintf(from, sizeof from, "v%d", i);
+    snprintf(to, sizeof to, "v%d", i + 1);
+    add(&graph, 1, make_node("Abs", "", i == 0 ? "X" : from, i == N - 1 ? "Y" : to));
+  }
+  add(&graph, 11, list_value("X"));
+  add(&graph, 12, list_value("Y"));
+  return make_model(graph, 18);
+}
+
+START_TEST(loading_many_nodes_survives_memory_that_ends_at_any_place) {
+  pbw model = chain_model();
+  ck_assert_uint_gt(test_fault_memory(only_open, NULL, &model), 20);
+  pbw_free(&model);
+}
+END_TEST
+
+START_TEST(outputs_that_nobody_reads_need_no_code) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm_session *s = NULL;
+  pbw model = make_model(graph_with(make_node("Abs", "a", "X", "Y b c d e"), (pbw){0}), 18);
+  ck_assert_msg(open_model(ctx, &model, &s) == MLCM_OK, "%s", err.message);
+  mlcm_session_close(s);
+  pbw_free(&model);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 /* ---- What lives with a session ---- */
 
 static void count_free(void *owned) { ++*(int *)owned; }
@@ -369,6 +402,8 @@ int main(void) {
                           a_failure_to_load_may_be_left_unread,
                           a_shared_constant_is_unpacked_in_one_place_however_many_read_it,
                           loading_survives_memory_that_ends_at_any_place,
+                          loading_many_nodes_survives_memory_that_ends_at_any_place,
+                          outputs_that_nobody_reads_need_no_code,
                           what_a_session_owns_goes_with_it,
                           run_states_beyond_those_that_are_kept_are_freed};
   return TEST_RUN("infer_load", tests);

@@ -433,6 +433,8 @@ START_TEST(results_over_the_limit_are_refused_with_its_name) {
       {"MatMul | f32[1,200000] f32[200000,1]", MLCM_LIMIT, "max_tensor_bytes"},
       {"Gemm | f32[1,200000] f32[200000,1]", MLCM_LIMIT, "max_tensor_bytes"},
       {"Sum | f32[200000]", MLCM_LIMIT, "max_tensor_bytes"},
+      {"Sum | f32[1000,1] f32[1,1000]", MLCM_LIMIT, "max_tensor_bytes"},
+      {"EyeLike dtype=11 | i8[1000,1000]", MLCM_LIMIT, "max_tensor_bytes"},
       {"Softmax | f32[1,200000]", MLCM_LIMIT, "max_tensor_bytes"},
       {"LpNormalization | f32[1,200000]", MLCM_LIMIT, "max_tensor_bytes"},
       {"LayerNormalization | f32[1,200000] f32[200000]", MLCM_LIMIT, "max_tensor_bytes"},
@@ -594,13 +596,42 @@ START_TEST(what_earlier_runs_left_behind_is_given_up_for_a_run_that_needs_it) {
 }
 END_TEST
 
+/* Seventeen times as long as the longest input. */
+START_TEST(an_axis_joined_of_many_parts_may_be_too_long) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm_session *s = NULL;
+  pbw graph = {0}, node = make_node("Concat", "n", "X X X X X X X X X X X X X X X X X", "Y");
+  add_int_attr(&node, "axis", 1);
+  add(&graph, 1, node);
+  add(&graph, 11, make_value("X", MLCM_F32, (const int64_t[]){-1, -1}, 2));
+  add(&graph, 12, make_value("Y", MLCM_F32, (const int64_t[]){-1, -1}, 2));
+  pbw model = make_model(graph, 18);
+  mlcm_model_file file = {"m.onnx", model.data, model.len};
+  float nothing = 0;
+  mlcm_input in = mlcm_input_f32(&nothing, 0, INT64_MAX / 16);
+  mlcm_output out = mlcm_output_f32(&nothing, 1);
+  ck_assert_msg(mlcm_session_open(ctx, &file, 1, NULL, &s, &err) == MLCM_OK, "%s", err.message);
+  ck_assert_int_eq(mlcm_session_run(s, &in, 1, &out, 1, &err), MLCM_LIMIT);
+  ck_assert_msg(strstr(err.message, "the result's axis 1 is too long"), "%s", err.message);
+  mlcm_session_close(s);
+  pbw_free(&model);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 int main(void) {
-  const TTest *tests[] = {
-      element_types_without_code_are_refused_at_load,   wrong_attributes_are_refused_at_load,
-      ensembles_that_are_none_are_refused_at_load,      element_types_that_were_not_known_are_refused_when_run,
-      shapes_that_do_not_fit_are_refused_when_run,      values_out_of_range_are_refused_when_run,
-      an_operator_outside_its_opsets_is_missing,        a_pairwise_svm_has_32768_classes_at_most,
-      results_over_the_limit_are_refused_with_its_name, a_billion_rows_of_nothing_are_no_work,
-      a_session_takes_no_more_than_its_limit,           what_earlier_runs_left_behind_is_given_up_for_a_run_that_needs_it};
+  const TTest *tests[] = {element_types_without_code_are_refused_at_load,
+                          wrong_attributes_are_refused_at_load,
+                          ensembles_that_are_none_are_refused_at_load,
+                          element_types_that_were_not_known_are_refused_when_run,
+                          shapes_that_do_not_fit_are_refused_when_run,
+                          values_out_of_range_are_refused_when_run,
+                          results_over_the_limit_are_refused_with_its_name,
+                          a_billion_rows_of_nothing_are_no_work,
+                          an_operator_outside_its_opsets_is_missing,
+                          a_pairwise_svm_has_32768_classes_at_most,
+                          a_session_takes_no_more_than_its_limit,
+                          what_earlier_runs_left_behind_is_given_up_for_a_run_that_needs_it,
+                          an_axis_joined_of_many_parts_may_be_too_long};
   return TEST_RUN("infer_refused", tests);
 }

@@ -2,13 +2,15 @@
  *
  * gather.c - elements picked by index: Gather, GatherElements, GatherND, Compress, and ai.onnx.ml's ArrayFeatureExtractor.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "infer/reference/reference.h"
 
 static void copy_elements(const mlcm_tensor *out, int64_t to, const mlcm_tensor *x, int64_t from, int64_t n) {
   size_t size = mlcm_dtype_size(x->dtype);
-  if (n > 0) memcpy((char *)out->data + (size_t)to * size, (const char *)x->data + (size_t)from * size, (size_t)n * size);
+  assert(n > 0); /* results without an element were left before */
+  memcpy((char *)out->data + (size_t)to * size, (const char *)x->data + (size_t)from * size, (size_t)n * size);
 }
 
 /* ---- Gather ---- */

@@ -70,7 +70,7 @@ static void make_plan(const params *p, const mlcm_tensor *x, const bool *reduced
 /* ---- Floating types (and integers where the answer is rounded from a real number) ---- */
 
 static double identity_of(int how) {
-  return how == MAX || how == LOG_SUM_EXP ? -INFINITY : how == MIN ? INFINITY : how == PROD ? 1 : 0;
+  return how == MAX ? -INFINITY : how == MIN ? INFINITY : how == PROD ? 1 : 0;
 }
 
 static double fold_f64(int how, double acc, const double *x, int64_t n) {

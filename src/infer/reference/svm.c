@@ -170,6 +170,7 @@ static void couple(int64_t c, const double *r, double *q, double *qp, double *p)
       q[t * c + j] = j < t ? q[j * c + t] : -r[j * c + t] * r[t * c + j];
     }
   }
+  /* never: near enough after a few rounds; the bound is LIBSVM's, for numbers that nobody has met */
   for (int64_t round = 0; round < (c > 100 ? c : 100); round++) {
     double pqp = 0, worst = 0;
     for (int64_t t = 0; t < c; t++) {
