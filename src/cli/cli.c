@@ -14,7 +14,7 @@
 /* ---- The registry -------------------------------------------------------------------------------------------------- */
 
 static const char *chosen_dir(const cli *c) {
-  const char *option = cli_get(&c->args, "registry"), *variable = getenv("MLCM_REGISTRY");
+  const char *option = c->dir ? c->dir : cli_get(&c->args, "registry"), *variable = getenv("MLCM_REGISTRY");
   if (option && *option) return option;
   return variable && *variable ? variable : NULL;
 }

@@ -31,11 +31,12 @@ typedef struct cli {
   cli_term msg; /* stderr */
   bool json;
   bool quiet;
+  const char *dir; /* the registry that `init` was given as its argument; NULL: --registry and the environment say */
   mlcm_context *ctx;
-  mlcm_registry *reg; /* opened on demand */
-  mlcm_error err;     /* of the last failing call */
+  mlcm_registry *reg;  /* opened on demand */
+  mlcm_error err;      /* of the last failing call */
   mlcm_attribution by; /* --actor, --reason */
-  char **cleaned; /* texts of cli_clean */
+  char **cleaned;      /* texts of cli_clean and cli_word */
   size_t n_cleaned;
 } cli;
 

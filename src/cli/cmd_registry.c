@@ -12,8 +12,7 @@
 int cmd_init(cli *c) {
   if (c->args.n_positional == 1) {
     if (cli_has(&c->args, "registry")) return cli_usage(c, "give the directory once: as DIR or as --registry");
-    c->args.values[c->args.n_values].name = "registry";
-    c->args.values[c->args.n_values++].value = c->args.positional[0];
+    c->dir = c->args.positional[0];
   }
   int code = cli_open(c, MLCM_OPEN_CREATE);
   if (code) return code;

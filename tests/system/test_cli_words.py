@@ -124,6 +124,7 @@ class Words(CliTest):
     def test_the_registry_that_is_meant(self):
         other = self.registry.folder / "other"
         self.assertIn(str(other), self.mlcm("init", other))
+        self.assertIn(str(other), self.mlcm("init", other, *["--no-color"] * 128)) # as many options as there may be
         self.register(1)
         self.assertEqual(self.mlcm("list", "--registry", other), "")
         self.assertIn("digits", self.mlcm("list", "--registry="))
