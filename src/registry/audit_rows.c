@@ -168,7 +168,7 @@ static mlcm_status check_decision(mlcm__audit_rows *rows, int64_t seq, const eve
                                   mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
-  char stored[MLCM__SHA256_HEX + 1] = "gone";
+  char stored[MLCM__SHA256_HEX + 1] = "gone", what[96];
   cJSON *detail = NULL;
   int64_t rollout = 0, number = 0;
   mlcm_error why = {0};
@@ -185,7 +185,8 @@ static mlcm_status check_decision(mlcm__audit_rows *rows, int64_t seq, const eve
     st = mlcm__hex_of(record, strlen(record), stored, err);
   }
   mlcm__db_reset(stmt);
-  return !st && strcmp(stored, logged) != 0 ? bad(rows, seq, event, "the decision's record", stored, logged, err) : st;
+  (void)snprintf(what, sizeof what, "the record of rollout %lld decision %lld", (long long)rollout, (long long)number);
+  return !st && strcmp(stored, logged) != 0 ? bad(rows, seq, event, what, stored, logged, err) : st;
 }
 
 /* The detail of an event by its digest: in the entry's `after` when the change has no state of its own, else in its `evidence`,
@@ -204,12 +205,15 @@ static mlcm_status check_detail(mlcm__audit_rows *rows, int64_t seq, const event
 
 /* ---- what later entries may change ---- */
 
+/* The length of a key that snprintf has written: a damaged name may be longer than any that is. */
+static size_t length_of_key(int wanted) { return wanted < KEY_BYTES ? (size_t)wanted : KEY_BYTES - 1; }
+
 static mlcm_status follow_alias(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *after, mlcm_error *err) {
   char key[KEY_BYTES];
   int64_t version = 0;
-  int len = snprintf(key, sizeof key, "%s@%s", event->model, event->alias);
+  const size_t len = length_of_key(snprintf(key, sizeof key, "%s@%s", event->model, event->alias));
   if (strcmp(event->kind, "alias.deleted") == 0) {
-    (void)mlcm__map_remove(rows->aliases, key, (size_t)len);
+    (void)mlcm__map_remove(rows->aliases, key, len);
     return MLCM_OK;
   }
   if (!mlcm__parse_i64(after, strlen(after), &version) || version != event->version) {
@@ -217,20 +221,37 @@ static mlcm_status follow_alias(mlcm__audit_rows *rows, int64_t seq, const event
     if (st) return st;
     version = version > 0 ? version : event->version;
   }
-  return mlcm__map_set(rows->aliases, key, (size_t)len, (void *)(uintptr_t)version, err);
+  return mlcm__map_set(rows->aliases, key, len, (void *)(uintptr_t)version, err);
 }
 
 static mlcm_status follow_deleted(mlcm__audit_rows *rows, const event_row *event, mlcm_error *err) {
   char key[KEY_BYTES];
-  int len = event->version ? snprintf(key, sizeof key, "%s/%lld", event->model, (long long)event->version)
-                           : snprintf(key, sizeof key, "%s", event->model);
+  const int wanted = event->version ? snprintf(key, sizeof key, "%s/%lld", event->model, (long long)event->version)
+                                    : snprintf(key, sizeof key, "%s", event->model);
+  const size_t len = length_of_key(wanted);
   bool is_deleted = strstr(event->kind, ".deleted") != NULL;
-  if (is_deleted) return mlcm__map_set(rows->deleted, key, (size_t)len, rows, err);
-  (void)mlcm__map_remove(rows->deleted, key, (size_t)len);
+  if (is_deleted) return mlcm__map_set(rows->deleted, key, len, rows, err);
+  (void)mlcm__map_remove(rows->deleted, key, len);
   return MLCM_OK;
 }
 
 /* ---- one entry ---- */
+
+/* What an entry says it is about. Policies and decisions have names of their own, which their digests cover. */
+static mlcm_status check_object(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
+  const cJSON *object = cJSON_GetObjectItemCaseSensitive(entry, "object");
+  const cJSON *version = cJSON_GetObjectItemCaseSensitive(object, "version");
+  const int64_t logged = cJSON_IsNumber(version) ? (int64_t)version->valuedouble : 0;
+  const bool has_own_name = strcmp(event->kind, "policy.kept") == 0 || strcmp(event->kind, "rollout.decided") == 0;
+  char name[KEY_BYTES], is[24], should[24];
+  (void)snprintf(name, sizeof name, "%s%s%s", event->model, event->alias[0] ? "@" : "", event->alias);
+  if (!has_own_name && strcmp(name, text_of(object, "name")) != 0)
+    return bad(rows, seq, event, "the change's object", name, text_of(object, "name"), err);
+  if (logged == event->version) return MLCM_OK;
+  (void)snprintf(is, sizeof is, "%lld", (long long)event->version);
+  (void)snprintf(should, sizeof should, "%lld", (long long)logged);
+  return bad(rows, seq, event, "the change's version", is, should, err);
+}
 
 static mlcm_status check_event(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
   char time[40];
@@ -240,7 +261,7 @@ static mlcm_status check_event(mlcm__audit_rows *rows, int64_t seq, const event_
   if (strcmp(event->actor, text_of(entry, "actor")) != 0)
     return bad(rows, seq, event, "the change's actor", event->actor, text_of(entry, "actor"), err);
   if (strcmp(time, text_of(entry, "ts")) != 0) return bad(rows, seq, event, "the change's time", time, text_of(entry, "ts"), err);
-  return MLCM_OK;
+  return check_object(rows, seq, event, entry, err);
 }
 
 static mlcm_status check_subject(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry,

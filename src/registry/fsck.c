@@ -24,6 +24,7 @@ static mlcm_status check_all(mlcm__fsck *f, const mlcm__fsck_anchor *anchor, mlc
   if (!st && f->blobs) st = mlcm__fsck_objects(f, err);
   if (!st && f->conn) st = mlcm__fsck_history(f, err); /* before rows: says which evaluations can be trusted */
   if (!st && f->conn) st = mlcm__fsck_rows(f, err);
+  if (!st && f->conn) st = mlcm__fsck_rollouts(f, err);
   if (!st && f->conn) st = mlcm__fsck_audit(f, anchor, err);
   return st ? st : mlcm__fsck_backup_file(f, err);
 }

@@ -4,11 +4,13 @@
  *
  *   fsck.c            the order of things: look, repair, look again
  *   fsck_report.c     findings, and the public report made of them
- *   fsck_db.c         the database file: opening, pages, indexes, references
+ *   fsck_db.c         the database file: opening, pages, schema
+ *   fsck_shape.c      types of values, references between rows
  *   fsck_manifest.c   manifests, and with them the list of objects that must be there
  *   fsck_blob.c       objects
  *   fsck_query.c      checks that are one query
  *   fsck_rows.c       rows against each other
+ *   fsck_rollouts.c   endpoints, routing, rollouts and their decisions against each other
  *   fsck_history.c    rows against the change feed
  *   fsck_given.c      descriptions and tags against what was given at registration
  *   fsck_audit.c      the audit log, and rows against it
@@ -34,9 +36,9 @@ typedef enum mlcm__fix {
   MLCM__FIX_REINDEX,       /* indexes, from their tables */
   MLCM__FIX_SCHEMA,        /* an index or trigger, by the SQL in `text` */
   MLCM__FIX_COUNTERS,      /* of model `id`, by counting its versions */
-  MLCM__FIX_SUMS,          /* n_files and size_bytes of the versions of manifest `id` */
+  MLCM__FIX_SUMS,          /* n_files and size_bytes of version `id`, from its manifest */
   MLCM__FIX_METRICS,       /* of version `id`, from its evaluations */
-  MLCM__FIX_MOVE_SEQ,      /* of alias `text` of model `id`, from its history */
+  MLCM__FIX_MOVE_SEQ,      /* of alias `text` of model `id`, from the change feed, which its history confirms */
   MLCM__FIX_MANIFEST,      /* text of manifest `id` */
   MLCM__FIX_MANIFEST_NAME, /* digest of manifest `id`, which the log confirms */
   MLCM__FIX_FROM_TRASH,    /* `blob`, with its time in the trash */
@@ -135,9 +137,12 @@ mlcm_status mlcm__fsck_ask(mlcm__fsck *f, const mlcm__fsck_query *queries, size_
 mlcm_status mlcm__fsck_open(mlcm__fsck *f, mlcm_error *err);
 void mlcm__fsck_close(mlcm__fsck *f);
 mlcm_status mlcm__fsck_database(mlcm__fsck *f, mlcm_error *err);
+mlcm_status mlcm__fsck_types(mlcm__fsck *f, mlcm_error *err);
+mlcm_status mlcm__fsck_references(mlcm__fsck *f, mlcm_error *err);
 mlcm_status mlcm__fsck_manifests(mlcm__fsck *f, mlcm_error *err);
 mlcm_status mlcm__fsck_objects(mlcm__fsck *f, mlcm_error *err);
 mlcm_status mlcm__fsck_rows(mlcm__fsck *f, mlcm_error *err);
+mlcm_status mlcm__fsck_rollouts(mlcm__fsck *f, mlcm_error *err);
 mlcm_status mlcm__fsck_history(mlcm__fsck *f, mlcm_error *err);
 mlcm_status mlcm__fsck_given(mlcm__fsck *f, mlcm_error *err);
 mlcm_status mlcm__fsck_backup_file(mlcm__fsck *f, mlcm_error *err);

@@ -14,6 +14,7 @@
 #include "registry/audit_rows.h"
 #include "registry/backup_file.h"
 #include "registry/fsck.h"
+#include "registry/sql.h"
 
 typedef struct examination {
   mlcm__fsck *f;
@@ -145,6 +146,37 @@ static mlcm_status on_row(void *user, const mlcm__row_fault *fault, mlcm_error *
   return mlcm__fsck_tell(x->f, &item, err);
 }
 
+/* Whether the text beside the entry was told already: then that is the damaged one of the two. */
+static bool text_was_told(const examination *x, int64_t seq) {
+  char object[96];
+  name_fault(&(mlcm__audit_fault){.part = MLCM__AUDIT_TEXT, .seq = seq}, object);
+  for (size_t i = x->first; i < x->f->report->n; i++)
+    if (strcmp(x->f->report->items[i].shown.object, object) == 0) return true;
+  return false;
+}
+
+/* Columns: seq of the event, audit_seq, reason in the feed, beside the log. */
+static mlcm_status tell_reason(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
+  const examination *x = user;
+  char object[48];
+  mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_ROW, .object = object}};
+  if (text_was_told(x, mlcm__db_i64(stmt, 1))) return MLCM_OK;
+  (void)snprintf(object, sizeof object, "event %lld reason", (long long)mlcm__db_i64(stmt, 0));
+  item.shown.problem = "it is not the reason that is kept beside its audit entry";
+  item.shown.found = mlcm__db_text(stmt, 2);
+  item.shown.expected = mlcm__db_text(stmt, 3);
+  item.shown.restore = "the one beside the audit entry has the digest that was logged, if there is one; a backup has both";
+  return mlcm__fsck_tell(x->f, &item, err);
+}
+
+static mlcm_status check_reasons(examination *x, mlcm_error *err) {
+  return mlcm__sql_each(x->f->conn,
+                        "SELECT e.seq, e.audit_seq, e.reason, coalesce(t.text, '') FROM event e"
+                        " JOIN audit_entry a ON a.seq = e.audit_seq LEFT JOIN audit_text t ON t.seq = e.audit_seq"
+                        " WHERE e.reason <> coalesce(t.text, '') ORDER BY e.seq",
+                        MLCM__NO_BIND, tell_reason, x, err);
+}
+
 static mlcm_status visit(void *user, int64_t seq, const cJSON *entry, mlcm_error *err) {
   examination *x = user;
   return mlcm__audit_rows_visit(x->rows, seq, entry, err);
@@ -159,6 +191,7 @@ static mlcm_status examine(examination *x, const mlcm__fsck_anchor *anchor, mlcm
   mlcm__audit_rows_tell_to(x->rows, on_row, x);
   st = mlcm__audit_examine(f->conn, &anchor->head, anchor->is_there, visit, on_fault, x, NULL, state, err);
   if (!st) st = mlcm__audit_rows_end(x->rows, err);
+  if (!st) st = check_reasons(x, err);
   mlcm__audit_rows_close(x->rows);
   return st;
 }

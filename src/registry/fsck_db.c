@@ -107,7 +107,7 @@ void mlcm__fsck_close(mlcm__fsck *f) {
   f->db_path = NULL;
 }
 
-/* ---- pages, indexes, references ---- */
+/* ---- pages, indexes ---- */
 
 /* The index that one of SQLite's sentences speaks of: "row 3 missing from index NAME", "wrong # of entries in index NAME". */
 static const char *index_in(const char *text) {
@@ -116,11 +116,16 @@ static const char *index_in(const char *text) {
   return at ? at + sizeof word - 1 : NULL;
 }
 
+/* "NULL value in version.actor", "non-INTEGER value in ...": fsck_shape.c says in which row. */
+static bool is_of_a_value(const char *text) {
+  return strstr(text, " value in ") != NULL && (strncmp(text, "NULL", 4) == 0 || strncmp(text, "non-", 4) == 0);
+}
+
 static mlcm_status tell_integrity(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
   mlcm__fsck *f = user;
   const char *text = mlcm__db_text(stmt, 0);
   char line[512];
-  if (strcmp(text, "ok") == 0) return MLCM_OK;
+  if (strcmp(text, "ok") == 0 || is_of_a_value(text)) return MLCM_OK;
   const char *index = index_in(text);
   (void)snprintf(line, sizeof line, "%s", text);
   for (char *p = line; *p; p++)
@@ -139,23 +144,7 @@ static mlcm_status check_integrity(mlcm__fsck *f, mlcm_error *err) {
   return mlcm__sql_each(f->conn, sql, MLCM__NO_BIND, tell_integrity, f, err);
 }
 
-/* Columns: table, row id (NULL without row ids), the table referred to. */
-static mlcm_status tell_reference(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
-  mlcm__fsck *f = user;
-  char object[160];
-  const char *table = mlcm__db_text(stmt, 0);
-  if (strcmp(table, "alias") == 0) return MLCM_OK; /* fsck_rows.c names the alias itself */
-  if (mlcm__db_is_null(stmt, 1)) (void)snprintf(object, sizeof object, "table %s", table);
-  else (void)snprintf(object, sizeof object, "table %s, row %lld", table, (long long)mlcm__db_i64(stmt, 1));
-  return mlcm__fsck_say(f, MLCM_DAMAGE_ROW, object, from_backup, err, "refers to a row of table '%s' that is not there",
-                        mlcm__db_text(stmt, 2));
-}
-
-static mlcm_status check_references(mlcm__fsck *f, mlcm_error *err) {
-  return mlcm__sql_each(f->conn, "PRAGMA foreign_key_check", MLCM__NO_BIND, tell_reference, f, err);
-}
-
-/* ---- indexes and triggers ---- */
+/* ---- tables, indexes and triggers as such ---- */
 
 static mlcm_status on_schema(void *user, const mlcm__db_schema_fault *fault, mlcm_error *err) {
   mlcm__fsck *f = user;
@@ -163,14 +152,16 @@ static mlcm_status on_schema(void *user, const mlcm__db_schema_fault *fault, mlc
   (void)snprintf(object, sizeof object, "%s %.128s", fault->type, fault->name);
   mlcm__fsck_item item = {
       .shown = {.kind = MLCM_DAMAGE_DATABASE, .object = object, .expected = fault->expected, .found = fault->found}};
-  item.fix = fault->expected ? MLCM__FIX_SCHEMA : MLCM__FIX_NONE;
+  const bool has_rows = strcmp(fault->type, "table") == 0;
+  item.fix = fault->expected && !has_rows ? MLCM__FIX_SCHEMA : MLCM__FIX_NONE;
   item.text = fault->expected;
   item.text_len = fault->expected ? strlen(fault->expected) : 0;
   item.shown.problem = !fault->found     ? "it is gone"
                        : fault->expected ? "it is not the one that this library makes"
                                          : "this library makes none of that name";
-  item.shown.restore =
-      fault->expected ? "it is made anew as this library makes it" : "a person must say what it is for; drop it if nobody knows";
+  item.shown.restore = !fault->expected ? "a person must say what it is for; drop it if nobody knows"
+                       : has_rows       ? from_backup
+                                        : "it is made anew as this library makes it";
   return mlcm__fsck_tell(f, &item, err);
 }
 
@@ -181,5 +172,6 @@ static mlcm_status check_schema(mlcm__fsck *f, mlcm_error *err) {
 mlcm_status mlcm__fsck_database(mlcm__fsck *f, mlcm_error *err) {
   mlcm_status st = mlcm__fsck_try(f, check_integrity, "registry.db", err);
   if (!st) st = mlcm__fsck_try(f, check_schema, "registry.db", err);
-  return st ? st : mlcm__fsck_try(f, check_references, "registry.db", err);
+  if (!st) st = mlcm__fsck_try(f, mlcm__fsck_types, "registry.db", err);
+  return st ? st : mlcm__fsck_try(f, mlcm__fsck_references, "registry.db", err);
 }

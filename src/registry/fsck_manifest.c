@@ -90,19 +90,23 @@ static mlcm_status tell_sums(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
   (void)snprintf(expected, sizeof expected, "%zu files, %lld bytes", s->manifest->n, (long long)s->manifest->size_bytes);
   (void)snprintf(found, sizeof found, "%lld files, %lld bytes", (long long)mlcm__db_i64(stmt, 2),
                  (long long)mlcm__db_i64(stmt, 3));
+  const bool confirmed = mlcm__db_i64(stmt, 5) != 0;
   mlcm__fsck_item item = {.shown = {.kind = MLCM_DAMAGE_COUNTER, .object = object, .expected = expected, .found = found},
-                          .fix = MLCM__FIX_SUMS,
-                          .id = s->l->id};
+                          .fix = confirmed ? MLCM__FIX_SUMS : MLCM__FIX_NONE,
+                          .id = mlcm__db_i64(stmt, 4)};
   item.shown.problem = "its row does not have the number and size of files that its manifest has";
-  item.shown.restore = "the manifest has its digest: the numbers are counted from it";
+  item.shown.restore = confirmed ? "the manifest is the one that was registered: the numbers are counted from it"
+                                 : "only a backup has it: the version was not registered with this manifest";
   return mlcm__fsck_tell(s->f, &item, err);
 }
 
 static mlcm_status check_sums(mlcm__fsck *f, const listing *l, const mlcm__manifest *manifest, mlcm_error *err) {
   sums s = {f, l, manifest};
   return mlcm__sql_each(f->conn,
-                        "SELECT m.name, v.number, v.n_files, v.size_bytes FROM version v JOIN model m ON m.id = v.model_id"
-                        " WHERE v.manifest_id = ?1 AND (v.n_files <> ?2 OR v.size_bytes <> ?3) ORDER BY v.id",
+                        "SELECT m.name, v.number, v.n_files, v.size_bytes, v.id, EXISTS (SELECT 1 FROM event e"
+                        "  WHERE e.kind = 'version.registered' AND e.model = m.name AND e.version = v.number"
+                        "  AND instr(e.detail, f.sha256)) FROM version v JOIN model m ON m.id = v.model_id"
+                        " JOIN manifest f ON f.id = v.manifest_id WHERE v.manifest_id = ?1 AND (v.n_files <> ?2 OR v.size_bytes <> ?3) ORDER BY v.id",
                         MLCM__BIND(mlcm__i64(l->id), mlcm__i64((int64_t)manifest->n), mlcm__i64(manifest->size_bytes)), tell_sums,
                         &s, err);
 }

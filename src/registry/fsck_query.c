@@ -16,11 +16,12 @@ typedef struct asking {
 
 static mlcm_status tell_row(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
   const asking *a = user;
-  char restore[128];
+  char restore[128], table[64];
   mlcm__fsck_item item = {.shown = {.kind = a->query->kind, .problem = a->query->problem, .restore = a->query->restore},
                           .fix = a->query->fix,
                           .id = mlcm__db_i64(stmt, 3)};
-  item.shown.object = mlcm__db_text(stmt, 0);
+  (void)snprintf(table, sizeof table, "table %s", a->query->table); /* of a row whose name is lost too */
+  item.shown.object = mlcm__db_is_null(stmt, 0) ? table : mlcm__db_text(stmt, 0);
   item.shown.expected = mlcm__db_text(stmt, 1);
   item.shown.found = mlcm__db_text(stmt, 2);
   if (item.fix == MLCM__FIX_MOVE_SEQ) {
@@ -37,9 +38,11 @@ static mlcm_status tell_row(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
 
 static mlcm_status ask(mlcm__fsck *f, const mlcm__fsck_query *query, mlcm_error *err) {
   asking a = {f, query};
+  char table[64];
   mlcm_error why = {0};
   mlcm_status st = mlcm__sql_each(f->conn, query->sql, MLCM__NO_BIND, tell_row, &a, &why);
-  return mlcm__fsck_unless_damage(f, st, &why, MLCM_DAMAGE_DATABASE, query->table, err);
+  (void)snprintf(table, sizeof table, "table %s", query->table);
+  return mlcm__fsck_unless_damage(f, st, &why, MLCM_DAMAGE_DATABASE, table, err);
 }
 
 mlcm_status mlcm__fsck_ask(mlcm__fsck *f, const mlcm__fsck_query *queries, size_t n, mlcm_error *err) {

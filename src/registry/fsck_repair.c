@@ -72,14 +72,15 @@ static mlcm_status fix_counters(repair *r, int64_t model_id, mlcm_error *err) {
                        MLCM__BIND(mlcm__i64(model_id)), err);
 }
 
-static mlcm_status fix_sums(repair *r, int64_t manifest_id, mlcm_error *err) {
+static mlcm_status fix_sums(repair *r, int64_t version_id, mlcm_error *err) {
   mlcm__db_stmt *stmt = NULL;
   mlcm__manifest manifest;
   bool row = false;
   mlcm__manifest_init(&manifest, r->f->ctx);
-  mlcm_status st = mlcm__sql_first(r->conn, "SELECT text, sha256 FROM manifest WHERE id = ?1", MLCM__BIND(mlcm__i64(manifest_id)),
-                                   &stmt, &row, err);
-  if (!st && !row) st = mlcm__fail(err, MLCM_CORRUPT, "manifest %lld is gone", (long long)manifest_id);
+  mlcm_status st = mlcm__sql_first(r->conn,
+                                   "SELECT f.text, f.sha256 FROM version v JOIN manifest f ON f.id = v.manifest_id WHERE v.id = ?1",
+                                   MLCM__BIND(mlcm__i64(version_id)), &stmt, &row, err);
+  if (!st && !row) st = mlcm__fail(err, MLCM_CORRUPT, "the manifest of version row %lld is gone", (long long)version_id);
   if (!st) {
     size_t len = 0;
     const char *text = mlcm__db_blob(stmt, 0, &len);
@@ -87,8 +88,8 @@ static mlcm_status fix_sums(repair *r, int64_t manifest_id, mlcm_error *err) {
   }
   mlcm__db_reset(stmt);
   if (!st) {
-    st = run_guarded(r, "version_is_immutable", "UPDATE version SET n_files = ?2, size_bytes = ?3 WHERE manifest_id = ?1",
-                     MLCM__BIND(mlcm__i64(manifest_id), mlcm__i64((int64_t)manifest.n), mlcm__i64(manifest.size_bytes)), err);
+    st = run_guarded(r, "version_is_immutable", "UPDATE version SET n_files = ?2, size_bytes = ?3 WHERE id = ?1",
+                     MLCM__BIND(mlcm__i64(version_id), mlcm__i64((int64_t)manifest.n), mlcm__i64(manifest.size_bytes)), err);
   }
   mlcm__manifest_reset(&manifest);
   return st;

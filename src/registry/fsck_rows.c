@@ -14,6 +14,31 @@
 
 /* ---- checks that are one query ---- */
 
+/* Aliases with their newest move in the history (kept) and in the change feed (fed). */
+#define MOVES_SQL                                                                                                                \
+  "WITH move AS (SELECT m.name || '@' || a.name AS name, a.name AS alias, a.model_id, a.move_seq,"                               \
+  " (SELECT max(h.seq) FROM alias_move h WHERE h.model_id = a.model_id AND h.alias = a.name) AS kept, e.seq AS fed FROM alias a" \
+  " JOIN model m ON m.id = a.model_id JOIN (SELECT model, alias, max(seq) AS seq FROM event WHERE kind = 'alias.set'"            \
+  "  GROUP BY model, alias) e ON e.model = m.name AND e.alias = a.name) "
+
+#define CAUSE_SQL                                                                                                                \
+  "CASE json_extract(e.detail, '$.cause') WHEN 'manual' THEN 1 WHEN 'rollout' THEN 2 WHEN 'undo' THEN 3 WHEN 'deleted' THEN 4"   \
+  " WHEN 'rollback' THEN 5 END"
+
+/* Counters of models by the change feed (c) and by counting rows (w), for models whose own differ from the feed's. They are put
+ * right only where both agree: rows that are lost must not become the truth. */
+#define COUNTERS_SQL                                                                                                             \
+  "WITH fed AS (SELECT model, version, kind, max(seq) FROM event"                                                                \
+  "  WHERE kind IN ('version.registered', 'version.deleted', 'version.restored') GROUP BY model, version)"                       \
+  " SELECT 'model ' || m.name, 'versions ' || c.n || ', newest ' || c.newest || ', last ' || c.last,"                            \
+  " 'versions ' || m.n_versions || ', newest ' || m.newest || ', last ' || m.last_version, m.id FROM model m"                    \
+  " JOIN (SELECT m2.id, count(CASE WHEN f.kind <> 'version.deleted' THEN 1 END) AS n,"                                           \
+  "  coalesce(max(CASE WHEN f.kind <> 'version.deleted' THEN f.version END), 0) AS newest, coalesce(max(f.version), 0) AS last"  \
+  "  FROM model m2 LEFT JOIN fed f ON f.model = m2.name GROUP BY m2.id) c ON c.id = m.id"                                        \
+  " JOIN (SELECT m3.id, count(CASE v.state WHEN 1 THEN 1 END) AS n, coalesce(max(CASE v.state WHEN 1 THEN v.number END), 0)"     \
+  "  AS newest, coalesce(max(v.number), 0) AS last FROM model m3 LEFT JOIN version v ON v.model_id = m3.id GROUP BY m3.id) w"    \
+  " ON w.id = m.id WHERE (c.n, c.newest, c.last) <> ("
+
 static const mlcm__fsck_query queries[] = {
     {"alias",
      "SELECT m.name || '@' || a.name, 'a version that is there', CAST(a.version AS TEXT), a.model_id FROM alias a"
@@ -28,28 +53,35 @@ static const mlcm__fsck_query queries[] = {
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the alias stands on a version that is deleted",
      "restore the version (mlcm restore), or say where the alias shall stand (mlcm alias set)"},
     {"alias",
-     "SELECT m.name || '@' || a.name, CAST(h.seq AS TEXT), CAST(a.move_seq AS TEXT), a.model_id, a.name FROM alias a"
-     " JOIN model m ON m.id = a.model_id"
-     " JOIN (SELECT model_id, alias, max(seq) AS seq FROM alias_move GROUP BY model_id, alias) h"
-     " ON h.model_id = a.model_id AND h.alias = a.name"
-     " WHERE a.move_seq <> h.seq",
-     MLCM_DAMAGE_COUNTER, MLCM__FIX_MOVE_SEQ, "its row does not name its newest move", "the history has the number"},
+     MOVES_SQL "SELECT name, fed, move_seq, model_id, alias FROM move WHERE move_seq <> fed AND kept = fed", MLCM_DAMAGE_COUNTER,
+     MLCM__FIX_MOVE_SEQ, "its row does not name its newest move", "history and change feed have the number"},
+    {"alias",
+     MOVES_SQL "SELECT name, fed, move_seq, model_id, alias FROM move WHERE move_seq <> fed AND kept IS NOT fed"
+               " AND move_seq IS NOT kept",
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its row names neither its newest move in the history nor that in the change feed",
+     "history and change feed disagree: only a backup has the row"},
     {"alias_move",
-     "SELECT e.model || '@' || e.alias || ' move ' || e.seq,"
-     " CASE e.kind WHEN 'alias.set' THEN CAST(e.version AS TEXT) ELSE '0' END,"
-     " coalesce(CAST(a.to_version AS TEXT), 'no row'), e.seq FROM event e LEFT JOIN alias_move a ON a.seq = e.seq"
-     " WHERE e.kind IN ('alias.set', 'alias.deleted')"
-     " AND (a.seq IS NULL OR a.alias <> e.alias OR a.to_version <> CASE e.kind WHEN 'alias.set' THEN e.version ELSE 0 END)",
+     "SELECT e.model || '@' || e.alias || ' move ' || e.seq, e.kind || ' ' || e.version || ' ' || e.detail,"
+     " coalesce(m.name || '@' || a.alias || ' from ' || a.from_version || ' to ' || a.to_version || ', cause ' || a.cause"
+     " || ', rollout ' || a.rollout_id, 'no row'), e.seq FROM event e LEFT JOIN alias_move a ON a.seq = e.seq"
+     " LEFT JOIN model m ON m.id = a.model_id"
+     " WHERE e.kind IN ('alias.set', 'alias.deleted') AND (a.seq IS NULL OR a.alias <> e.alias OR m.name IS NOT e.model"
+     " OR a.to_version <> CASE e.kind WHEN 'alias.set' THEN e.version ELSE 0 END"
+     " OR CASE WHEN json_valid(e.detail) THEN a.from_version <> json_extract(e.detail, '$.from')"
+     "  OR a.rollout_id <> CAST(json_extract(e.detail, '$.rollout') AS INTEGER) OR a.cause <> " CAUSE_SQL " END)",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the alias's history does not say what the change feed says", "only a backup has the row"},
-    {"model",
-     "SELECT 'model ' || m.name, 'versions ' || c.n || ', newest ' || c.newest || ', last ' || c.last,"
-     " 'versions ' || m.n_versions || ', newest ' || m.newest || ', last ' || m.last_version, m.id FROM model m"
-     " JOIN (SELECT m2.id, count(CASE v.state WHEN 1 THEN 1 END) AS n,"
-     "   coalesce(max(CASE v.state WHEN 1 THEN v.number END), 0) AS newest, coalesce(max(v.number), 0) AS last"
-     "  FROM model m2 LEFT JOIN version v ON v.model_id = m2.id GROUP BY m2.id) c ON c.id = m.id"
-     " WHERE m.n_versions <> c.n OR m.newest <> c.newest OR m.last_version <> c.last",
+    {"alias_move",
+     "SELECT coalesce(m.name, 'no model') || '@' || a.alias || ' move ' || a.seq, 'no row', 'to version ' || a.to_version, 0"
+     " FROM alias_move a LEFT JOIN model m ON m.id = a.model_id"
+     " WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = a.seq AND e.kind IN ('alias.set', 'alias.deleted'))",
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "no change of the feed made this move",
+     "nothing moved the alias then: its history is right without the row"},
+    {"model", COUNTERS_SQL "m.n_versions, m.newest, m.last_version) AND (w.n, w.newest, w.last) = (c.n, c.newest, c.last)",
      MLCM_DAMAGE_COUNTER, MLCM__FIX_COUNTERS, "its counters are not what counting its versions gives",
      "the versions are counted anew"},
+    {"model", COUNTERS_SQL "m.n_versions, m.newest, m.last_version) AND (w.n, w.newest, w.last) <> (c.n, c.newest, c.last)",
+     MLCM_DAMAGE_COUNTER, MLCM__FIX_NONE, "its counters are not what the change feed gives, nor are its versions",
+     "only a backup has them: its versions are damaged too"},
     {"rollout",
      "SELECT 'rollout ' || r.id, c.n || ' decisions', r.n_decisions || ' decisions', r.id FROM rollout r"
      " JOIN (SELECT r2.id, count(d.seq) AS n FROM rollout r2 LEFT JOIN decision d ON d.rollout_id = r2.id GROUP BY r2.id) c"

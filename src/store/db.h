@@ -78,15 +78,15 @@ mlcm_status mlcm__db_changed(mlcm__db *db, int64_t *out_generation, mlcm_error *
 /* Full check of the file: structure, indexes, foreign keys. MLCM_CORRUPT with the first finding. Runs on any connection. */
 mlcm_status mlcm__db_check(mlcm__db_conn *conn, mlcm_error *err);
 
-/* One index or trigger that is not as the migrations make it. */
+/* One table, index, trigger or view that is not as the migrations make it. */
 typedef struct mlcm__db_schema_fault {
-  const char *type, *name; /* "index" or "trigger" */
+  const char *type, *name; /* "table", "index", "trigger" or "view" */
   const char *expected;    /* SQL that makes it; NULL: the migrations make none of that name */
   const char *found;       /* SQL in the file; NULL: it is gone */
 } mlcm__db_schema_fault;
 
-/* Compares the indexes and triggers of the file with those that the migrations make in a database in memory. A non-OK answer of
- * `tell` stops and is returned. Tables are not compared: what reads one that is gone says so. */
+/* Compares what is in the file's schema with what the migrations make in a database in memory. A non-OK answer of `tell` stops and
+ * is returned. */
 typedef mlcm_status mlcm__db_schema_tell(void *user, const mlcm__db_schema_fault *fault, mlcm_error *err);
 mlcm_status mlcm__db_compare_schema(mlcm__db_conn *conn, const char *const *migrations, size_t n_migrations,
                                     mlcm__db_schema_tell *tell, void *user, mlcm_error *err);
@@ -125,7 +125,8 @@ mlcm_status mlcm__db_run(mlcm__db_stmt *stmt, mlcm_error *err);
 /* Runs a script of several statements without parameters. */
 mlcm_status mlcm__db_exec(mlcm__db_conn *conn, const char *sql, mlcm_error *err);
 
-/* Columns of the current row count from 0. Text and blobs live until the next step or reset. NULL text: the column is NULL. */
+/* Columns of the current row count from 0. Text and blobs live until the next step or reset. The text of
+ * NULL is "": a damaged file has NULL where the schema allows none. */
 bool mlcm__db_is_null(mlcm__db_stmt *stmt, int column);
 int64_t mlcm__db_i64(mlcm__db_stmt *stmt, int column);
 double mlcm__db_f64(mlcm__db_stmt *stmt, int column);

@@ -212,7 +212,8 @@ double mlcm__db_f64(mlcm__db_stmt *stmt, int column) {
 }
 
 const char *mlcm__db_text(mlcm__db_stmt *stmt, int column) {
-  return (const char *)sqlite3_column_text(stmt->raw, column);
+  const char *text = (const char *)sqlite3_column_text(stmt->raw, column);
+  return text ? text : "";
 }
 
 const void *mlcm__db_blob(mlcm__db_stmt *stmt, int column, size_t *out_len) {

@@ -71,7 +71,7 @@ static mlcm_status check_text(verification *v, int64_t seq, const cJSON *json, m
   const char *text = mlcm__db_text(stmt, 4);
   const void *salt = mlcm__db_blob(stmt, 3, &salt_len);
   const cJSON *reason = cJSON_GetObjectItemCaseSensitive(json, "reason");
-  if (!text) return MLCM_OK; /* none was given, or it was erased */
+  if (mlcm__db_is_null(stmt, 4)) return MLCM_OK; /* none was given, or it was erased */
   mlcm_status status = mlcm__audit_text_digest(salt, salt_len, text, strlen(text), fault.found, err);
   if (status != MLCM_OK) return status;
   if (cJSON_IsString(reason) && strcmp(reason->valuestring, fault.found) == 0) return MLCM_OK;
@@ -129,6 +129,15 @@ static mlcm_status check_entry(verification *v, int64_t seq, mlcm__db_stmt *stmt
   if (status == MLCM_OK) status = v->visit(v->user, seq, usable ? json : NULL, err);
   cJSON_Delete(json);
   return status;
+}
+
+/* Below the first, or so large that none could follow. */
+static bool has_odd_number(const verification *v, int64_t seq) { return seq < v->next || seq == INT64_MAX; }
+
+static mlcm_status tell_odd_number(verification *v, int64_t seq, mlcm_error *err) {
+  mlcm__audit_fault fault = {.part = MLCM__AUDIT_ENTRY, .seq = seq};
+  v->state.is_complete = false;
+  return bad_entry(v, &fault, "has a number that no entry can have", err);
 }
 
 /* Entries v->next to seq - 1 are not there. */
@@ -276,7 +285,12 @@ static mlcm_status check_entries(verification *v, mlcm_error *err) {
   while (status == MLCM_OK) {
     status = mlcm__db_step(stmt, &row, err);
     if (status != MLCM_OK || !row) break;
-    status = check_gap(v, mlcm__db_i64(stmt, 0), err);
+    const int64_t seq = mlcm__db_i64(stmt, 0);
+    if (has_odd_number(v, seq)) {
+      status = tell_odd_number(v, seq, err);
+      continue;
+    }
+    status = check_gap(v, seq, err);
     if (status == MLCM_OK) status = check_entry(v, v->next, stmt, computed, stored, err);
     if (status != MLCM_OK) break;
     v->next++;

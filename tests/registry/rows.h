@@ -38,10 +38,11 @@ static UNUSED void set_rows(fixture *f) {
   const mlcm__record record = {.kind = "rollout.decided",
                                .object_kind = "rollout",
                                .model = "m",
+                               .alias = "champion",
                                .name = "e",
                                .after = "progressing",
                                .evidence = hex,
-                               .detail = "{\"rollout\":\"1\",\"seq\":\"1\"}"};
+                               .detail = "{\"action\":\"advance\",\"rollout\":\"1\",\"seq\":\"1\"}"};
   CHECK_OK(mlcm__registry_write_begin(f->reg, &conn, err));
   CHECK_OK(mlcm__endpoint_ensure(conn, f->reg, "e", "m", "champion", &endpoint, err));
   row.endpoint_id = endpoint.id;

@@ -67,9 +67,9 @@ static const damage damages[] = {
     {"UPDATE version SET size_bytes = 99 WHERE number = 2", MLCM_DAMAGE_COUNTER, "digits/2", "number and size of files", 1},
     {"UPDATE version SET actor = 'eve' WHERE number = 2", MLCM_DAMAGE_ROW, "digits/2", "who registered it", 0},
     {"UPDATE version SET parent = 'digits/1' WHERE number = 3", MLCM_DAMAGE_ROW, "digits/3", "the version's parent is not", 0},
-    {"UPDATE version SET state = 2 WHERE number = 3; UPDATE model SET n_versions = 1, newest = 2", MLCM_DAMAGE_ROW, "digits/3",
+    {"UPDATE version SET state = 2 WHERE number = 3", MLCM_DAMAGE_ROW, "digits/3",
      "knows of no deletion", 0},
-    {"UPDATE version SET state = 1 WHERE number = 1; UPDATE model SET n_versions = 3", MLCM_DAMAGE_ROW, "digits/1", "deleted", 0},
+    {"UPDATE version SET state = 1 WHERE number = 1", MLCM_DAMAGE_ROW, "digits/1", "deleted", 0},
     {"UPDATE version SET description = 'forged' WHERE number = 3", MLCM_DAMAGE_ROW, "digits/3 description", "given last", 0},
     {"UPDATE version_tag SET value = 'speech'", MLCM_DAMAGE_ROW, "digits/2 tag team", "set last", 0},
     {"DELETE FROM model_tag", MLCM_DAMAGE_ROW, "model digits tag kind", "set last", 0},
@@ -334,11 +334,12 @@ END_TEST
 START_TEST(an_index_that_disagrees_is_made_anew) {
   fixture f;
   live(&f);
+  tamper(&f, "UPDATE version SET updated_ns = updated_ns + 1000 WHERE number = 3"); /* the index follows this time */
   tamper(
       &f,
       "PRAGMA writable_schema = ON;"
       "UPDATE sqlite_schema SET sql = 'CREATE INDEX version_by_update ON version (created_ns)' WHERE name = 'version_by_update'");
-  tamper(&f, "UPDATE version SET updated_ns = updated_ns + 1000 WHERE number = 3");
+  tamper(&f, "UPDATE version SET updated_ns = updated_ns - 1000 WHERE number = 3");
   tamper(
       &f,
       "PRAGMA writable_schema = ON;"

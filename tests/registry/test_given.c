@@ -122,6 +122,21 @@ START_TEST(a_garbled_event_is_named) {
 }
 END_TEST
 
+/* SQLite reads as JSON what is no UTF-8; the library does not. The check says how far it came, and the others go on. */
+START_TEST(an_event_that_only_sqlite_can_read_ends_its_check_and_no_other) {
+  fixture f;
+  give(&f);
+  tamper(&f, "UPDATE event SET detail = replace(detail, '\"tags\":[', '\"tags\":[\"' || CAST(x'ff' AS TEXT) || '\",')"
+             " WHERE kind = 'version.registered' AND version = 2;"
+             "UPDATE model SET n_versions = 7");
+  mlcm_fsck_report *report = check(&f);
+  ck_assert(tells(report, "tags and descriptions given at registration", "cannot be checked to its end"));
+  ck_assert(tells(report, "model m", "its counters are not"));
+  mlcm_fsck_report_free(report);
+  tear_down(&f);
+}
+END_TEST
+
 START_TEST(what_was_changed_since_is_not_compared_with_the_registration) {
   fixture f;
   give(&f);
@@ -144,7 +159,7 @@ static void register_as_before(fixture *f) {
       "run_link)"
       " SELECT model_id, 3, 1, 1, 'ana', 'of old', manifest_id, n_files, size_bytes, 'runs/3' FROM version WHERE number = 2;"
       "INSERT INTO version_tag SELECT id, 'team', 'audio' FROM version WHERE number = 3;"
-      "UPDATE model SET n_versions = 3, newest = 3, last_version = 3;";
+      "UPDATE model SET n_versions = 3, newest = 3, last_version = 3, updated_ns = 1;";
   mlcm__db_conn *conn = NULL;
   mlcm__audit_head head;
   char after[MLCM__DIGEST_TEXT + 1], detail[256];
@@ -192,6 +207,7 @@ int main(void) {
                           the_audit_entry_has_the_digest_of_the_event,
                           what_was_given_and_is_not_so_now_is_named,
                           a_garbled_event_is_named,
+                          an_event_that_only_sqlite_can_read_ends_its_check_and_no_other,
                           what_was_changed_since_is_not_compared_with_the_registration,
                           an_entry_without_the_digest_verifies,
                           its_parent_is_compared_and_no_more};

@@ -176,12 +176,12 @@ END_TEST
 
 /* What audit verify says first, and of what fsck speaks. */
 static const char *const against_the_log[][3] = {
-    {"UPDATE decision SET record = '{}'", "the decision's record", "m"},
-    {"DELETE FROM decision", "the decision's record is 'gone'", "m"},
-    {"UPDATE event SET detail = '{}' WHERE kind = 'rollout.decided'", "the event's detail", "m"},
-    {"UPDATE event SET detail = '{\"rollout\":\"1\"}' WHERE kind = 'rollout.decided'", "the event's detail", "m"},
-    {"UPDATE event SET detail = '!' WHERE kind = 'rollout.decided'", "the event's detail", "m"},
-    {"UPDATE event SET version = 2 WHERE kind = 'alias.set' AND alias = 'other'", "the event's version", "m@other"},
+    {"UPDATE decision SET record = '{}'", "rollout 1 decision 1", "m@champion"},
+    {"DELETE FROM decision", "rollout 1 decision 1 is 'gone'", "m@champion"},
+    {"UPDATE event SET detail = '{}' WHERE kind = 'rollout.decided'", "the event's detail", "m@champion"},
+    {"UPDATE event SET detail = '{\"rollout\":\"1\"}' WHERE kind = 'rollout.decided'", "the event's detail", "m@champion"},
+    {"UPDATE event SET detail = '!' WHERE kind = 'rollout.decided'", "the event's detail", "m@champion"},
+    {"UPDATE event SET version = 2 WHERE kind = 'alias.set' AND alias = 'other'", "the change's version", "m@other"},
     {"DELETE FROM version WHERE number = 3", "the version's manifest is 'gone'", "m/3"},
     {"UPDATE event SET detail = '{}' WHERE kind = 'alias.set' AND alias = 'other'", "the event's detail", "m@other"},
     {"UPDATE event SET audit_seq = 2 WHERE kind = 'alias.set' AND alias = 'other'", "no event", "audit entry 6"},
