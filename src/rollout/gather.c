@@ -6,7 +6,7 @@
  */
 #include "rollout/gather.h"
 
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
 #include "gate/latency.h"
@@ -173,17 +173,6 @@ static mlcm_status weight_of(mlcm__gather *g, uint64_t epoch, int64_t *out, mlcm
   return st;
 }
 
-static bool has_stratum(const mlcm__gather *g, uint64_t epoch) {
-  for (size_t i = 0; i < g->n_strata; i++)
-    if (g->strata[i].epoch == epoch) return true;
-  return false;
-}
-
-static int by_epoch(const void *a, const void *b) {
-  uint64_t x = ((const stratum *)a)->epoch, y = ((const stratum *)b)->epoch;
-  return x < y ? -1 : 1; /* no two strata have the same */
-}
-
 static size_t most_epochs(const mlcm__gather *g) {
   const size_t n = g->options.plan->policy->n_comparing;
   return n * MAX_EPOCHS > MAX_CHECK_EPOCHS ? MAX_CHECK_EPOCHS / n : MAX_EPOCHS;
@@ -207,12 +196,15 @@ static mlcm_status add_stratum(mlcm__gather *g, uint64_t epoch, mlcm_error *err)
   return MLCM_OK;
 }
 
+/* Cells come in the order of their epochs, and so do strata. */
 static mlcm_status build_strata(mlcm__gather *g, mlcm_error *err) {
   mlcm_status st = MLCM_OK;
   g->n_strata = 0;
-  for (size_t i = 0; !st && i < g->next.n; i++)
-    if (!has_stratum(g, g->next.cells[i].epoch)) st = add_stratum(g, g->next.cells[i].epoch, err);
-  if (!st && g->n_strata) qsort(g->strata, g->n_strata, sizeof(*g->strata), by_epoch);
+  for (size_t i = 0; !st && i < g->next.n; i++) {
+    uint64_t epoch = g->next.cells[i].epoch;
+    assert(g->n_strata == 0 || g->strata[g->n_strata - 1].epoch <= epoch);
+    if (g->n_strata == 0 || g->strata[g->n_strata - 1].epoch != epoch) st = add_stratum(g, epoch, err);
+  }
   return st;
 }
 

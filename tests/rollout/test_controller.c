@@ -138,6 +138,19 @@ START_TEST(a_start_that_makes_no_sense_changes_nothing) {
 }
 END_TEST
 
+START_TEST(an_endpoint_whose_alias_is_gone_has_nothing_to_go_back_to) {
+  rolling r;
+  mlcm_rollout *second = NULL;
+  rolling_set_up(&r);
+  rolling_start(&r, quick_plan);
+  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_ABORT, NULL, err));
+  CHECK_OK(mlcm_alias_delete(r.f.reg, "m", "champion", MLCM_ALIAS_ANY, 0, NULL, err));
+  CHECK_FAILS(MLCM_NOT_FOUND, "m@champion does not exist, so there is no stable version",
+              mlcm_rollout_start(r.f.reg, "p", mlcm_str_of(quick_plan), NULL, &second, err));
+  rolling_tear_down(&r);
+}
+END_TEST
+
 START_TEST(a_candidate_may_be_named_by_alias) {
   rolling r;
   rolling_set_up(&r);
@@ -227,7 +240,7 @@ START_TEST(undo_during_a_rollout_needs_to_be_told_to_abort_it) {
   rolling_start(&r, "mlcm: rollout/v1\nendpoint: m\ncandidate: m/3\nsteps: [{weight: 5%, for: 5s}]\n"
                     "checks: [{name: errors, compare: error, tolerate: 2x}]\n");
   CHECK_FAILS(MLCM_CONFLICT, "rollout 2 is active", mlcm_rollout_undo(r.f.reg, "m", 0, NULL, &version, err));
-  CHECK_OK(mlcm_rollout_undo(r.f.reg, "m", MLCM_UNDO_ABORT, NULL, &version, err));
+  CHECK_OK(mlcm_rollout_undo(r.f.reg, "m", MLCM_UNDO_ABORT, NULL, NULL, err));
   ck_assert_int_eq(alias_of(&r.f, "m", "champion"), 1);
   ck_assert_int_eq(routing_of(&r).candidate, 0);
   ck_assert_int_eq(routing_of(&r).stable, 1);
@@ -470,6 +483,7 @@ int main(void) {
                           the_audit_log_has_every_decision,
                           a_rollout_in_the_way_is_a_conflict,
                           a_start_that_makes_no_sense_changes_nothing,
+                          an_endpoint_whose_alias_is_gone_has_nothing_to_go_back_to,
                           a_candidate_may_be_named_by_alias,
                           each_rollout_spreads_keys_anew_and_keeps_them_within_itself,
                           override_rules_go_with_the_routing_and_end_with_it,

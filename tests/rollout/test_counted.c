@@ -222,7 +222,7 @@ START_TEST(news_of_several_epochs_stand_in_their_order) {
   rolling_set_up(&r);
   rolling_start(&r, quick_plan);
   int64_t first = routing_of(&r).epoch;
-  complete(&r.s, 1, first + 1, 9, 0); /* a meter lists versions first */
+  complete(&r.s, 1, first + 1, 9, 0);
   complete(&r.s, 2, first, 7, 0);
   char *line = line_of(&r);
   ck_assert_msg(strstr(line, "\"fail\":[[7,0,0,0],[0,0,9,0]]"), "%s", line);

@@ -107,9 +107,13 @@ START_TEST(a_plan_that_was_changed_is_not_opened) {
   rolling r;
   mlcm_rollout *h = NULL;
   rolling_set_up(&r);
+  move_alias(&r.f, "m", "champion", 3);
+  move_alias(&r.f, "m", "champion", 1); /* there is a version to go back to */
   rolling_start(&r, quick_plan);
   change_store(&r, "UPDATE rollout SET plan = replace(plan, '5%', '6%')");
   CHECK_FAILS(MLCM_CORRUPT, "the recorded plan has digest", mlcm_rollout_open(r.f.reg, "m", &h, err));
+  CHECK_FAILS(MLCM_CORRUPT, "the recorded plan has digest", mlcm_rollout_undo(r.f.reg, "m", MLCM_UNDO_ABORT, NULL, NULL, err));
+  ck_assert_int_eq(alias_of(&r.f, "m", "champion"), 1);
   rolling_tear_down(&r);
 }
 END_TEST
