@@ -240,8 +240,8 @@ static mlcm_status follow_deleted(mlcm__audit_rows *rows, const event_row *event
 /* What an entry says it is about. Policies and decisions have names of their own, which their digests cover. */
 static mlcm_status check_object(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
   const cJSON *object = cJSON_GetObjectItemCaseSensitive(entry, "object");
-  const cJSON *version = cJSON_GetObjectItemCaseSensitive(object, "version");
-  const int64_t logged = cJSON_IsNumber(version) ? (int64_t)version->valuedouble : 0;
+  int64_t logged = 0;
+  if (mlcm__json_get_i64(object, "version", "audit entry", &logged, NULL)) logged = 0; /* it is about none */
   const bool has_own_name = strcmp(event->kind, "policy.kept") == 0 || strcmp(event->kind, "rollout.decided") == 0;
   char name[KEY_BYTES], is[24], should[24];
   (void)snprintf(name, sizeof name, "%s%s%s", event->model, event->alias[0] ? "@" : "", event->alias);
