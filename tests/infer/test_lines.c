@@ -197,7 +197,7 @@ END_TEST
 
 /* Tables too large for the kernel's first block are allocated on their own. */
 START_TEST(large_tables_survive_every_failing_allocation) {
-  enum { KEYS = 5000 };
+  enum { KEYS = 2000 };
   static const struct {
     const char *head, *key, *tail;
   } forms[] = {{"ml.LabelEncoder@4 keys_tensor=i64:", "7,", "7 values_tensor=i64:"},
@@ -218,6 +218,19 @@ START_TEST(large_tables_survive_every_failing_allocation) {
     ck_assert_uint_gt(test_fault_memory(open_and_run, NULL, &l), 5);
     pbw_free(&text);
   }
+}
+END_TEST
+
+/* Here nothing else stands in the block that the table could lie in. */
+START_TEST(a_large_table_of_strings_survives_every_failing_allocation) {
+  pbw text = {0};
+  static const char head[] = "ml.OneHotEncoder cats_strings=", tail[] = "'k' | string:k";
+  pbw_bytes_raw(&text, head, strlen(head));
+  for (int k = 0; k < 2000; k++) pbw_bytes_raw(&text, "'k',", 4);
+  pbw_bytes_raw(&text, tail, sizeof tail);
+  line l = {text.data, ""};
+  ck_assert_uint_gt(test_fault_memory(open_and_run, NULL, &l), 5);
+  pbw_free(&text);
 }
 END_TEST
 
@@ -274,6 +287,7 @@ int main(void) {
                           a_constant_of_sixteen_million_weights_is_multiplied_as_it_is,
                           every_form_survives_every_failing_allocation,
                           large_tables_survive_every_failing_allocation,
+                          a_large_table_of_strings_survives_every_failing_allocation,
                           a_constant_may_be_of_every_kind};
   return TEST_RUN("infer_lines", tests);
 }
