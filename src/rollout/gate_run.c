@@ -123,7 +123,8 @@ static mlcm_measurement meter_of(const gate_run *run, const mlcm_check *check, c
   sum_version(snapshot, mlcm_version_number(run->version), &completed, &errors, latency);
   if (check->meter == MLCM_METER_RATE) return no_data(run, "a rate needs time: only a rollout can measure it");
   if (completed == 0) return no_data(run, "the version has answered no request yet");
-  if (check->meter == MLCM_METER_LATENCY && latency->count == 0) return no_data(run, "no answer has a latency: a meter file is damaged");
+  if (check->meter == MLCM_METER_LATENCY && latency->count == 0)
+    return no_data(run, "no answer has a latency: a meter file is damaged");
   if (check->meter == MLCM_METER_ERROR) return value_of(run, (double)errors / (double)completed);
   if (check->meter == MLCM_METER_LATENCY) return value_of(run, mlcm__histogram_quantile(latency, check->quantile));
   return no_data(run, "not a meter that can be asked once");

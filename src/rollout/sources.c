@@ -214,7 +214,7 @@ static void add_to_window(source *item, const mlcm_check *check, const mlcm__met
     return;
   }
   if (check->meter == MLCM_METER_LATENCY) mlcm__histogram_merge(&item->latency, &sum->latency);
-  item->n += check->meter == MLCM_METER_LATENCY ? sum->latency.count : sum->completed; /* a damaged file may count without latency */
+  item->n += check->meter == MLCM_METER_LATENCY ? sum->latency.count : sum->completed; /* which a damaged file counts without */
   item->bad += sum->errors;
 }
 

@@ -166,7 +166,8 @@ static UNUSED void change_store(rolling *r, const char *sql) {
 /* Rows of `table` are not taken any more, as by a full disk, until the store is mended. */
 static UNUSED void break_store(rolling *r, const char *table) {
   char sql[256];
-  snprintf(sql, sizeof(sql), "CREATE TRIGGER broken BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'the disk is full'); END", table);
+  snprintf(sql, sizeof(sql), "CREATE TRIGGER broken BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+           table);
   change_store(r, sql);
 }
 

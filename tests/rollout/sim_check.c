@@ -13,6 +13,7 @@
  *   rest       alias and routing agree whenever no rollout is under way, and stable is the alias's while one is
  *   hand out   each decision is handed out at most once, and only when it is recorded
  *   replay     every decision is made again, byte for byte
+ *   sound      mlcm_fsck finds no damage after any decision
  */
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -288,6 +289,18 @@ static void check_replay_now(sim *s) {
     sim_blame(s, "replay: %s", report.difference);
 }
 
+static void check_sound(sim *s) {
+  mlcm_fsck_report *report = NULL;
+  if (s->mutation != SIM_HONEST) return; /* a tampered database would be found here first */
+  CHECK_OK(mlcm_fsck(s->process[SIM_PERSON].ctx, s->reg_dir, NULL, NULL, &report, err));
+  for (size_t i = 0; i < mlcm_fsck_report_n(report); i++) {
+    mlcm_finding found = mlcm_fsck_report_at(report, i);
+    if (found.is_damage)
+      sim_blame(s, "sound: fsck says of %s: %s: expected %s, found %s", found.object, found.problem, found.expected, found.found);
+  }
+  mlcm_fsck_report_free(report);
+}
+
 void sim_look(sim *s, int by) {
   sim_seen now;
   if (sim_violated(s)) return;
@@ -300,7 +313,9 @@ void sim_look(sim *s, int by) {
   check_rest(s, &now);
   const bool decided = now.n_decisions > s->seen.n_decisions;
   s->seen = now;
-  if (decided && s->process[SIM_PERSON].reg && !sim_violated(s)) check_replay_now(s);
+  if (!decided || !s->process[SIM_PERSON].reg) return;
+  if (!sim_violated(s)) check_replay_now(s);
+  if (!sim_violated(s)) check_sound(s);
 }
 
 void sim_handed_out(sim *s, int by, const mlcm_decision *decision) {
@@ -316,5 +331,6 @@ void sim_check_life(sim *s) {
   if (sim_violated(s)) return;
   if (s->seen.active) sim_blame(s, "ends: the rollout goes on although nothing fails any more: %s", s->last_action);
   check_replay_now(s);
+  check_sound(s);
   if (mlcm_audit_verify(s->process[SIM_PERSON].reg, NULL, NULL, &head, &err)) sim_blame(s, "audit: %s", err.message);
 }

@@ -247,7 +247,7 @@ START_TEST(a_command_behind_many_is_left_to_the_next_tick) {
   crash(r.rollout);
   r.rollout = open_again(&r);
   test_clock_advance(&r.f.clock, 2 * MLCM__LEASE_NS);
-  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_PROMOTE, NULL, err)); /* looks after three of them: one obeyed, two refused */
+  CHECK_OK(mlcm_rollout_command(r.rollout, MLCM_COMMAND_PROMOTE, NULL, err)); /* after three: one obeyed, two refused */
   mlcm_rollout_summary s = summary_of(r.rollout, &state);
   ck_assert(s.status == MLCM_ROLLOUT_PAUSED && s.n_pending == 2);
   mlcm_rollout_state_free(state);

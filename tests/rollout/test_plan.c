@@ -251,7 +251,8 @@ END_TEST
 
 START_TEST(a_step_at_all_the_traffic_may_wait_for_checks_that_do_not_compare) {
   mlcm_plan *p = parse(HEAD "steps: [{weight: 100%, for: 1m, checks: [rate]}]\n"
-                            "checks: [{name: errors, compare: error, tolerate: 1.25x}, {name: rate, meter: error_ratio, at_most: 5%}]\n");
+                            "checks: [{name: errors, compare: error, tolerate: 1.25x},\n"
+                            "         {name: rate, meter: error_ratio, at_most: 5%}]\n");
   ck_assert_int_eq(mlcm_plan_step_weight_ppm(p, 0), MLCM_WEIGHT_ALL);
   ck_assert(!p->steps[0].required[0] && p->steps[0].required[1]);
   mlcm_plan_free(p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_record.c - what was recorded and is read again: records of older formats replay, and rows that were changed, moved or lost are
- * found by whoever reads them.
+ * test_record.c - what was recorded and is read again: records of older formats replay, and rows that were changed, moved or
+ * lost are found by whoever reads them.
  */
 #include "rollout/fixture.h"
 
@@ -69,8 +69,8 @@ static const struct {
 } changes[] = {
     {"UPDATE evidence SET chunk = 7 WHERE chunk = 2", MLCM_CORRUPT, MLCM_CORRUPT, "chunk 7 does not match its digest",
      "chunk 7 does not match its digest"},
-    {"UPDATE evidence SET lines = lines || '{}' WHERE chunk = 2", MLCM_CORRUPT, MLCM_CORRUPT, "chunk 2 does not match its digest",
-     "chunk 2 does not match its digest"},
+    {"UPDATE evidence SET lines = lines || '{}' WHERE chunk = 2", MLCM_CORRUPT, MLCM_CORRUPT,
+     "chunk 2 does not match its digest", "chunk 2 does not match its digest"},
     {"DELETE FROM evidence WHERE chunk = 2", MLCM_CORRUPT, MLCM_CORRUPT, "2 chunks of evidence are recorded, 1 are there",
      "the newest evidence is missing"},
     {"DELETE FROM decision WHERE seq = 2", MLCM_NOT_FOUND, MLCM_OK, "no decision 2", "made by replay but never recorded"},

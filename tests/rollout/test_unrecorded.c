@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_unrecorded.c - a store that does not take what was decided, or does not say whether it did: what takes effect all the same, what is
- * taken back, what is found written, and how much evidence waits.
+ * test_unrecorded.c - a store that does not take what was decided, or does not say whether it did: what takes effect all the
+ * same, what is taken back, what is found written, and how much evidence waits.
  */
 #include "rollout/fixture.h"
 

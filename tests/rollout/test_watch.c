@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_watch.c - who looks on: the state of this second in another handle, from what is recorded and from the holder's live lines.
+ * test_watch.c - who looks on: the state of this second in another handle, from what is recorded and from the holder's live
+ * lines.
  */
 #include "rollout/fixture.h"
 
