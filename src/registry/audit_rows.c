@@ -238,7 +238,8 @@ static mlcm_status follow_deleted(mlcm__audit_rows *rows, const event_row *event
 /* ---- one entry ---- */
 
 /* What an entry says it is about. Policies and decisions have names of their own, which their digests cover. */
-static mlcm_status check_object(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry, mlcm_error *err) {
+static mlcm_status check_object(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry,
+                                mlcm_error *err) {
   const cJSON *object = cJSON_GetObjectItemCaseSensitive(entry, "object");
   int64_t logged = 0;
   if (mlcm__json_get_i64(object, "version", "audit entry", &logged, NULL)) logged = 0; /* it is about none */

@@ -106,7 +106,8 @@ static mlcm_status check_sums(mlcm__fsck *f, const listing *l, const mlcm__manif
                         "SELECT m.name, v.number, v.n_files, v.size_bytes, v.id, EXISTS (SELECT 1 FROM event e"
                         "  WHERE e.kind = 'version.registered' AND e.model = m.name AND e.version = v.number"
                         "  AND instr(e.detail, f.sha256)) FROM version v JOIN model m ON m.id = v.model_id"
-                        " JOIN manifest f ON f.id = v.manifest_id WHERE v.manifest_id = ?1 AND (v.n_files <> ?2 OR v.size_bytes <> ?3) ORDER BY v.id",
+                        " JOIN manifest f ON f.id = v.manifest_id WHERE v.manifest_id = ?1"
+                        " AND (v.n_files <> ?2 OR v.size_bytes <> ?3) ORDER BY v.id",
                         MLCM__BIND(mlcm__i64(l->id), mlcm__i64((int64_t)manifest->n), mlcm__i64(manifest->size_bytes)), tell_sums,
                         &s, err);
 }

@@ -78,7 +78,8 @@ static mlcm_status fix_sums(repair *r, int64_t version_id, mlcm_error *err) {
   bool row = false;
   mlcm__manifest_init(&manifest, r->f->ctx);
   mlcm_status st = mlcm__sql_first(r->conn,
-                                   "SELECT f.text, f.sha256 FROM version v JOIN manifest f ON f.id = v.manifest_id WHERE v.id = ?1",
+                                   "SELECT f.text, f.sha256 FROM version v JOIN manifest f ON f.id = v.manifest_id"
+                                   " WHERE v.id = ?1",
                                    MLCM__BIND(mlcm__i64(version_id)), &stmt, &row, err);
   if (!st && !row) st = mlcm__fail(err, MLCM_CORRUPT, "the manifest of version row %lld is gone", (long long)version_id);
   if (!st) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fsck_rollouts.c - endpoints, their routing, rollouts and commands against the records of decisions, which the audit log holds to
- * their digests (fsck_audit.c).
+ * fsck_rollouts.c - endpoints, their routing, rollouts and commands against the records of decisions, which the audit log holds
+ * to their digests (fsck_audit.c).
  *
  * What a rollout's row says is what its last decision said; each of its epochs is a decision that changed the weight; the newest
  * epoch is what the rollout or, without one, the alias says. An epoch that a change by hand made (a displaced rollout's) stands
@@ -63,14 +63,16 @@ static const mlcm__fsck_query decisions[] = {
      " WHERE n_lines <> " TICKS_SQL,
      MLCM_DAMAGE_COUNTER, MLCM__FIX_NONE, "it does not have the lines that it counts", "counting its lines gives the number"},
     {"rollout",
-     "SELECT 'rollout ' || r.id, c.n || ' lines, ' || c.bytes || ' bytes', r.n_lines || ' lines, ' || r.evidence_bytes || ' bytes', 0"
+     "SELECT 'rollout ' || r.id, c.n || ' lines, ' || c.bytes || ' bytes',"
+     " r.n_lines || ' lines, ' || r.evidence_bytes || ' bytes', 0"
      " FROM rollout r JOIN (SELECT r2.id, coalesce(sum(e.n_lines), 0) AS n,"
      " coalesce(sum(length(CAST(e.lines AS BLOB))), 0) AS bytes FROM rollout r2 LEFT JOIN evidence e ON e.rollout_id = r2.id"
      " GROUP BY r2.id) c ON c.id = r.id WHERE c.n <> r.n_lines OR c.bytes <> r.evidence_bytes",
-     MLCM_DAMAGE_COUNTER, MLCM__FIX_NONE, "it does not have the evidence that it counts", "counting its chunks gives the numbers"},
+     MLCM_DAMAGE_COUNTER, MLCM__FIX_NONE, "it does not have the evidence that it counts",
+     "counting its chunks gives the numbers"},
     {"intent",
-     "SELECT 'rollout ' || i.rollout_id || ' command ' || i.id, NULL, 'kind ' || i.kind || ' by ' || i.actor || ', done by decision '"
-     " || coalesce(i.done_seq, 'none') || ', refused: ' || coalesce(i.refused, 'no'), 0 FROM intent i"
+     "SELECT 'rollout ' || i.rollout_id || ' command ' || i.id, NULL, 'kind ' || i.kind || ' by ' || i.actor"
+     " || ', done by decision ' || coalesce(i.done_seq, 'none') || ', refused: ' || coalesce(i.refused, 'no'), 0 FROM intent i"
      " LEFT JOIN rollout r ON r.id = i.rollout_id"
      " LEFT JOIN " DECISIONS_SQL " d ON d.rollout_id = i.rollout_id AND d.seq = i.done_seq"
      " WHERE i.kind NOT BETWEEN 1 AND 6 OR (i.done_seq <> 0 AND d.seq IS NULL) OR (i.done_seq = 0) <> (i.refused IS NOT NULL)"
@@ -82,14 +84,16 @@ static const mlcm__fsck_query decisions[] = {
 
 /* Whether a member of an event's detail is not as in the record, provided that has it. */
 #define DIFFERS(of_event, of_record)                                                                                             \
-  "json_extract(e.detail, '" of_event "') IS NOT coalesce(json_extract(d.j, '" of_record "'), json_extract(e.detail, '" of_event "'))"
+  "json_extract(e.detail, '" of_event "') IS NOT coalesce("                                                                  \
+  "json_extract(d.j, '" of_record "'), json_extract(e.detail, '" of_event "'))"
 
 /* The audit log has the digest of a decision's record, not of its line in the feed. */
 static const mlcm__fsck_query lines[] = {
     {"event",
      "SELECT 'event ' || e.seq, 'what rollout ' || d.rollout_id || ' decision ' || d.seq || ' recorded', e.detail, 0 FROM event e"
      " JOIN " DECISIONS_SQL " d ON json_valid(e.detail) AND d.rollout_id = CASE WHEN json_valid(e.detail) THEN"
-     " json_extract(e.detail, '$.rollout') END AND d.seq = CASE WHEN json_valid(e.detail) THEN json_extract(e.detail, '$.seq') END"
+     " json_extract(e.detail, '$.rollout') END"
+     " AND d.seq = CASE WHEN json_valid(e.detail) THEN json_extract(e.detail, '$.seq') END"
      " WHERE e.kind = 'rollout.decided' AND (e.version <> json_extract(d.j, '$.candidate')"
      " OR " DIFFERS("$.action", "$.action") ""
      " OR " DIFFERS("$.candidate", "$.candidate") ""
@@ -177,7 +181,8 @@ static const mlcm__fsck_query endpoints[] = {
      " OR NOT EXISTS (SELECT 1 FROM event v WHERE v.kind = 'alias.set' AND v.model = m.name AND v.alias = e.alias)",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "it serves an alias that never was", from_backup},
     {"endpoint",
-     "SELECT 'endpoint ' || e.name, 'event ' || v.seq || ': ' || json_extract(v.detail, '$.endpoint') || ' of ' || v.model || '@' || v.alias,"
+     "SELECT 'endpoint ' || e.name, 'event ' || v.seq || ': '"
+     " || json_extract(v.detail, '$.endpoint') || ' of ' || v.model || '@' || v.alias,"
      " e.name || ' of ' || m.name || '@' || e.alias, 0 FROM event v"
      " JOIN rollout r ON r.id = CASE WHEN json_valid(v.detail) THEN json_extract(v.detail, '$.rollout') END"
      " JOIN endpoint e ON e.id = r.endpoint_id JOIN model m ON m.id = e.model_id WHERE v.kind = 'rollout.decided'"
