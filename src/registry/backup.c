@@ -126,6 +126,7 @@ static void name_owner(copying *c, const object *o, mlcm_error *err) {
   mlcm__db_conn *conn = NULL;
   mlcm__db_stmt *stmt = NULL;
   bool row = false;
+  /* rarely: the connection that read the list is idle, unless other threads have taken all */
   if (mlcm__db_read_begin_single(c->reg->db, &conn, NULL) != MLCM_OK) return;
   mlcm_status st =
       mlcm__sql_first(conn,

@@ -6,7 +6,6 @@
  * theirs would have missed: the root in the head's row, or the head file of the same size. Otherwise rebuilding would make a
  * forgery the truth.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,7 +52,6 @@ mlcm_status mlcm__fsck_anchor_read(mlcm__fsck *f, mlcm__fsck_anchor *out, mlcm_e
   out->is_unreadable = st == MLCM_CORRUPT || st == MLCM_LIMIT || st == MLCM_INVALID_ARGUMENT;
   if (st == MLCM_NOT_FOUND) anchor_of_backup(f, out);
   if (st == MLCM_OK || st == MLCM_NOT_FOUND || out->is_unreadable) return MLCM_OK;
-  if (st == MLCM_IO && why.sys_code == ENOTDIR) return MLCM_OK; /* fsck_db.c says that there is no registry */
   return mlcm__fail_as(err, &why);
 }
 

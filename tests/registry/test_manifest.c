@@ -127,6 +127,17 @@ START_TEST(a_manifest_of_another_form_is_not_called_damaged) {
 }
 END_TEST
 
+/* Nothing of it is read: there is nothing behind the first byte. */
+START_TEST(a_text_longer_than_any_manifest_is_damaged) {
+  mlcm_context *ctx = test_context(NULL, NULL, NULL);
+  mlcm__manifest m;
+  CHECK_FAILS(MLCM_CORRUPT, "more than the limit of 268435456",
+              mlcm__manifest_parse(ctx, "m/1", "{", ((size_t)256 << 20) + 1, "", &m, err));
+  mlcm__manifest_reset(&m);
+  mlcm_context_free(ctx);
+}
+END_TEST
+
 START_TEST(every_changed_byte_is_found) {
   written w = write_two();
   for (size_t i = 0; i < w.len; i++) {
@@ -172,6 +183,7 @@ int main(void) {
                           sizes_that_overflow_are_refused,
                           texts_that_are_no_manifest,
                           a_manifest_of_another_form_is_not_called_damaged,
+                          a_text_longer_than_any_manifest_is_damaged,
                           every_changed_byte_is_found,
                           the_largest_manifest};
   return TEST_RUN("registry_manifest", tests);
