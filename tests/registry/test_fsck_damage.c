@@ -44,9 +44,9 @@ static const struct {
     {"DELETE FROM evaluation_score WHERE evaluation_id = 3 AND metric = 'loss'", "digits/3 evaluation night", NOT_SCORES},
     {"INSERT INTO evaluation SELECT 4, version_id, 'more', '', 0, 1, 'eve', '' FROM evaluation WHERE id = 3",
      "digits/3 evaluation more", "no change of the feed made it"},
-    {"DELETE FROM evaluation_score WHERE evaluation_id = 3; DELETE FROM evaluation WHERE id = 3", "table evaluation",
-     "the row of an evaluation of digits/3 is gone"},
-    {"DELETE FROM evaluation_score; DELETE FROM evaluation", "table evaluation", "the row of an evaluation of digits/2 is gone"},
+    {"DELETE FROM evaluation_score WHERE evaluation_id = 3; DELETE FROM evaluation WHERE id = 3", "digits/3 evaluation night",
+     "its row is gone"},
+    {"DELETE FROM evaluation_score; DELETE FROM evaluation", "digits/2 evaluation holdout", "its row is gone"},
 };
 
 START_TEST(an_evaluation_that_differs_from_the_feed_is_named) {
