@@ -177,7 +177,6 @@ static bool is_drawn(attack *a) { return draw(a) % (unsigned)a->one_in == 0; }
 typedef struct target {
   const char *table, *column, *type;
   const char *where;
-  bool must_be_text, not_null;
 } target;
 
 /* The damaged value as an SQL literal, to be freed with sqlite3_free; NULL: this kind does not apply or changes nothing. */
