@@ -35,7 +35,8 @@ void mlcm__live_begin(mlcm_registry *reg, mlcm__live *live, int64_t rollout_id, 
   char head[80];
   close_file(reg, live);
   if (!live->path && live_path(reg, rollout_id, &live->path, NULL)) return;
-  live->fd = io->open(io->user, live->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK; /* a pipe is not waited for */
+  live->fd = io->open(io->user, live->path, flags, 0640);
   if (live->fd < 0) {
     mlcm__log(reg->ctx, MLCM_LOG_WARN, "%s: cannot be opened (%s); watchers see committed evidence only", live->path,
               strerror(-live->fd));

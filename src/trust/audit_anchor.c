@@ -22,7 +22,8 @@ void mlcm__audit_anchor_write(mlcm_context *ctx, const char *path, const mlcm__a
   char line[LINE_LEN + 1], hex[MLCM__SHA256_HEX + 1];
   mlcm__hex(head->root, sizeof head->root, hex);
   snprintf(line, sizeof line, MAGIC "%0*lld %s\n", SIZE_DIGITS, (long long)head->size, hex);
-  int fd = ctx->io.open(ctx->io.user, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK; /* a pipe in its place is not waited for */
+  int fd = ctx->io.open(ctx->io.user, path, flags, 0644);
   int rc = fd < 0 ? fd : mlcm__write_all(ctx, fd, line, LINE_LEN);
   if (fd >= 0) ctx->io.close(ctx->io.user, fd);
   if (rc < 0) mlcm__log(ctx, MLCM_LOG_WARN, "the audit log's head could not be written to '%s': errno %d", path, -rc);

@@ -76,8 +76,20 @@ const char *harmless_row(sqlite3 *good, const char *table, const char *column, c
   return NULL;
 }
 
-const char *harmless_file(const char *path, const char *kind) {
-  (void)path;
-  (void)kind;
+static const struct {
+  const char *path, *kinds, *why; /* `path` is a prefix */
+} files[] = {
+    {"trash", "*", "waits to be removed"},
+    {"run", "*", "of processes that are gone"},
+    {"tmp", "*", "of processes that are gone"},
+    {"registry.lock", "*", "its bytes say nothing"},
+    {"audit.head", "gone|empty", "a power cut does that: it is told, and is no damage"},
+    {"registry.db", "longer", "what is no whole page belongs to none"},
+};
+
+const char *harmless_file(const char *path, bool holds_objects, const char *kind) {
+  if (strncmp(path, "objects/", strlen("objects/")) == 0 && !holds_objects) return "an empty folder";
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+    if (strncmp(path, files[i].path, strlen(files[i].path)) == 0 && is_listed(files[i].kinds, kind)) return files[i].why;
   return NULL;
 }

@@ -7,12 +7,13 @@
 #define MLCM_TESTS_DAMAGE_HARMLESS_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 
 /* Why damage of this kind to the row of `table` that `where` selects is harmless; NULL when it is not. `column` "": the row.
  * `good`: the database before. */
 const char *harmless_row(sqlite3 *good, const char *table, const char *column, const char *kind, const char *where);
 
-/* The same for a file, by its path below the registry's folder. */
-const char *harmless_file(const char *path, const char *kind);
+/* The same for a file or folder, by its path below the registry's folder. */
+const char *harmless_file(const char *path, bool holds_objects, const char *kind);
 
 #endif

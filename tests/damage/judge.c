@@ -77,6 +77,7 @@ static bool names(const mlcm_finding *x, const damage *d) {
 }
 
 static bool is_named(const mlcm_fsck_report *report, const damage *d) {
+  if (d->n_words == 0) return true; /* nobody knows what was hit */
   for (size_t i = 0; i < mlcm_fsck_report_n(report); i++) {
     const mlcm_finding x = mlcm_fsck_report_at(report, i);
     if (x.is_damage && names(&x, d)) return true;
@@ -141,7 +142,7 @@ static bool is_in(const mlcm_fsck_report *report, const mlcm_finding *x) {
 }
 
 /* Nothing that was not there before, nothing again that was called repaired. */
-static const char *compare_reports(const mlcm_fsck_report *before, const mlcm_fsck_report *repair,
+static const char *compare_reports(const damage *d, const mlcm_fsck_report *before, const mlcm_fsck_report *repair,
                                    const mlcm_fsck_report *after) {
   for (size_t i = 0; i < mlcm_fsck_report_n(repair); i++) {
     const mlcm_finding x = mlcm_fsck_report_at(repair, i);
@@ -149,7 +150,7 @@ static const char *compare_reports(const mlcm_fsck_report *before, const mlcm_fs
   }
   if (mlcm_fsck_report_summary(after).left != mlcm_fsck_report_summary(repair).left) return "a second check counts otherwise";
   const bool more = mlcm_fsck_report_summary(after).left > mlcm_fsck_report_summary(before).left;
-  return more ? "a second check finds more than the first" : NULL;
+  return more && !d->hides_others ? "a second check finds more than the first" : NULL;
 }
 
 static void judge_repair(scene *s, const damage *d, const mlcm_fsck_report *before, const char *backup, tally *t) {
@@ -159,7 +160,7 @@ static void judge_repair(scene *s, const damage *d, const mlcm_fsck_report *befo
   remains *as_damaged = remains_take(s);
   mlcm_status st = look(s, true, backup, &repair, &err);
   if (!st) st = look(s, false, NULL, &after, &err);
-  const char *rule = st ? err.message : compare_reports(before, repair, after);
+  const char *rule = st ? err.message : compare_reports(d, before, repair, after);
   if (!rule && !remains_hold(as_damaged, s, mlcm_fsck_report_summary(after).left == 0, why, sizeof why)) rule = why;
   if (!st) t->repaired += mlcm_fsck_report_summary(repair).repaired > 0;
   if (rule) {

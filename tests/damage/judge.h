@@ -16,9 +16,10 @@ enum { DAMAGE_WORDS = 512, DAMAGE_WORD_BYTES = 160, DAMAGE_WHAT_BYTES = 320 };
 /* One damage, already made in scene.work. */
 typedef struct damage {
   char what[DAMAGE_WHAT_BYTES]; /* for people */
-  char words[DAMAGE_WORDS][DAMAGE_WORD_BYTES]; /* a finding must have one of them, as a whole word */
+  char words[DAMAGE_WORDS][DAMAGE_WORD_BYTES]; /* a finding must have one of them, as a whole word; none: any will do */
   size_t n_words;
   const char *harmless; /* why nothing needs to be found; NULL: it must be */
+  bool hides_others;    /* one finding stands for what a repair lets be seen one by one */
 } damage;
 
 typedef struct tally {
