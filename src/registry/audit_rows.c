@@ -84,10 +84,10 @@ static const char *text_of(const cJSON *entry, const char *key) {
 
 /* What an event is about, as it is written: "digits@champion", "digits/3", "digits", or "event 17". */
 static void name_object(const event_row *event, char out[KEY_BYTES]) {
-  if (event->alias[0]) (void)snprintf(out, KEY_BYTES, "%s@%s", event->model, event->alias);
+  if (!event->model[0]) (void)snprintf(out, KEY_BYTES, "event %lld", (long long)event->seq);
+  else if (event->alias[0]) (void)snprintf(out, KEY_BYTES, "%s@%s", event->model, event->alias);
   else if (event->version) (void)snprintf(out, KEY_BYTES, "%s/%lld", event->model, (long long)event->version);
-  else if (event->model[0]) (void)snprintf(out, KEY_BYTES, "%s", event->model);
-  else (void)snprintf(out, KEY_BYTES, "event %lld", (long long)event->seq);
+  else (void)snprintf(out, KEY_BYTES, "%s", event->model);
 }
 
 static mlcm_status bad(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const char *what, const char *stored,
@@ -189,14 +189,24 @@ static mlcm_status check_decision(mlcm__audit_rows *rows, int64_t seq, const eve
   return !st && strcmp(stored, logged) != 0 ? bad(rows, seq, event, what, stored, logged, err) : st;
 }
 
+static bool is_tombstone(const char *kind) {
+  static const char *const kinds[] = {"model.deleted", "model.restored", "version.deleted", "version.restored"};
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (strcmp(kind, kinds[i]) == 0) return true;
+  return false;
+}
+
 /* The detail of an event by its digest: in the entry's `after` when the change has no state of its own, else in its `evidence`,
- * which entries of older libraries do not have. A decision's evidence is its record. */
+ * which entries of older libraries do not have. A decision's evidence is its record. Some kinds of change have no detail, and so
+ * nothing in the log. */
 static mlcm_status check_detail(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry,
                                 mlcm_error *err) {
   const char *after = text_of(entry, "after"), *logged = text_of(entry, "evidence");
   char stored[MLCM__SHA256_HEX + 1];
   bool is_state = strcmp(event->kind, "version.registered") == 0 || strcmp(event->kind, "policy.kept") == 0;
   if (strcmp(event->kind, "rollout.decided") == 0) return MLCM_OK;
+  if (strcmp(event->kind, "model.created") == 0 || is_tombstone(event->kind))
+    return strcmp(event->detail, "{}") != 0 ? bad(rows, seq, event, "the event's detail", event->detail, "{}", err) : MLCM_OK;
   if (strncmp(after, "sha256:", MLCM__DIGEST_PREFIX) == 0 && !is_state) logged = after + MLCM__DIGEST_PREFIX;
   if (!logged[0]) return MLCM_OK;
   mlcm_status st = mlcm__hex_of(event->detail, strlen(event->detail), stored, err);
@@ -237,17 +247,18 @@ static mlcm_status follow_deleted(mlcm__audit_rows *rows, const event_row *event
 
 /* ---- one entry ---- */
 
-/* What an entry says it is about. Policies and decisions have names of their own, which their digests cover. */
+/* What an entry says it is about. Policies and decisions have names of their own, which their digests cover; a policy is of no
+ * model. */
 static mlcm_status check_object(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry,
                                 mlcm_error *err) {
   const cJSON *object = cJSON_GetObjectItemCaseSensitive(entry, "object");
   int64_t logged = 0;
   if (mlcm__json_get_i64(object, "version", "audit entry", &logged, NULL)) logged = 0; /* it is about none */
-  const bool has_own_name = strcmp(event->kind, "policy.kept") == 0 || strcmp(event->kind, "rollout.decided") == 0;
+  const bool is_policy = strcmp(event->kind, "policy.kept") == 0, is_decision = strcmp(event->kind, "rollout.decided") == 0;
   char name[KEY_BYTES], is[24], should[24];
   (void)snprintf(name, sizeof name, "%s%s%s", event->model, event->alias[0] ? "@" : "", event->alias);
-  if (!has_own_name && strcmp(name, text_of(object, "name")) != 0)
-    return bad(rows, seq, event, "the change's object", name, text_of(object, "name"), err);
+  if (!is_decision && strcmp(name, is_policy ? "" : text_of(object, "name")) != 0)
+    return bad(rows, seq, event, "the change's object", name, is_policy ? "" : text_of(object, "name"), err);
   if (logged == event->version) return MLCM_OK;
   (void)snprintf(is, sizeof is, "%lld", (long long)event->version);
   (void)snprintf(should, sizeof should, "%lld", (long long)logged);
@@ -267,15 +278,11 @@ static mlcm_status check_event(mlcm__audit_rows *rows, int64_t seq, const event_
 
 static mlcm_status check_subject(mlcm__audit_rows *rows, int64_t seq, const event_row *event, const cJSON *entry,
                                  mlcm_error *err) {
-  static const char *const tombstones[] = {"model.deleted", "model.restored", "version.deleted", "version.restored"};
   const char *after = text_of(entry, "after");
   if (strcmp(event->kind, "version.registered") == 0) return check_version(rows, seq, event, after, err);
   if (strcmp(event->kind, "rollout.decided") == 0) return check_decision(rows, seq, event, text_of(entry, "evidence"), err);
   if (strncmp(event->kind, "alias.", 6) == 0) return follow_alias(rows, seq, event, after, err);
-  for (size_t i = 0; i < sizeof tombstones / sizeof tombstones[0]; i++) {
-    if (strcmp(event->kind, tombstones[i]) == 0) return follow_deleted(rows, event, err);
-  }
-  return MLCM_OK;
+  return is_tombstone(event->kind) ? follow_deleted(rows, event, err) : MLCM_OK;
 }
 
 static event_row current_event(mlcm__audit_rows *rows) {
@@ -376,7 +383,8 @@ static mlcm_status check_alias(void *user, mlcm__db_stmt *stmt, mlcm_error *err)
 
 static mlcm_status check_aliases(mlcm__audit_rows *rows, mlcm_error *err) {
   mlcm_status st = mlcm__sql_each(rows->conn,
-                                  "SELECT m.name || '@' || a.name, a.version FROM alias a JOIN model m ON m.id = a.model_id"
+                                  "SELECT coalesce(m.name, '?') || '@' || coalesce(a.name, '?'), a.version"
+                                  " FROM alias a JOIN model m ON m.id = a.model_id"
                                   " ORDER BY a.model_id, a.name",
                                   MLCM__NO_BIND, check_alias, rows, err);
   return st ? st
@@ -417,7 +425,8 @@ static mlcm_status tell_stranger(void *user, mlcm__db_stmt *stmt, mlcm_error *er
 static mlcm_status check_strangers(mlcm__audit_rows *rows, mlcm_error *err) {
   return mlcm__sql_each(
       rows->conn,
-      "SELECT name || '/' || number FROM (SELECT m.name, v.number FROM version v JOIN model m ON m.id = v.model_id"
+      "SELECT coalesce(name, '?') || '/' || coalesce(number, '?') FROM (SELECT m.name, v.number FROM version v"
+      " JOIN model m ON m.id = v.model_id"
       " EXCEPT SELECT model, version FROM event WHERE kind = 'version.registered')",
       MLCM__NO_BIND, tell_stranger, rows, err);
 }

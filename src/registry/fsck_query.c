@@ -21,7 +21,7 @@ static mlcm_status tell_row(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
                           .fix = a->query->fix,
                           .id = mlcm__db_i64(stmt, 3)};
   (void)snprintf(table, sizeof table, "table %s", a->query->table); /* of a row whose name is lost too */
-  item.shown.object = mlcm__db_is_null(stmt, 0) ? table : mlcm__db_text(stmt, 0);
+  item.shown.object = mlcm__db_text(stmt, 0)[0] ? mlcm__db_text(stmt, 0) : table;
   item.shown.expected = mlcm__db_text(stmt, 1);
   item.shown.found = mlcm__db_text(stmt, 2);
   if (item.fix == MLCM__FIX_MOVE_SEQ) {

@@ -80,6 +80,12 @@ static const mlcm__fsck_query decisions[] = {
      " OR (i.kind <= 4 AND json_extract(d.j, '$.actor') <> i.actor)",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the command does not fit the decision that answered it, or none can have answered it",
      from_backup},
+    {"intent",
+     "SELECT 'rollout ' || d.rollout_id || ' decision ' || d.seq || ', command ' || coalesce(max(i.id), 'gone'),"
+     " '1 command', count(i.id) || ' commands', 0"
+     " FROM " DECISIONS_SQL " d LEFT JOIN intent i ON i.rollout_id = d.rollout_id AND i.done_seq = d.seq"
+     " WHERE json_extract(d.j, '$.cause') = 'command' OR i.id IS NOT NULL GROUP BY d.rollout_id, d.seq HAVING count(i.id) <> 1",
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the decision did not answer exactly one command", from_backup},
 };
 
 /* Whether a member of an event's detail is not as in the record, provided that has it. */
@@ -118,14 +124,20 @@ static const char from_words[] = "the records of decisions and the alias say wha
 
 static const mlcm__fsck_query routes[] = {
     {"routing",
-     "SELECT " EPOCH_SQL "x.epoch, 'a row', 'none', 0 FROM endpoint e"
-     " JOIN (SELECT endpoint_id, epoch - 1 AS epoch FROM routing WHERE epoch > 1 UNION SELECT id, 1 FROM endpoint) x"
+     "SELECT " EPOCH_SQL "x.epoch, 'a row' || coalesce(', as ' || " EPOCH_SQL "x.later || ' is there', ''), 'none', 0"
+     " FROM endpoint e JOIN (SELECT endpoint_id, epoch + 1 AS epoch, (SELECT min(z.epoch) FROM routing z"
+     "  WHERE z.endpoint_id = y.endpoint_id AND z.epoch > y.epoch) AS later FROM routing y"
+     "  WHERE y.epoch > 0 AND later IS NOT NULL UNION SELECT id, 1, NULL FROM endpoint) x"
      " ON x.endpoint_id = e.id LEFT JOIN routing r ON r.endpoint_id = e.id AND r.epoch = x.epoch WHERE r.epoch IS NULL",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the epoch is gone", from_backup},
     {"routing",
      "SELECT " EPOCH_SQL "x.epoch, 'at least 1', CAST(x.epoch AS TEXT), 0 FROM routing x JOIN endpoint e ON e.id = x.endpoint_id"
      " WHERE x.epoch < 1",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "epochs count from 1", from_backup},
+    {"routing",
+     "SELECT " EPOCH_SQL "x.epoch, '16 bytes', length(x.salt) || ' bytes', 0 FROM routing x JOIN endpoint e"
+     " ON e.id = x.endpoint_id WHERE length(x.salt) <> 16",
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its salt is none", from_backup},
     {"routing",
      "SELECT " EPOCH_SQL "x.epoch, NULL, 'rollout ' || x.rollout_id || ', candidate /' || x.candidate || ' with ' || x.weight_ppm"
      " || ' ppm, stable /' || x.stable || ', override ' || x.override, 0 FROM routing x JOIN endpoint e ON e.id = x.endpoint_id"

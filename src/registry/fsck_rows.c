@@ -76,7 +76,8 @@ static const mlcm__fsck_query queries[] = {
      " WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = a.seq AND e.kind IN ('alias.set', 'alias.deleted'))",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "no change of the feed made this move",
      "nothing moved the alias then: its history is right without the row"},
-    {"model", COUNTERS_SQL "m.n_versions, m.newest, m.last_version) AND (w.n, w.newest, w.last) = (c.n, c.newest, c.last)",
+    {"model", COUNTERS_SQL "m.n_versions, m.newest, m.last_version) AND (w.n, w.newest, w.last) = (c.n, c.newest, c.last)"
+              " AND EXISTS (SELECT 1 FROM event e WHERE e.kind = 'model.created' AND e.model = m.name)",
      MLCM_DAMAGE_COUNTER, MLCM__FIX_COUNTERS, "its counters are not what counting its versions gives",
      "the versions are counted anew"},
     {"model", COUNTERS_SQL "m.n_versions, m.newest, m.last_version) AND (w.n, w.newest, w.last) <> (c.n, c.newest, c.last)",
@@ -207,15 +208,19 @@ static mlcm_status check_evidence(mlcm__fsck *f, mlcm_error *err) {
                         MLCM__NO_BIND, check_chunk, &c, err);
 }
 
-static const mlcm__fsck_query chain_ends = {
-    "rollout",
-    "SELECT 'rollout ' || r.id, lower(hex(e.digest)), lower(hex(r.chain)), r.id FROM rollout r"
-    " JOIN (SELECT rollout_id, digest, max(chunk) AS last FROM evidence GROUP BY rollout_id) e ON e.rollout_id = r.id"
-    " WHERE e.digest <> r.chain OR e.last <> r.n_chunks",
-    MLCM_DAMAGE_ROW,
-    MLCM__FIX_NONE,
-    "its evidence does not end where its row says: chunks were removed or added",
-    "only a backup has them"};
+static const mlcm__fsck_query chain_ends[] = {
+    {"evidence",
+     "SELECT 'rollout ' || r.id || ' evidence chunk ' || (e.last + 1), r.n_chunks || ' chunks', e.last || ' chunks', r.id"
+     " FROM rollout r JOIN (SELECT r2.id, coalesce(max(c.chunk), 0) AS last FROM rollout r2"
+     "  LEFT JOIN evidence c ON c.rollout_id = r2.id GROUP BY r2.id) e ON e.id = r.id WHERE e.last < r.n_chunks",
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the chunk is missing at the end of its rollout's evidence", "only a backup has it"},
+    {"rollout",
+     "SELECT 'rollout ' || r.id, lower(hex(e.digest)), lower(hex(r.chain)), r.id FROM rollout r"
+     " JOIN (SELECT rollout_id, digest, max(chunk) AS last FROM evidence GROUP BY rollout_id) e ON e.rollout_id = r.id"
+     " WHERE e.digest <> r.chain OR e.last <> r.n_chunks",
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its evidence does not end where its row says: chunks were removed or added",
+     "only a backup has them"},
+};
 
 /* ---- all ---- */
 
@@ -224,5 +229,5 @@ mlcm_status mlcm__fsck_rows(mlcm__fsck *f, mlcm_error *err) {
   if (!st) st = mlcm__fsck_try(f, check_metrics, "table metric", err);
   if (!st) st = mlcm__fsck_try(f, check_policies, "table policy", err);
   if (!st) st = mlcm__fsck_try(f, check_evidence, "table evidence", err);
-  return st ? st : mlcm__fsck_ask(f, &chain_ends, 1, err);
+  return st ? st : mlcm__fsck_ask(f, chain_ends, sizeof chain_ends / sizeof chain_ends[0], err);
 }

@@ -36,7 +36,8 @@ static const char type_queries[] =
 /* Columns: table, query. The query's columns: key, what is wrong. An alias that stands nowhere is named by fsck_rows.c. */
 static const char reference_queries[] =
     "SELECT t.name, 'SELECT ' || " KEY_SQL
-    " || ', ''; refers to a row of table ''''' || f.\"table\" || ''''' that is not there'''"
+    " || ', ''; refers to table ' || f.\"table\" || ', row '' || '"
+    " || group_concat('coalesce(r.\"' || f.\"from\" || '\", ''?'')', ' || ''/'' || ') || ' || '', which is not there'''"
     " || ' FROM \"' || t.name || '\" r WHERE NOT EXISTS (SELECT 1 FROM \"' || f.\"table\" || '\" p WHERE '"
     " || group_concat('p.\"' || f.\"to\" || '\" = r.\"' || f.\"from\" || '\"', ' AND ') || ')'" TABLES_SQL
     " JOIN pragma_foreign_key_list(t.name) f" OWN_TABLES_SQL " AND t.name <> 'alias' GROUP BY t.name, f.id";
