@@ -77,7 +77,8 @@ static const mlcm__fsck_query decisions[] = {
      " LEFT JOIN " DECISIONS_SQL " d ON d.rollout_id = i.rollout_id AND d.seq = i.done_seq"
      " WHERE i.kind NOT BETWEEN 1 AND 6 OR (i.done_seq <> 0 AND d.seq IS NULL) OR (i.done_seq = 0) <> (i.refused IS NOT NULL)"
      " OR (i.done_seq IS NULL AND (i.refused IS NOT NULL OR r.active IS NULL))"
-     " OR (i.kind <= 4 AND json_extract(d.j, '$.actor') <> i.actor)",
+     " OR (i.kind <= 4 AND (json_extract(d.j, '$.actor') <> i.actor OR json_extract(d.j, '$.action') <>"
+     "  CASE i.kind WHEN 1 THEN 'pause' WHEN 2 THEN 'resume' WHEN 3 THEN 'abort' ELSE 'promote' END))",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the command does not fit the decision that answered it, or none can have answered it",
      from_backup},
     {"intent",

@@ -116,9 +116,11 @@ static void judge_report(const damage *d, const mlcm_fsck_report *report, tally 
   }
 }
 
-/* A registry of which nothing is left to look at is an error that names the folder. */
+/* A registry of which nothing is left to look at is an error that names the folder; so is one that says to be of another
+ * version. */
 static bool is_said(const scene *s, mlcm_status st, const mlcm_error *err) {
-  const bool may_be = st == MLCM_NOT_FOUND || st == MLCM_NEWER_FORMAT || st == MLCM_IO || st == MLCM_CORRUPT;
+  const bool may_be = st == MLCM_NOT_FOUND || st == MLCM_NEWER_FORMAT || st == MLCM_REFUSED || st == MLCM_IO ||
+                      st == MLCM_CORRUPT;
   return may_be && strstr(err->message, s->work) != NULL;
 }
 

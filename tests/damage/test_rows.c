@@ -110,7 +110,8 @@ static const struct {
     {"rollout", "SELECT 'rollout ' || id FROM t"},
     {"decision", "SELECT 'rollout ' || rollout_id || ' decision ' || seq FROM t"},
     {"evidence", "SELECT 'rollout ' || rollout_id || ' evidence chunk ' || chunk FROM t"},
-    {"intent", "SELECT 'rollout ' || rollout_id || ' command ' || id FROM t"},
+    {"intent", "SELECT 'rollout ' || rollout_id || ' command ' || id FROM t"
+               " UNION SELECT 'rollout ' || rollout_id || ' decision ' || done_seq FROM t"},
 };
 
 static void add_words(damage *d, sqlite3 *db, const char *table, const char *where, const char *sql) {
@@ -532,9 +533,56 @@ START_TEST(every_table_that_is_emptied_or_gone_is_found_and_named) {
 }
 END_TEST
 
+static void attack_schema(attack *a, const char *word, char *sql) {
+  damage d = {.n_words = 0};
+  scene_renew(&a->s);
+  sqlite3 *db = open_work(a);
+  (void)snprintf(d.what, sizeof d.what, "%.300s", sql);
+  damage_word(&d, "%s", word);
+  damage_word(&d, "registry.db");
+  ck_assert_msg(run(db, sql), "%s", d.what);
+  sqlite3_close(db);
+  judge(&a->s, &d, &a->t);
+}
+
+START_TEST(every_index_and_trigger_that_is_gone_or_another_is_found_and_named) {
+  attack a;
+  sqlite3_stmt *stmt = NULL;
+  attack_begin(&a, 12);
+  ck_assert_int_eq(sqlite3_prepare_v2(a.good,
+                                      "SELECT type, name, CASE type WHEN 'trigger' THEN replace(sql, 'ABORT', 'FAIL')"
+                                      " ELSE replace(sql, ')', ' DESC)') END FROM sqlite_schema"
+                                      " WHERE type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY name",
+                                      -1, &stmt, NULL),
+                   SQLITE_OK);
+  while (sqlite3_step(stmt) == SQLITE_ROW) {
+    const char *type = (const char *)sqlite3_column_text(stmt, 0), *name = (const char *)sqlite3_column_text(stmt, 1);
+    const char *other = (const char *)sqlite3_column_text(stmt, 2);
+    if (is_drawn(&a)) attack_schema(&a, name, sqlite3_mprintf("DROP %s \"%w\"", type, name));
+    if (is_drawn(&a)) attack_schema(&a, name, sqlite3_mprintf("DROP %s \"%w\"; %s", type, name, other));
+  }
+  sqlite3_finalize(stmt);
+  attack_schema(&a, "stranger", sqlite3_mprintf("CREATE TABLE stranger (x)"));
+  attack_end(&a, "schema");
+}
+END_TEST
+
+START_TEST(numbers_of_the_file_that_are_others_are_told) {
+  static const char *const numbers[] = {"user_version = 0", "user_version = 3", "user_version = 999", "user_version = -1",
+                                        "application_id = 0", "application_id = 7"};
+  attack a;
+  attack_begin(&a, 1);
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    attack_schema(&a, "registry.db", sqlite3_mprintf("PRAGMA %s", numbers[i]));
+  attack_end(&a, "numbers");
+}
+END_TEST
+
 int main(void) {
   const TTest *tests[] = {a_sound_registry_is_clean, every_value_that_is_changed_is_found_and_named,
                           every_row_that_is_deleted_or_doubled_is_found_and_named,
-                          every_table_that_is_emptied_or_gone_is_found_and_named};
+                          every_table_that_is_emptied_or_gone_is_found_and_named,
+                          every_index_and_trigger_that_is_gone_or_another_is_found_and_named,
+                          numbers_of_the_file_that_are_others_are_told};
   return TEST_RUN("damage_rows", tests);
 }
