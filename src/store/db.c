@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,6 +84,8 @@ static mlcm_status file_size(mlcm_context *ctx, const char *path, const char *su
     int rc = ctx->io.stat(ctx->io.user, name.data, &info);
     if (rc == -ENOENT) *out = -1;
     else if (rc < 0) status = mlcm__fail_errno(err, rc, "database '%s' cannot be looked at", name.data);
+    else if (!S_ISREG(info.mode)) /* SQLite would wait for somebody to write into a pipe */
+      status = mlcm__fail(err, MLCM_CORRUPT, "database '%s' is a folder, pipe or device, not a file", name.data);
     else *out = info.size_bytes;
   }
   mlcm__buffer_reset(&name);

@@ -29,6 +29,14 @@ static const char *text_of(sqlite3_stmt *stmt, int column) {
   return (const char *)sqlite3_column_text(stmt, column);
 }
 
+/* SQLITE_ROW: it is there; SQLITE_DONE: it is not. */
+static int look_up(sqlite3_stmt *find, const char *type, const char *name) {
+  if (!type || !name) return SQLITE_NOMEM; /* list_sql gives none that is NULL */
+  int rc = sqlite3_bind_text(find, 1, type, -1, SQLITE_TRANSIENT);
+  if (rc == SQLITE_OK) rc = sqlite3_bind_text(find, 2, name, -1, SQLITE_TRANSIENT);
+  return rc == SQLITE_OK ? sqlite3_step(find) : rc;
+}
+
 /* Looks everything in `from` up in `in` and tells what is missing there, and in the first of the two directions what differs. */
 static mlcm_status compare(comparison *c, sqlite3 *from, sqlite3 *in, bool from_is_model, mlcm_error *err) {
   sqlite3_stmt *list = NULL, *find = NULL;
@@ -36,17 +44,16 @@ static mlcm_status compare(comparison *c, sqlite3 *from, sqlite3 *in, bool from_
   int rc = sqlite3_prepare_v2(from, list_sql, -1, &list, NULL);
   if (rc == SQLITE_OK) rc = sqlite3_prepare_v2(in, find_sql, -1, &find, NULL);
   while (rc == SQLITE_OK && status == MLCM_OK && (rc = sqlite3_step(list)) == SQLITE_ROW) {
-    sqlite3_bind_text(find, 1, text_of(list, 0), -1, SQLITE_TRANSIENT);
-    sqlite3_bind_text(find, 2, text_of(list, 1), -1, SQLITE_TRANSIENT);
-    rc = sqlite3_step(find);
+    mlcm__db_schema_fault fault = {.type = text_of(list, 0), .name = text_of(list, 1)};
+    rc = look_up(find, fault.type, fault.name);
     const char *here = text_of(list, 2); /* list_sql leaves out what has none */
     const char *there = rc == SQLITE_ROW ? text_of(find, 0) : NULL;
-    mlcm__db_schema_fault fault = {.type = text_of(list, 0), .name = text_of(list, 1)};
+    if (!here || (rc == SQLITE_ROW && !there && sqlite3_column_type(find, 0) != SQLITE_NULL)) rc = SQLITE_NOMEM;
     fault.expected = from_is_model ? here : there;
     fault.found = from_is_model ? there : here;
-    bool differs = !there || (from_is_model && strcmp(here, there) != 0);
-    if (differs && (rc == SQLITE_ROW || rc == SQLITE_DONE)) status = c->tell(c->user, &fault, err);
-    rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? sqlite3_reset(find) : rc;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) break;
+    if (!there || (from_is_model && strcmp(here, there) != 0)) status = c->tell(c->user, &fault, err);
+    rc = sqlite3_reset(find);
   }
   sqlite3_finalize(find);
   sqlite3_finalize(list);
