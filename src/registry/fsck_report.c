@@ -71,6 +71,7 @@ mlcm_status mlcm__fsck_tell(mlcm__fsck *f, const mlcm__fsck_item *item, mlcm_err
   mlcm__fsck_item told = *item;
   told.shown.is_damage = told.shown.kind != MLCM_DAMAGE_LEFTOVER;
   told.shown.can_repair = told.fix != MLCM__FIX_NONE;
+  if (!told.shown.object || !told.shown.object[0]) told.shown.object = "a row whose name is lost";
   return add(f->report, &told, err);
 }
 
