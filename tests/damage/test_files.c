@@ -36,7 +36,10 @@ static uint64_t draw(attack *a) {
   return (z ^ (z >> 27)) * 0x94D049BB133111EBu >> 16;
 }
 
-static bool is_drawn(attack *a) { return draw(a) % (uint64_t)(SAMPLE > test_scale() ? SAMPLE / test_scale() : 1) == 0; }
+static bool is_drawn(attack *a) {
+  const long one_in = SAMPLE * DAMAGE_SPARSER / test_scale();
+  return draw(a) % (uint64_t)(one_in > 1 ? one_in : 1) == 0;
+}
 
 /* ---- what is there ---- */
 
@@ -221,7 +224,7 @@ START_TEST(a_bit_of_the_database_that_changes_a_row_is_found) {
   attack_begin(&a);
   char *path = test_path(a.s.good, "registry.db");
   free(test_read_file(path, &len));
-  const long bits = (long)BITS * test_scale();
+  const long bits = (long)BITS * test_scale() / DAMAGE_SPARSER;
   for (long i = 0; i < bits && i < BITS_MAX; i++) attack_bit(&a, path, len);
   free(path);
   attack_end(&a, "bits");

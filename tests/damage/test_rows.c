@@ -399,7 +399,8 @@ static void attack_begin(attack *a, int one_in) {
   *a = (attack){.random = test_seed(1)};
   scene_open(&a->s);
   a->good = open_file(a->s.good);
-  a->one_in = one_in / test_scale() > 1 ? one_in / test_scale() : 1;
+  one_in = one_in * DAMAGE_SPARSER / test_scale();
+  a->one_in = one_in > 1 ? one_in : 1;
 }
 
 static void attack_end(attack *a, const char *name) {
