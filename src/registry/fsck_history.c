@@ -20,6 +20,8 @@
   "(SELECT model, version, time_ns, audit_seq, max(seq) FROM event WHERE kind IN (" kinds ") GROUP BY "
 
 static const mlcm__fsck_query queries[] = {
+    {"audit_head", "SELECT 'audit head', 'one row, 1', 'row ' || id, 0 FROM audit_head WHERE id <> 1", MLCM_DAMAGE_AUDIT,
+     MLCM__FIX_NONE, "the log has a second head, which nothing reads", "row 1 is the head: a person may remove the other"},
     {"event",
      "SELECT 'event ' || seq, CAST(audit_seq AS TEXT), CAST(seq AS TEXT), audit_seq FROM event"
      " WHERE seq <> audit_seq AND audit_seq IN (SELECT seq FROM audit_entry)",
