@@ -15,6 +15,7 @@
 
 #include "damage/compare.h"
 #include "damage/use.h"
+#include "support/soak.h"
 #include "support/status.h"
 
 enum { HANG_SECONDS = 60 };
@@ -213,6 +214,17 @@ void judge(scene *s, const damage *d, tally *t) {
   }
   mlcm_fsck_report_free(before);
   (void)alarm(0);
+}
+
+uint64_t damage_draw(uint64_t *random) {
+  uint64_t z = *random += 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  return (z ^ (z >> 27)) * 0x94D049BB133111EBu >> 16;
+}
+
+bool damage_is_drawn(uint64_t *random, long one_in) {
+  one_in = one_in * DAMAGE_SPARSER / test_scale();
+  return damage_draw(random) % (uint64_t)(one_in > 1 ? one_in : 1) == 0;
 }
 
 void tally_end(const tally *t, const char *name) {

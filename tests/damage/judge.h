@@ -9,6 +9,8 @@
 #ifndef MLCM_TESTS_DAMAGE_JUDGE_H
 #define MLCM_TESTS_DAMAGE_JUDGE_H
 
+#include <stdint.h>
+
 #include "damage/scene.h"
 
 #ifdef MLCM_SANITIZED /* each takes several times as long */
@@ -39,6 +41,10 @@ void damage_word(damage *d, const char *format, ...) __attribute__((format(print
 
 /* Judges s->work as it is now. */
 void judge(scene *s, const damage *d, tally *t);
+
+/* The next of a row of chances; and whether it draws one in so many, at scale 1. */
+uint64_t damage_draw(uint64_t *random);
+bool damage_is_drawn(uint64_t *random, long one_in);
 
 /* The line of numbers, and the assertion that nothing was missed or broken. */
 void tally_end(const tally *t, const char *name);

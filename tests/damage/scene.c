@@ -19,8 +19,6 @@ enum { LOG_ENTRIES = 270, NAME_BYTES = 64 }; /* more than one tile of the audit 
 
 /* ---- trees of files ---- */
 
-char *scene_path(const char *dir, const char *name) { return test_path(dir, name); }
-
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where) {
   (void)st;
   (void)type;

@@ -35,7 +35,5 @@ void scene_renew(scene *s);
 /* Makes `to` a copy of the tree `from`, whatever `to` was; special files of `from` are copied as what they are. */
 void scene_copy(const char *from, const char *to);
 void scene_remove(const char *path);
-/* dir/name, to be freed. */
-char *scene_path(const char *dir, const char *name);
 
 #endif

@@ -30,17 +30,6 @@ typedef struct attack {
   uint64_t random;
 } attack;
 
-static uint64_t draw(attack *a) {
-  uint64_t z = a->random += 0x9E3779B97F4A7C15u;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  return (z ^ (z >> 27)) * 0x94D049BB133111EBu >> 16;
-}
-
-static bool is_drawn(attack *a) {
-  const long one_in = SAMPLE * DAMAGE_SPARSER / test_scale();
-  return draw(a) % (uint64_t)(one_in > 1 ? one_in : 1) == 0;
-}
-
 /* ---- what is there ---- */
 
 typedef struct entry {
@@ -191,7 +180,7 @@ START_TEST(every_file_and_folder_that_is_not_as_it_was_is_found_and_named) {
   qsort(all, n, sizeof *all, by_path);
   for (size_t i = 0; i < n; i++)
     for (size_t kind = 0; kind < KINDS; kind++)
-      if (applies(&all[i], kind) && is_drawn(&a)) attack_entry(&a, all, n, &all[i], kind);
+      if (applies(&all[i], kind) && damage_is_drawn(&a.random, SAMPLE)) attack_entry(&a, all, n, &all[i], kind);
   free(all);
   attack_end(&a, "files");
 }
@@ -203,13 +192,13 @@ END_TEST
  * good one any more. */
 static void attack_bit(attack *a, const char *good_path, size_t len) {
   damage d = {.n_words = 0};
-  const size_t at = (size_t)(draw(a) % len);
+  const size_t at = (size_t)(damage_draw(&a->random) % len);
   size_t n = 0;
   scene_renew(&a->s);
   char *path = test_path(a->s.work, "registry.db");
   char *bytes = test_read_file(path, &n);
   ck_assert_uint_eq(n, len);
-  bytes[at] = (char)(bytes[at] ^ 1 << draw(a) % 8);
+  bytes[at] = (char)(bytes[at] ^ 1 << damage_draw(&a->random) % 8);
   rewrite(path, bytes, n);
   free(bytes);
   (void)snprintf(d.what, sizeof d.what, "registry.db: a bit of byte %zu", at);

@@ -28,13 +28,6 @@ typedef struct attack {
   int one_in;
 } attack;
 
-static uint64_t draw(attack *a) {
-  a->random += 0x9E3779B97F4A7C15u;
-  uint64_t z = a->random;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  return (z ^ (z >> 27)) * 0x94D049BB133111EBu >> 16;
-}
-
 /* ---- SQL by hand ---- */
 
 static sqlite3 *open_file(const char *dir) {
@@ -175,7 +168,7 @@ static void judge_row(attack *a, damage *d, const char *table, const char *colum
   judge(&a->s, d, &a->t);
 }
 
-static bool is_drawn(attack *a) { return draw(a) % (unsigned)a->one_in == 0; }
+static bool is_drawn(attack *a) { return damage_is_drawn(&a->random, a->one_in); }
 
 /* One column of one row. */
 typedef struct target {
@@ -218,7 +211,7 @@ static char *to_other_row(attack *a, const target *x, sqlite3_value *v) {
   sqlite3_stmt *stmt = NULL;
   char *literal = NULL;
   if (n > 0) {
-    const long long at = (long long)(draw(a) % (uint64_t)n);
+    const long long at = (long long)(damage_draw(&a->random) % (uint64_t)n);
     char *sql = sqlite3_mprintf("SELECT quote(\"%w\") %s LIMIT 1 OFFSET %lld", x->column, others, at);
     if (sqlite3_prepare_v2(a->good, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
       literal = sqlite3_mprintf("%s", sqlite3_column_text(stmt, 0));
@@ -247,7 +240,7 @@ static char *to_other_letter(attack *a, const target *x, sqlite3_value *v) {
   (void)x;
   if (sqlite3_value_type(v) != SQLITE_TEXT || sqlite3_value_bytes(v) == 0) return NULL;
   char *text = sqlite3_mprintf("%s", sqlite3_value_text(v));
-  text[draw(a) % strlen(text)] ^= 1;
+  text[damage_draw(&a->random) % strlen(text)] ^= 1;
   char *literal = sqlite3_mprintf("%Q", text);
   sqlite3_free(text);
   return literal;
@@ -258,7 +251,7 @@ static char *to_other_bit(attack *a, const target *x, sqlite3_value *v) {
   const int len = sqlite3_value_bytes(v);
   if (sqlite3_value_type(v) != SQLITE_BLOB || len == 0) return NULL;
   const unsigned char *bytes = sqlite3_value_blob(v);
-  const int at = (int)(draw(a) % (unsigned)len), bit = (int)(draw(a) % 8);
+  const int at = (int)(damage_draw(&a->random) % (unsigned)len), bit = (int)(damage_draw(&a->random) % 8);
   sqlite3_str *s = sqlite3_str_new(NULL);
   sqlite3_str_appendall(s, "x'");
   for (int i = 0; i < len; i++) sqlite3_str_appendf(s, "%02x", i == at ? bytes[i] ^ (1 << bit) : bytes[i]);
@@ -399,8 +392,7 @@ static void attack_begin(attack *a, int one_in) {
   *a = (attack){.random = test_seed(1)};
   scene_open(&a->s);
   a->good = open_file(a->s.good);
-  one_in = one_in * DAMAGE_SPARSER / test_scale();
-  a->one_in = one_in > 1 ? one_in : 1;
+  a->one_in = one_in;
 }
 
 static void attack_end(attack *a, const char *name) {
