@@ -83,7 +83,8 @@ static mlcm_status find_opset(builder *b, const mlcm__onnx_node *source, mlcm__g
   if (node->opset == 0 && b->model->n_opsets == 0 && is_standard) node->opset = 1; /* before opsets were declared */
   if (node->opset > 0) return MLCM_OK;
   return mlcm__fail(b->err, MLCM_PARSE, "node '%.*s' (%.*s) is of domain '%.*s', of which the model imports no opset",
-                    mlcm__shown(node->name), node->name.ptr, mlcm__shown(source->op), source->op.ptr, mlcm__shown(node->domain), node->domain.ptr);
+                    mlcm__shown(node->name), node->name.ptr, mlcm__shown(source->op), source->op.ptr, mlcm__shown(node->domain),
+                    node->domain.ptr);
 }
 
 static mlcm_status name_node(builder *b, const mlcm__onnx_node *source, size_t index, mlcm__gnode *node) {
@@ -106,7 +107,8 @@ static mlcm_status resolve_inputs(builder *b, const mlcm__onnx_node *source, mlc
     if (v == NULL)
       return mlcm__fail(b->err, MLCM_PARSE,
                         "node '%.*s' (%.*s) reads '%.*s', which nothing before it defines: missing, or the graph has a cycle",
-                        mlcm__shown(node->name), node->name.ptr, mlcm__shown(source->op), source->op.ptr, mlcm__shown(name), name.ptr);
+                        mlcm__shown(node->name), node->name.ptr, mlcm__shown(source->op), source->op.ptr, mlcm__shown(name),
+                        name.ptr);
     assert(v >= b->graph->values && (size_t)(v - b->graph->values) < b->graph->n_values);
     node->inputs[i] = v - b->graph->values;
     node->n_inputs = i + 1; /* trailing ones that are left out do not count */

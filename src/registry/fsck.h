@@ -131,6 +131,9 @@ typedef struct mlcm__fsck_query {
 /* Asks each; a table that cannot be read is told and the others are still asked. */
 mlcm_status mlcm__fsck_ask(mlcm__fsck *f, const mlcm__fsck_query *queries, size_t n, mlcm_error *err);
 
+/* What most damage to the database can be restored from. */
+#define MLCM__FSCK_BACKUP "only a backup has it: mlcm backup restore"
+
 /* ---- the checks ---- */
 
 /* Opens database and objects of the directory without making anything; and those of options.backup. */

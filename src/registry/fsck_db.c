@@ -14,7 +14,6 @@
 #include "registry/sql.h"
 
 enum { ROWS_MAX = 1000 }; /* findings of SQLite's own check; a file with more is beyond reading row by row */
-static const char from_backup[] = "only a backup has it: mlcm backup restore";
 
 /* ---- opening ---- */
 
@@ -49,7 +48,7 @@ static mlcm_status open_database(mlcm__fsck *f, mlcm_error *err) {
   if (st) return st;
   if (!has_db && !has_objects) return mlcm__fail(err, MLCM_NOT_FOUND, "there is no registry in '%s'", f->dir);
   if (!has_db)
-    return mlcm__fsck_say(f, MLCM_DAMAGE_DATABASE, "registry.db", from_backup, err,
+    return mlcm__fsck_say(f, MLCM_DAMAGE_DATABASE, "registry.db", MLCM__FSCK_BACKUP, err,
                           "the database is gone; the objects are there");
   st = open_db(f->ctx, f->db_path, &f->db, &f->conn, &why);
   if (st == MLCM_OK) return MLCM_OK;
@@ -57,7 +56,7 @@ static mlcm_status open_database(mlcm__fsck *f, mlcm_error *err) {
   f->db = NULL;
   f->conn = NULL;
   if (st == MLCM_CORRUPT || st == MLCM_IO || st == MLCM_NOT_FOUND) {
-    return mlcm__fsck_say(f, MLCM_DAMAGE_DATABASE, "registry.db", from_backup, err, "%s", why.message);
+    return mlcm__fsck_say(f, MLCM_DAMAGE_DATABASE, "registry.db", MLCM__FSCK_BACKUP, err, "%s", why.message);
   }
   return mlcm__fail_as(err, &why);
 }
@@ -135,7 +134,7 @@ static mlcm_status tell_integrity(void *user, mlcm__db_stmt *stmt, mlcm_error *e
     item.shown.restore = "the table is whole: the index is made anew from it";
     return mlcm__fsck_tell(f, &item, err);
   }
-  return mlcm__fsck_say(f, MLCM_DAMAGE_DATABASE, index ? index : "registry.db", from_backup, err, "%s", line);
+  return mlcm__fsck_say(f, MLCM_DAMAGE_DATABASE, index ? index : "registry.db", MLCM__FSCK_BACKUP, err, "%s", line);
 }
 
 static mlcm_status check_integrity(mlcm__fsck *f, mlcm_error *err) {
@@ -160,7 +159,7 @@ static mlcm_status on_schema(void *user, const mlcm__db_schema_fault *fault, mlc
                        : fault->expected ? "it is not the one that this library makes"
                                          : "this library makes none of that name";
   item.shown.restore = !fault->expected ? "a person must say what it is for; drop it if nobody knows"
-                       : has_rows       ? from_backup
+                       : has_rows       ? MLCM__FSCK_BACKUP
                                         : "it is made anew as this library makes it";
   return mlcm__fsck_tell(f, &item, err);
 }

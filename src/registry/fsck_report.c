@@ -96,7 +96,7 @@ mlcm_status mlcm__fsck_unless_damage(mlcm__fsck *f, mlcm_status st, const mlcm_e
                                      mlcm_error *err) {
   if (st == MLCM_OK) return MLCM_OK;
   if (is_damage(st)) {
-    return mlcm__fsck_say(f, kind, object, "only a backup has it: mlcm backup restore", err, "cannot be checked to its end: %s",
+    return mlcm__fsck_say(f, kind, object, MLCM__FSCK_BACKUP, err, "cannot be checked to its end: %s",
                           why->message);
   }
   return mlcm__fail_as(err, why);

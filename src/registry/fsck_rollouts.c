@@ -9,7 +9,6 @@
  */
 #include "registry/fsck.h"
 
-static const char from_backup[] = "only a backup has it: mlcm backup restore";
 static const char from_records[] = "the records of its decisions have the right value (mlcm rollout show); a backup has the row";
 
 /* Decisions with their record as j; a record that is no JSON, which the audit log tells, has no members. */
@@ -80,13 +79,13 @@ static const mlcm__fsck_query decisions[] = {
      " OR (i.kind <= 4 AND (json_extract(d.j, '$.actor') <> i.actor OR json_extract(d.j, '$.action') <>"
      "  CASE i.kind WHEN 1 THEN 'pause' WHEN 2 THEN 'resume' WHEN 3 THEN 'abort' ELSE 'promote' END))",
      MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the command does not fit the decision that answered it, or none can have answered it",
-     from_backup},
+     MLCM__FSCK_BACKUP},
     {"intent",
      "SELECT 'rollout ' || d.rollout_id || ' decision ' || d.seq || ', command ' || coalesce(max(i.id), 'gone'),"
      " '1 command', count(i.id) || ' commands', 0"
      " FROM " DECISIONS_SQL " d LEFT JOIN intent i ON i.rollout_id = d.rollout_id AND i.done_seq = d.seq"
      " WHERE json_extract(d.j, '$.cause') = 'command' OR i.id IS NOT NULL GROUP BY d.rollout_id, d.seq HAVING count(i.id) <> 1",
-     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the decision did not answer exactly one command", from_backup},
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the decision did not answer exactly one command", MLCM__FSCK_BACKUP},
 };
 
 /* Whether a member of an event's detail is not as in the record, provided that has it. */
@@ -130,15 +129,15 @@ static const mlcm__fsck_query routes[] = {
      "  WHERE z.endpoint_id = y.endpoint_id AND z.epoch > y.epoch) AS later FROM routing y"
      "  WHERE y.epoch > 0 AND later IS NOT NULL UNION SELECT id, 1, NULL FROM endpoint) x"
      " ON x.endpoint_id = e.id LEFT JOIN routing r ON r.endpoint_id = e.id AND r.epoch = x.epoch WHERE r.epoch IS NULL",
-     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the epoch is gone", from_backup},
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "the epoch is gone", MLCM__FSCK_BACKUP},
     {"routing",
      "SELECT " EPOCH_SQL "x.epoch, 'at least 1', CAST(x.epoch AS TEXT), 0 FROM routing x JOIN endpoint e ON e.id = x.endpoint_id"
      " WHERE x.epoch < 1",
-     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "epochs count from 1", from_backup},
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "epochs count from 1", MLCM__FSCK_BACKUP},
     {"routing",
      "SELECT " EPOCH_SQL "x.epoch, '16 bytes', length(x.salt) || ' bytes', 0 FROM routing x JOIN endpoint e"
      " ON e.id = x.endpoint_id WHERE length(x.salt) <> 16",
-     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its salt is none", from_backup},
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "its salt is none", MLCM__FSCK_BACKUP},
     {"routing",
      "SELECT " EPOCH_SQL "x.epoch, NULL, 'rollout ' || x.rollout_id || ', candidate /' || x.candidate || ' with ' || x.weight_ppm"
      " || ' ppm, stable /' || x.stable || ', override ' || x.override, 0 FROM routing x JOIN endpoint e ON e.id = x.endpoint_id"
@@ -187,12 +186,12 @@ static const mlcm__fsck_query endpoints[] = {
     {"endpoint",
      "SELECT 'endpoint ' || e.name, CAST(x.created_ns AS TEXT), CAST(e.created_ns AS TEXT), 0 FROM endpoint e"
      " JOIN routing x ON x.endpoint_id = e.id AND x.epoch = 1 WHERE e.created_ns <> x.created_ns",
-     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "it and its first epoch of routing were not made at one time", from_backup},
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "it and its first epoch of routing were not made at one time", MLCM__FSCK_BACKUP},
     {"endpoint",
      "SELECT 'endpoint ' || e.name, 'an alias that was set', coalesce(m.name, 'no model') || '@' || e.alias, 0 FROM endpoint e"
      " LEFT JOIN model m ON m.id = e.model_id WHERE e.name = ''"
      " OR NOT EXISTS (SELECT 1 FROM event v WHERE v.kind = 'alias.set' AND v.model = m.name AND v.alias = e.alias)",
-     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "it serves an alias that never was", from_backup},
+     MLCM_DAMAGE_ROW, MLCM__FIX_NONE, "it serves an alias that never was", MLCM__FSCK_BACKUP},
     {"endpoint",
      "SELECT 'endpoint ' || e.name, 'event ' || v.seq || ': '"
      " || json_extract(v.detail, '$.endpoint') || ' of ' || v.model || '@' || v.alias,"

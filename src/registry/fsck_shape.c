@@ -51,7 +51,7 @@ static mlcm_status tell_row(void *user, mlcm__db_stmt *stmt, mlcm_error *err) {
   const looking *l = user;
   char object[OBJECT_BYTES];
   (void)snprintf(object, sizeof object, "table %.64s, row %.200s", l->table, mlcm__db_text(stmt, 0));
-  return mlcm__fsck_say(l->f, MLCM_DAMAGE_ROW, object, "only a backup has it: mlcm backup restore", err, "%s",
+  return mlcm__fsck_say(l->f, MLCM_DAMAGE_ROW, object, MLCM__FSCK_BACKUP, err, "%s",
                         mlcm__db_text(stmt, 1) + strlen("; "));
 }
 
