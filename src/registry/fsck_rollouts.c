@@ -9,7 +9,7 @@
  */
 #include "registry/fsck.h"
 
-static const char from_records[] = "the records of its decisions have the right value (mlcm rollout show); a backup has the row";
+static const char from_records[] = "the records of its decisions have the right value (mlcm rollout explain); a backup has the row";
 
 /* Decisions with their record as j; a record that is no JSON, which the audit log tells, has no members. */
 #define DECISIONS_SQL                                                                                                            \
